@@ -1,0 +1,38 @@
+//! Durations in configuration: `"250ms"`, `"90s"`, `"3m"`, `"12h"`, `"30d"`.
+
+use std::time::Duration;
+
+use jiff::{Span, SpanRelativeTo};
+use serde::{Deserialize, Deserializer, de};
+
+/// Reads a duration; a day is 24 hours.
+pub(super) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    parse(&text).ok_or_else(|| {
+        de::Error::custom(format!("{text:?} is no duration like \"90s\", \"3m\", \"12h\" or \"30d\""))
+    })
+}
+
+fn parse(text: &str) -> Option<Duration> {
+    let span: Span = text.trim().parse().ok()?;
+    let exact = span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?;
+    exact.try_into().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_numbers_with_units() {
+        let seconds = |text| parse(text).map(|d| d.as_secs_f64());
+        assert_eq!(seconds("90s"), Some(90.0));
+        assert_eq!(seconds("3m"), Some(180.0));
+        assert_eq!(seconds("12h"), Some(43_200.0));
+        assert_eq!(seconds("30d"), Some(2_592_000.0));
+        assert_eq!(seconds("250ms"), Some(0.25));
+        for bad in ["", "90", "-3m", "3 fortnights", "1mo"] {
+            assert_eq!(parse(bad), None, "{bad:?} must be refused");
+        }
+    }
+}

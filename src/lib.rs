@@ -1,0 +1,8 @@
+//! vigie.
+
+pub mod clock;
+pub mod config;
+pub mod model;
+pub mod redact;
+pub mod store;
+pub mod telemetry;

@@ -1,0 +1,98 @@
+//! A send taken for firing, and how a claim ends.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{ClaimId, SendId, SendSpec};
+
+/// What made a send go: the three doors into firing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Cause {
+    /// The recipient was seen online.
+    Touch,
+    /// It arrived while the recipient was online.
+    Enqueue,
+    /// Its not-before or re-arm moment came while the recipient was online, or its deadline passed.
+    Time,
+}
+
+impl Cause {
+    /// The word for histories and labels.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Touch => "touch",
+            Self::Enqueue => "enqueue",
+            Self::Time => "time",
+        }
+    }
+}
+
+/// The right to fire one send until the lease runs out.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    /// Which send, under which claim: what every later operation on it must show.
+    pub hold: Hold,
+    /// What to send.
+    pub spec: Arc<SendSpec>,
+    /// What made it go.
+    pub cause: Cause,
+    /// Which attempt this is, from 1.
+    pub attempt: u32,
+    /// The moment of the first claim, in whole seconds: the mail's `Date`, the same for every attempt.
+    pub dated: Timestamp,
+    /// Whether the recipient's consent allows a pixel and tracked links in this mail.
+    pub tracked: bool,
+    /// Whether the deadline has passed, so that a deferral may be retried without seeing the recipient.
+    pub overdue: bool,
+}
+
+/// The fence: a claim on a send. Operations that show a hold the store no longer honours change nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Hold {
+    /// Which send.
+    pub send: SendId,
+    /// Under which claim.
+    pub claim: ClaimId,
+}
+
+/// How a claim ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Finish {
+    /// The relay answered 250 to this message.
+    Accepted {
+        /// The relay's reply, shortened and without addresses.
+        reply: String,
+    },
+    /// Not now: back to waiting, not claimed again before the given moment.
+    Deferred(Deferral),
+    /// The relay refused it for good, or it cannot be rendered.
+    Rejected {
+        /// Why, without addresses.
+        reason: String,
+    },
+    /// The attempt was given up before anything was tried (shutdown, a flow paused in between): back to waiting at
+    /// once, and it does not count as an attempt.
+    Released {
+        /// Why.
+        reason: String,
+    },
+    /// The hand-over began and its end is unknown: final, or back to waiting where the send's brand chose `resend`.
+    Uncertain {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// A temporary refusal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deferral {
+    /// Not claimed again before this moment.
+    pub until: Timestamp,
+    /// Why, without addresses.
+    pub reason: String,
+    /// Whether it counts as an attempt of this send (a relay that is down is not the send's fault).
+    pub counts: bool,
+}

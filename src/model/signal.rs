@@ -1,0 +1,62 @@
+//! A recipient did something in the mailbox at this moment.
+
+use std::time::Instant;
+
+use super::{Origin, RecipientId, SendId, Verdict};
+
+/// Where a signal came from, in the words of the metric label `source`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Source {
+    /// A tracking pixel in one of our mails.
+    Open,
+    /// A tracked link in one of our mails.
+    Click,
+    /// A heartbeat of a webmail or portal page.
+    Beacon,
+    /// A partner's pixel in the partner's own newsletter.
+    Partner,
+    /// An IMAP server's or watcher's report.
+    Imap,
+    /// A webmail server's report.
+    Webmail,
+    /// A login or page view on the brand's own site, or any other trusted report.
+    Portal,
+}
+
+impl Source {
+    /// Every source, for tables and metric labels.
+    pub const ALL: [Self; 7] =
+        [Self::Open, Self::Click, Self::Beacon, Self::Partner, Self::Imap, Self::Webmail, Self::Portal];
+
+    /// The lower-case word for labels and the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Click => "click",
+            Self::Beacon => "beacon",
+            Self::Partner => "partner",
+            Self::Imap => "imap",
+            Self::Webmail => "webmail",
+            Self::Portal => "portal",
+        }
+    }
+}
+
+/// One signal, judged: what the pipeline works on. It holds no network address and no user agent; both ended with
+/// the request that brought them.
+#[derive(Debug, Clone)]
+pub struct Signal {
+    /// Whose mailbox.
+    pub recipient: RecipientId,
+    /// Where it came from.
+    pub source: Source,
+    /// Whose token or key brought it: decides whose consent rule counts.
+    pub origin: Origin,
+    /// The mail whose pixel or link was fetched, if the token names one.
+    pub about: Option<SendId>,
+    /// What it is worth.
+    pub verdict: Verdict,
+    /// When the request was received, on the monotonic clock: the start of *signal → relay's 250*.
+    pub received: Instant,
+}

@@ -1,0 +1,285 @@
+//! The store: which sends wait for whom, who is online, and the few atomic steps that change it.
+//!
+//! [`Store`] is a contract, not an interface to a particular database: every method says what it guarantees when
+//! others run at the same time and when the process dies in the middle, and one suite (`tests/store`) checks every
+//! backend against it, with a model beside it. What holds for all methods:
+//!
+//! - **Atomic.** Each call happens as a whole or not at all, also against other gateways on the same store.
+//! - **Idempotent.** A call that is repeated (because its answer was lost) gives the same answer and changes
+//!   nothing more. Claiming calls are named by the [`ClaimId`] they bring; the others by what they say.
+//! - **Fenced.** `begin`, `renew` and `finish` show a [`Hold`]; a hold that the store no longer honours (the lease
+//!   ran out, another gateway has the send) changes nothing and is told so.
+//! - **Conserving.** For every brand and at every instant, accepted = waiting + claimed + sent + failed + uncertain
+//!   + cancelled + handed off + dropped; [`Store::snapshot`] shows both sides.
+//! - **Bounded.** Work per call is limited by [`Rules`] and the arguments, never by how much waits.
+//!
+//! Rules every backend follows when it claims for one recipient:
+//!
+//! 1. Only sends that are waiting and due, in open flows, unless their deadline has passed with
+//!    [`OnDeadline::Send`](crate::model::OnDeadline::Send), which needs no presence but still an open flow.
+//! 2. One visit, one mail: with [`Rules::min_gap`] above zero, nothing while another send of the person is claimed
+//!    or was sent less than `min_gap` ago.
+//! 3. Highest priority first, then earliest deadline, then earliest arrival.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use tokio::sync::watch;
+
+use crate::model::{
+    Claim, ClaimId, Consent, ConsentRule, Finish, FlowScope, FlowSetting, Flows, Hold, Name, Origin,
+    RecipientId, SendId, SendRecord, SendSpec, SendState, Source,
+};
+
+/// What a store is told once, at its start.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    /// How long a signal means "online now" (`presence.window`).
+    pub window: Duration,
+    /// Between two sends to one person lies at least this (`presence.min_gap`); zero switches the rule off.
+    pub min_gap: Duration,
+    /// An open of a mail the relay took less than this ago is no presence (`presence.scan_grace`): scanners open
+    /// each mail on arrival.
+    pub scan_grace: Duration,
+    /// How long a claim lasts without being renewed (`dispatch.lease`).
+    pub lease: Duration,
+    /// At most this many sends are claimed by one touch or enqueue for one person (`dispatch.claims_per_touch`).
+    pub claims_per_touch: usize,
+    /// At most this many attempts that count; the next deferral fails the send (`dispatch.max_attempts`).
+    pub max_attempts: u32,
+    /// At most this many sends wait or are claimed; more are refused (`store.max_waiting`).
+    pub max_waiting: u64,
+    /// At most this many people are remembered as online (`presence.max_online`); beyond it new signals claim but
+    /// are not remembered.
+    pub max_online: usize,
+    /// How long final states stay visible and their ids taken (`store.keep_finished`).
+    pub keep_finished: Duration,
+    /// Whether each brand's mails may be tracked without a recorded consent.
+    pub consent: BTreeMap<Name, ConsentRule>,
+}
+
+/// The store did not do it, and nothing has changed (or, for a lost answer, repeating is safe).
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// The store cannot be reached or does not answer in time.
+    #[error("the store is not available: {0}")]
+    Unavailable(String),
+    /// The store is full: too many sends wait, or the disk or memory is exhausted.
+    #[error("the store is full: {0}")]
+    Full(String),
+    /// What was read is not what was written.
+    #[error("the store is damaged: {0}")]
+    Damaged(String),
+}
+
+/// The answer to one send of an [`Store::enqueue`].
+#[derive(Debug, Clone)]
+pub enum Enqueued {
+    /// New and stored durably. If the recipient is online and the send is due, it comes back claimed.
+    New(Option<Claim>),
+    /// The same send was accepted before; nothing changed.
+    Same,
+    /// The id is taken by a send with another body; nothing changed.
+    Conflict,
+    /// Not accepted: [`Rules::max_waiting`] is reached.
+    Full,
+}
+
+/// A signal, as the store sees it.
+#[derive(Debug, Clone)]
+pub struct Touch {
+    /// Names the request; claims made by it are held under this id.
+    pub request: ClaimId,
+    /// Who was seen.
+    pub recipient: RecipientId,
+    /// Where.
+    pub source: Source,
+    /// Whose consent rule counts.
+    pub origin: Origin,
+    /// The mail it is about, for the scan-grace rule.
+    pub about: Option<SendId>,
+}
+
+/// The answer to a [`Touch`].
+#[derive(Debug, Clone, Default)]
+pub struct Touched {
+    /// What this recipient had due, now claimed.
+    pub claims: Vec<Claim>,
+    /// Why nothing was recorded, if so.
+    pub ignored: Option<Ignored>,
+}
+
+/// Why a touch was not taken as presence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ignored {
+    /// The recipient withdrew, or never gave, the consent that its origin needs.
+    NoConsent,
+    /// The mail it is about was handed over less than `scan_grace` ago.
+    ScanGrace,
+}
+
+/// Whether the store still honours a hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fenced {
+    /// Done (or done before by the same call).
+    Done,
+    /// The hold is stale: nothing changed, and the holder must not go on.
+    Stale,
+}
+
+/// The answer to [`Store::cancel`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cancelled {
+    /// It will not go out (also when it was cancelled before).
+    Done,
+    /// The hand-over has begun; its end will be recorded.
+    InHandOver,
+    /// It had ended before, in this state.
+    Ended(SendState),
+    /// No such send.
+    Unknown,
+}
+
+/// The answer to [`Store::settle`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Settled {
+    /// Sends that will not go out any more.
+    pub cancelled: u64,
+    /// Sends whose hand-over had begun.
+    pub in_hand_over: u64,
+}
+
+/// What [`Store::forget`] erased.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Forgotten {
+    /// Sends cancelled because their recipient is forgotten.
+    pub sends: u64,
+    /// Sends whose hand-over had begun; they end by themselves and keep nothing of the person.
+    pub in_hand_over: u64,
+    /// Recorded consents.
+    pub consents: u64,
+    /// Whether a presence was known.
+    pub presence: bool,
+}
+
+/// What the store knows of one person.
+#[derive(Debug, Clone, Default)]
+pub struct Person {
+    /// The last signal within the window, and where from: the person counts as online.
+    pub online: Option<(Timestamp, Source)>,
+    /// When the last send to this person was accepted by the relay, as far back as `min_gap` needs.
+    pub last_sent: Option<Timestamp>,
+    /// Sends not yet final, at most 1000 of them, in claiming order.
+    pub waiting: Vec<SendRecord>,
+    /// Recorded consents.
+    pub consents: Vec<Consent>,
+}
+
+/// What [`Store::tick`] did.
+#[derive(Debug, Clone, Default)]
+pub struct Ticked {
+    /// Sends to fire now.
+    pub claims: Vec<Claim>,
+    /// Leases that ran out, by what became of the send (waiting or uncertain), with the send's id.
+    pub expired: Vec<(SendId, SendState)>,
+    /// Sends that ended at their deadline.
+    pub ended: Vec<(SendId, SendState)>,
+    /// More is due than this call's limit let through: call again.
+    pub more: bool,
+}
+
+/// Counters of one flow (a brand's campaign, or its sends without one).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Sends ever accepted.
+    pub accepted: u64,
+    /// Sends by state, in the order of [`SendState::ALL`]; final states count for ever.
+    pub states: [u64; 8],
+}
+
+impl Counts {
+    /// What the conservation law says must be zero: accepted minus the sum over all states.
+    pub fn gap(&self) -> i64 {
+        let states: u64 = self.states.iter().sum();
+        self.accepted.cast_signed().wrapping_sub(states.cast_signed())
+    }
+}
+
+/// All counters at one instant.
+#[derive(Debug, Clone, Default)]
+pub struct Snapshot {
+    /// Counters by brand and campaign.
+    pub flows: BTreeMap<FlowScope, Counts>,
+    /// People online.
+    pub online: u64,
+}
+
+/// The contract of every store; see the [module doc](self) for what holds for all methods.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// Accepts sends. Answers in the order given, only after every new send among them is durable. Two of the batch
+    /// with the same id are treated as if they came one after the other. A send that is due and whose recipient is
+    /// online comes back claimed under `request`.
+    async fn enqueue(&self, request: ClaimId, sends: Vec<SendSpec>) -> Result<Vec<Enqueued>, StoreError>;
+
+    /// Records presence, unless consent or the scan-grace rule say no, and claims what this recipient has due.
+    async fn touch(&self, touch: Touch) -> Result<Touched, StoreError>;
+
+    /// Ends a recipient's presence now (the page was hidden, the client logged out).
+    async fn away(&self, recipient: RecipientId) -> Result<(), StoreError>;
+
+    /// Waits until time has brought something for [`tick`](Self::tick): a not-before, a re-arm, a deadline, a lease.
+    /// Sleeps until the earliest such moment, without polling. May return early, never late by more than the
+    /// backend states.
+    async fn due(&self);
+
+    /// Does what time has brought, for at most `limit` sends: expired leases return to waiting (or become uncertain,
+    /// if their hand-over had begun), due sends of people who are online are claimed under `request`, deadlines
+    /// passed are claimed, handed off or dropped.
+    async fn tick(&self, request: ClaimId, limit: usize) -> Result<Ticked, StoreError>;
+
+    /// Extends the leases of these holds by a full lease from now; answers in the order given.
+    async fn renew(&self, holds: &[Hold]) -> Result<Vec<Fenced>, StoreError>;
+
+    /// Marks that the hand-over begins. After this answered [`Fenced::Done`] the relay may accept the mail, so a
+    /// lease that runs out from here makes the send uncertain, also after a crash; survives a killed process.
+    async fn begin(&self, hold: Hold) -> Result<Fenced, StoreError>;
+
+    /// Records how a claim ended; survives a killed process. Works while the store refuses new sends for lack of
+    /// space.
+    async fn finish(&self, hold: Hold, finish: Finish) -> Result<Fenced, StoreError>;
+
+    /// Cancels one send. A claim on it becomes stale, unless its hand-over has begun.
+    async fn cancel(&self, send: SendId, reason: &str) -> Result<Cancelled, StoreError>;
+
+    /// Cancels every send of this case, and of no other.
+    async fn settle(&self, brand: &Name, case: &str, reason: &str) -> Result<Settled, StoreError>;
+
+    /// Erases a person: cancels their sends, drops presence, consents and contact history.
+    async fn forget(&self, recipient: RecipientId) -> Result<Forgotten, StoreError>;
+
+    /// Records a consent or its withdrawal; the later statement replaces the earlier. Durable before it answers.
+    async fn consent(&self, consent: Consent) -> Result<(), StoreError>;
+
+    /// Changes one flow's setting; every gateway follows within a second. Durable before it answers. A flow set to
+    /// run again releases the recipients held by it at their next signal or deadline.
+    async fn set_flow(&self, scope: FlowScope, setting: FlowSetting) -> Result<(), StoreError>;
+
+    /// The flow settings as this gateway knows them, and a way to hear of changes.
+    fn flows(&self) -> watch::Receiver<Arc<Flows>>;
+
+    /// One send, if it is known (final ones for [`Rules::keep_finished`]).
+    async fn send(&self, id: SendId) -> Result<Option<SendRecord>, StoreError>;
+
+    /// What is known of one person.
+    async fn person(&self, recipient: RecipientId) -> Result<Person, StoreError>;
+
+    /// All counters, consistent with each other.
+    async fn snapshot(&self) -> Result<Snapshot, StoreError>;
+
+    /// Writes everything out and stops; calls after it fail as unavailable.
+    async fn close(&self) -> Result<(), StoreError>;
+}
