@@ -6,3 +6,4 @@ pub mod model;
 pub mod redact;
 pub mod store;
 pub mod telemetry;
+pub mod token;

@@ -57,7 +57,7 @@ macro_rules! hex_id {
     ($name:ident) => {
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+                f.write_str(const_hex::Buffer::<16>::new().format(&self.0))
             }
         }
         impl fmt::Debug for $name {
@@ -68,11 +68,11 @@ macro_rules! hex_id {
         impl FromStr for $name {
             type Err = BadName;
             fn from_str(text: &str) -> Result<Self, BadName> {
-                let bad = || BadName::new("32 hexadecimal digits");
-                if text.len() != 32 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
-                    return Err(bad());
+                let mut id = [0; 16];
+                match text.is_ascii().then(|| const_hex::decode_to_slice(text, &mut id)) {
+                    Some(Ok(())) if text.len() == 32 => Ok(Self(id)),
+                    _ => Err(BadName::new("32 hexadecimal digits")),
                 }
-                u128::from_str_radix(text, 16).map(|id| Self(id.to_be_bytes())).map_err(|_| bad())
             }
         }
         impl Serialize for $name {
