@@ -32,6 +32,17 @@ pub enum Kind {
     Histogram,
 }
 
+impl Kind {
+    /// Prometheus' word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+            Self::Histogram => "histogram",
+        }
+    }
+}
+
 /// Bucket bounds in seconds, dense where the budget of *signal → relay's 250* lies.
 pub const LATENCY_BUCKETS: [f64; 18] = [
     0.000_05, 0.000_1, 0.000_2, 0.000_3, 0.000_5, 0.000_7, 0.001, 0.001_5, 0.002_5, 0.005, 0.01, 0.025, 0.05,
