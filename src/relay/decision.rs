@@ -87,13 +87,17 @@ pub(super) fn rule(stage: Stage, code: u16, enhanced: Option<Enhanced>) -> (Mean
         (Data, 354) => (Meaning::Go, Then::Keep),
         (Data, 200..=399) => (Meaning::Nonsense, Then::Close),
         (_, 200..=299) => (Meaning::Go, Then::Keep),
-        // 421: the relay closes. 432, 454 and 451 4.7.x: too many of us, or it cannot right now.
-        (_, 421 | 432 | 454) => (Meaning::No(Decision::Throttle), Then::Close),
+        // 421: the relay closes. 432, 454 and 451 4.7.x: too many of us, or it cannot right now. Before the first
+        // letter, any 4yz says the same.
+        (_, 421 | 432 | 454) | (Greeting | StartTls | Auth, 400..=499) => {
+            (Meaning::No(Decision::Throttle), Then::Close)
+        }
         (_, 451) if matches!(enhanced, Some((4, 7, _))) => (Meaning::No(Decision::Throttle), Then::Close),
-        // Authentication wanted, mechanism too weak, refused, encryption wanted.
-        (_, 530 | 534 | 535 | 538) => (Meaning::No(Decision::Misconfigured), Then::Close),
-        (Greeting | StartTls | Auth, 400..=499) => (Meaning::No(Decision::Throttle), Then::Close),
-        (Greeting | StartTls | Auth, 500..=599) => (Meaning::No(Decision::Misconfigured), Then::Close),
+        // Authentication wanted, mechanism too weak, refused, encryption wanted. Before the first letter, any 5yz is
+        // about us.
+        (_, 530 | 534 | 535 | 538) | (Greeting | StartTls | Auth, 500..=599) => {
+            (Meaning::No(Decision::Misconfigured), Then::Close)
+        }
         // Command unknown or out of order: about the dialogue, never about the letter.
         (Mail | Rcpt | Data | Chunk, 500 | 502 | 503) => (Meaning::No(Decision::Unreachable), Then::Close),
         (_, 400..=499) => (Meaning::No(Decision::Defer), Then::Reset),

@@ -87,14 +87,14 @@ impl Dialler {
             Ok(Ok(found)) => found.collect::<Vec<SocketAddr>>(),
             Ok(Err(_)) | Err(_) => Vec::new(),
         };
-        let mut problem = "its name has no address".to_owned();
+        let mut problem = String::from("its name has no address");
         for (tried, address) in found.iter().enumerate() {
             let left = end.saturating_duration_since(Instant::now());
             let share = left / u32::try_from(found.len() - tried).unwrap_or(1);
             match timeout(share, TcpStream::connect(address)).await {
                 Ok(Ok(stream)) => return tuned(stream).map_err(|error| own(error.kind().to_string())),
                 Ok(Err(error)) => problem = error.kind().to_string(),
-                Err(_) => problem = "no answer in time".to_owned(),
+                Err(_) => problem = String::from("no answer in time"),
             }
         }
         Err(own(format!("cannot connect to the relay: {problem}")))

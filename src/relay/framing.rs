@@ -10,7 +10,7 @@ use super::offers::Offers;
 use super::reply::Trouble;
 use crate::model::Letter;
 
-/// Appends `MAIL FROM…` with the parameters this letter needs, and `RCPT TO…`.
+/// `MAIL FROM…` with the parameters this letter needs, and `RCPT TO…`.
 ///
 /// # Errors
 /// A [`Decision::Reject`] if the letter cannot be said to this relay.
@@ -21,10 +21,8 @@ pub(super) fn envelope(letter: &Letter, offers: &Offers) -> Result<(String, Stri
         return Err(reject("the letter has no recipient"));
     }
     whole_lines(&letter.bytes)?;
-    let mut mail = format!("MAIL FROM:<{}>", letter.from);
-    if offers.size {
-        mail.push_str(&format!(" SIZE={}", letter.bytes.len()));
-    }
+    let size = if offers.size { format!(" SIZE={}", letter.bytes.len()) } else { String::new() };
+    let mut mail = format!("MAIL FROM:<{}>{size}", letter.from);
     if !letter.bytes.is_ascii() {
         if !offers.eight_bit {
             return Err(reject("the message has 8-bit content, and the relay does not offer 8BITMIME"));

@@ -86,7 +86,9 @@ async fn one_trip(
     letter: &Letter,
     limits: &RelayTimeouts,
 ) -> Result<(), Stop> {
-    envelope.iter().for_each(|command| link.outgoing.extend_from_slice(command.as_bytes()));
+    for command in envelope {
+        link.outgoing.extend_from_slice(command.as_bytes());
+    }
     framing::chunk(&letter.bytes, &mut link.outgoing);
     match link.send(limits.message).await {
         Ok(()) => heard.whole = true,
@@ -109,7 +111,9 @@ async fn two_trips(
     letter: &Letter,
     limits: &RelayTimeouts,
 ) -> Result<(), Stop> {
-    envelope.iter().for_each(|command| link.outgoing.extend_from_slice(command.as_bytes()));
+    for command in envelope {
+        link.outgoing.extend_from_slice(command.as_bytes());
+    }
     link.outgoing.extend_from_slice(b"DATA\r\n");
     let written = link.send(limits.command).await;
     if let Err(how @ Break::Timeout) = written {
