@@ -60,6 +60,7 @@ pub mod dispatch;
 pub mod model;
 pub mod pipeline;
 pub mod redact;
+pub mod relay;
 pub mod store;
 pub mod telemetry;
 pub mod token;

@@ -14,6 +14,7 @@ pub mod exim;
 pub mod nginx;
 pub mod postfix;
 pub mod process;
+pub mod sink;
 
 mod maildir;
 mod server;
