@@ -61,6 +61,7 @@ pub mod model;
 pub mod pipeline;
 pub mod redact;
 pub mod relay;
+pub mod render;
 pub mod store;
 pub mod telemetry;
 pub mod token;
