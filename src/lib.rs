@@ -53,10 +53,13 @@
 //! LAYER-TABLE
 
 pub mod app;
+pub mod classify;
 pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod dispatch;
+pub mod edge;
+pub mod intake;
 pub mod model;
 pub mod pipeline;
 pub mod redact;
