@@ -206,6 +206,14 @@ impl Counts {
         let states: u64 = self.states.iter().sum();
         self.accepted.cast_signed().wrapping_sub(states.cast_signed())
     }
+
+    /// Adds another flow's counters to these.
+    pub fn add(&mut self, other: &Self) {
+        self.accepted += other.accepted;
+        for (sum, count) in self.states.iter_mut().zip(other.states) {
+            *sum += count;
+        }
+    }
 }
 
 /// All counters at one instant.

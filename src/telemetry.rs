@@ -86,6 +86,12 @@ impl Registry {
         self.prometheus.register(collector).expect("each collector is registered once");
     }
 
+    /// Registers a collector of several metrics that are computed when they are read.
+    pub fn described(&self, metrics: &[(Kind, Metric)], collector: Box<dyn Collector>) {
+        self.collector(collector);
+        self.catalogue.lock().unwrap_or_else(PoisonError::into_inner).extend(metrics);
+    }
+
     fn register<C: Collector + Clone + 'static>(&self, kind: Kind, metric: Metric, vec: C) -> C {
         self.prometheus.register(Box::new(vec.clone())).expect("each metric is registered once");
         self.catalogue.lock().unwrap_or_else(PoisonError::into_inner).push((kind, metric));
