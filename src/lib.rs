@@ -52,9 +52,9 @@
 //!
 //! LAYER-TABLE
 
-pub mod app;
+//pub mod app;
 pub mod classify;
-pub mod cli;
+//pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod dispatch;

@@ -40,8 +40,8 @@ impl Pipeline {
     /// A pipeline between these two.
     pub fn new(store: Arc<dyn Store>, intake: Arc<Intake>, dispatcher: Dispatcher, registry: &Registry) -> Self {
         let metrics = Metrics {
-            waited: registry.latency(WAITED).with_label_values(&[]),
-            lost: registry.counter(LOST).with_label_values(&[]),
+            waited: registry.latency(WAITED).with_label_values::<&str>(&[]),
+            lost: registry.counter(LOST).with_label_values::<&str>(&[]),
         };
         Self { store, intake, dispatcher, metrics: Arc::new(metrics) }
     }

@@ -33,7 +33,7 @@ impl Metrics {
                 relay: stage("relay"),
                 finish: stage("finish"),
             },
-            under_way: registry.gauge(UNDER_WAY).with_label_values(&[]),
+            under_way: registry.gauge(UNDER_WAY).with_label_values::<&str>(&[]),
         }
     }
 }
