@@ -92,7 +92,18 @@ impl Dispatcher {
         let (tasks, metrics) = (TaskTracker::new(), Metrics::new(registry));
         tokio::spawn(leases.clone().keep(Arc::clone(&store), settings.lease / 3));
         let inner = Inner {
-            store, gate, renderer, relay, intake, clock, settings, places, leases, tasks, stopping, metrics,
+            store,
+            gate,
+            renderer,
+            relay,
+            intake,
+            clock,
+            settings,
+            places,
+            leases,
+            tasks,
+            stopping,
+            metrics,
         };
         Self { inner: Arc::new(inner) }
     }

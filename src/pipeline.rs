@@ -38,7 +38,12 @@ struct Metrics {
 
 impl Pipeline {
     /// A pipeline between these two.
-    pub fn new(store: Arc<dyn Store>, intake: Arc<Intake>, dispatcher: Dispatcher, registry: &Registry) -> Self {
+    pub fn new(
+        store: Arc<dyn Store>,
+        intake: Arc<Intake>,
+        dispatcher: Dispatcher,
+        registry: &Registry,
+    ) -> Self {
         let metrics = Metrics {
             waited: registry.latency(WAITED).with_label_values::<&str>(&[]),
             lost: registry.counter(LOST).with_label_values::<&str>(&[]),

@@ -21,6 +21,7 @@
 //!    or was sent less than `min_gap` ago.
 //! 3. Highest priority first, then earliest deadline, then earliest arrival.
 
+pub mod embedded;
 pub mod measured;
 
 use std::collections::BTreeMap;

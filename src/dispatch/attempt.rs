@@ -50,7 +50,9 @@ impl Attempt {
         under_way.inc();
         match self.fate().await {
             Ok(finish) => self.finish(finish).await,
-            Err(Abandoned::Stale) => tracing::debug!(send = %self.claim.hold.send, "claim lost before the hand-over"),
+            Err(Abandoned::Stale) => {
+                tracing::debug!(send = %self.claim.hold.send, "claim lost before the hand-over")
+            }
             Err(Abandoned::Unrecordable(error)) => {
                 tracing::error!(send = %self.claim.hold.send, %error, "not handed over: results cannot be recorded");
             }
@@ -147,8 +149,12 @@ impl Attempt {
         timer.observe_duration();
         match recorded {
             Ok(Fenced::Done) => self.log(&finish),
-            Ok(Fenced::Stale) => tracing::warn!(send = %hold.send, ?finish, "came too late: the lease had run out"),
-            Err(error) => tracing::error!(send = %hold.send, %error, ?finish, "the fate could not be recorded"),
+            Ok(Fenced::Stale) => {
+                tracing::warn!(send = %hold.send, ?finish, "came too late: the lease had run out")
+            }
+            Err(error) => {
+                tracing::error!(send = %hold.send, %error, ?finish, "the fate could not be recorded")
+            }
         }
         if !matches!(finish, Finish::Accepted { .. }) {
             self.inner.intake.forget(&self.claim.spec.recipient);

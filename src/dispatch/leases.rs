@@ -47,7 +47,10 @@ impl Leases {
                     Ok(answers) => {
                         let lost = answers.iter().filter(|fenced| **fenced == Fenced::Stale).count();
                         if lost > 0 {
-                            tracing::warn!(lost, "leases could not be renewed; their attempts stop before the hand-over");
+                            tracing::warn!(
+                                lost,
+                                "leases could not be renewed; their attempts stop before the hand-over"
+                            );
                         }
                     }
                     Err(error) => tracing::warn!(%error, holds = batch.len(), "leases not renewed"),

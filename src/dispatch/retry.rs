@@ -53,7 +53,8 @@ mod tests {
 
     #[test]
     fn delays_double_up_to_the_longest() {
-        let seconds: Vec<u64> = [1, 2, 3, 10, 11, 40].map(|attempt| backoff(attempt, &RETRY).as_secs()).to_vec();
+        let seconds: Vec<u64> =
+            [1, 2, 3, 10, 11, 40].map(|attempt| backoff(attempt, &RETRY).as_secs()).to_vec();
         assert_eq!(seconds, [5, 10, 20, 2560, 3600, 3600]);
     }
 }

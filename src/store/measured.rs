@@ -7,10 +7,12 @@ use prometheus::{Histogram, HistogramVec};
 use tokio::sync::watch;
 
 use super::{
-    Cancelled, Enqueued, Fenced, Forgotten, Person, Settled, Snapshot, Store, StoreError, Ticked, Touch, Touched,
+    Cancelled, Enqueued, Fenced, Forgotten, Person, Settled, Snapshot, Store, StoreError, Ticked, Touch,
+    Touched,
 };
 use crate::model::{
-    ClaimId, Consent, Finish, FlowScope, FlowSetting, Flows, Hold, Name, RecipientId, SendId, SendRecord, SendSpec,
+    ClaimId, Consent, Finish, FlowScope, FlowSetting, Flows, Hold, Name, RecipientId, SendId, SendRecord,
+    SendSpec,
 };
 use crate::telemetry::{Metric, Registry};
 
