@@ -92,6 +92,11 @@ impl Registry {
         self.catalogue.lock().unwrap_or_else(PoisonError::into_inner).extend(metrics);
     }
 
+    /// Registers the process' own figures: memory, processor time, open files.
+    pub fn process(&self) {
+        self.collector(Box::new(prometheus::process_collector::ProcessCollector::for_self()));
+    }
+
     fn register<C: Collector + Clone + 'static>(&self, kind: Kind, metric: Metric, vec: C) -> C {
         self.prometheus.register(Box::new(vec.clone())).expect("each metric is registered once");
         self.catalogue.lock().unwrap_or_else(PoisonError::into_inner).push((kind, metric));
