@@ -52,9 +52,7 @@
 //!
 //! LAYER-TABLE
 
-//pub mod app;
 pub mod classify;
-//pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod dispatch;
@@ -68,6 +66,7 @@ pub mod pipeline;
 pub mod redact;
 pub mod relay;
 pub mod render;
+pub mod secrets;
 pub mod store;
 pub mod telemetry;
 pub mod token;

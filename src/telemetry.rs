@@ -3,8 +3,10 @@
 //! A component describes each of its metrics in a [`Metric`] (what it means, when to wake up) and registers it with
 //! the [`Registry`] it is given; `vigie list-metrics` prints what was registered, so the catalogue cannot lag behind.
 
-use std::sync::{Arc, Mutex, PoisonError};
+mod logs;
+mod metrics;
 
+<<<<<<< HEAD
 use prometheus::core::Collector;
 use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, TextEncoder};
 
@@ -115,3 +117,7 @@ impl Registry {
         TextEncoder::new().encode_to_string(&self.prometheus.gather()).unwrap_or_default()
     }
 }
+=======
+pub use logs::{BadFilter, logs};
+pub use metrics::{Kind, LATENCY_BUCKETS, Metric, Registry};
+>>>>>>> wip-base
