@@ -1,5 +1,6 @@
 //! vigie.
 
+pub mod api;
 pub mod clock;
 pub mod config;
 pub mod flow;
