@@ -21,6 +21,8 @@
 //!    or was sent less than `min_gap` ago.
 //! 3. Highest priority first, then earliest deadline, then earliest arrival.
 
+pub mod embedded;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
