@@ -52,6 +52,7 @@
 //!
 //! LAYER-TABLE
 
+pub mod api;
 pub mod classify;
 pub mod clock;
 pub mod config;
