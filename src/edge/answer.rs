@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{
-    ALLOW, CACHE_CONTROL as CACHE_CONTROL_NAME, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION,
-    REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    ALLOW, CACHE_CONTROL as CACHE_CONTROL_NAME, CONNECTION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
+    LOCATION, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{Response, StatusCode};
 
@@ -37,17 +37,23 @@ pub(super) enum Answer {
     NotAllowed,
     /// The request target is longer than any of ours.
     TargetTooLong,
+    /// Another server may see another request in these bytes.
+    Ambiguous,
 }
 
 impl Answer {
     /// Every status an answer can have, in the order of [`number`](Self::number).
-    pub(super) const STATUSES: [StatusCode; 5] = [
+    pub(super) const STATUSES: [StatusCode; 6] = [
         StatusCode::OK,
         StatusCode::FOUND,
         StatusCode::NOT_FOUND,
         StatusCode::METHOD_NOT_ALLOWED,
         StatusCode::URI_TOO_LONG,
+        StatusCode::BAD_REQUEST,
     ];
+
+    /// The place of 400 in [`STATUSES`](Self::STATUSES).
+    pub(super) const BAD_REQUEST: usize = 5;
 
     /// The place of this answer's status in [`STATUSES`](Self::STATUSES).
     pub(super) const fn number(&self) -> usize {
@@ -57,6 +63,7 @@ impl Answer {
             Self::NoSuchLink | Self::NotFound => 2,
             Self::NotAllowed => 3,
             Self::TargetTooLong => 4,
+            Self::Ambiguous => Self::BAD_REQUEST,
         }
     }
 
@@ -85,6 +92,10 @@ impl Answer {
             }
             Self::NotAllowed => {
                 fill(&mut headers, [(ALLOW, "GET, HEAD")]);
+                Bytes::new()
+            }
+            Self::Ambiguous => {
+                fill(&mut headers, [(CONNECTION, "close")]);
                 Bytes::new()
             }
             Self::NotFound | Self::TargetTooLong => Bytes::new(),

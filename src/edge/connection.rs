@@ -16,6 +16,10 @@ use super::accept::Door;
 use super::pulse::Pulse;
 use super::service::Desk;
 
+/// When we stop, a request whose head is under way has this long to arrive: hyper closes idle connections at once,
+/// but cannot tell a new one from one whose request is coming.
+const LAST_CALL: Duration = Duration::from_secs(1);
+
 /// After our last word, how long a client may still talk before we close...
 const LINGER: Duration = Duration::from_secs(1);
 
@@ -45,6 +49,9 @@ pub(super) async fn serve(stream: TcpStream, door: &Arc<Door>, stop: Cancellatio
                 return;
             }
             () = alarm.as_mut() => {
+                if stopping {
+                    return;
+                }
                 if pulse.deadline() <= Instant::now() {
                     return door.metrics.slow.inc();
                 }
@@ -52,6 +59,7 @@ pub(super) async fn serve(stream: TcpStream, door: &Arc<Door>, stop: Cancellatio
             }
             () = stopped.as_mut(), if !stopping => {
                 stopping = true;
+                alarm.as_mut().reset(pulse.deadline().min(Instant::now() + LAST_CALL));
                 std::pin::Pin::new(&mut conversation).graceful_shutdown();
             }
         }

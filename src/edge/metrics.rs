@@ -32,7 +32,6 @@ const TURNED_AWAY: Metric = Metric {
 #[derive(Debug)]
 pub(super) struct Metrics {
     requests: Vec<[IntCounter; Answer::STATUSES.len()]>,
-    bad_request: IntCounter,
     head_too_large: IntCounter,
     connections: IntGauge,
     /// Closed for having too many neighbours.
@@ -51,7 +50,6 @@ impl Metrics {
         let refused = registry.counter(TURNED_AWAY);
         Self {
             requests: Route::ALL.map(|route| Answer::STATUSES.map(|status| of(route, status))).into(),
-            bad_request: of(Route::Nowhere, StatusCode::BAD_REQUEST),
             head_too_large: of(Route::Nowhere, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE),
             connections: registry.gauge(CONNECTIONS).with_label_values::<&str>(&[]),
             crowded: refused.with_label_values(&["address"]),
@@ -76,7 +74,7 @@ impl Metrics {
         if error.is_parse_too_large() {
             self.head_too_large.inc();
         } else if error.is_parse() {
-            self.bad_request.inc();
+            self.requests[Route::Nowhere as usize][Answer::BAD_REQUEST].inc();
         }
     }
 }

@@ -7,7 +7,8 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
+use hyper::header::TRANSFER_ENCODING;
 use hyper::service::Service;
 use hyper::{Request, Response, http};
 
@@ -32,11 +33,21 @@ impl Service<Request<Incoming>> for Desk {
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let received = Instant::now();
         self.pulse.beat(received);
-        let (head, _) = request.into_parts();
-        let (route, answer) = self.answer(&head, received);
+        let (head, body) = request.into_parts();
+        let (route, answer) = if framed(&head, &body) {
+            (Route::Nowhere, Answer::Ambiguous)
+        } else {
+            self.answer(&head, received)
+        };
         self.door.metrics.answered(route, &answer);
         ready(Ok(answer.into_response(head.headers)))
     }
+}
+
+/// Whether a request has a `Transfer-Encoding`. None of our endpoints wants a body of unknown length, and hyper hides a
+/// `Content-Length` beside it, the classic way to smuggle a second request past a proxy (RFC 9112 section 6.1).
+fn framed(head: &http::request::Parts, body: &Incoming) -> bool {
+    !body.is_end_stream() && head.headers.contains_key(TRANSFER_ENCODING)
 }
 
 impl Desk {
