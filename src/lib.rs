@@ -53,6 +53,7 @@
 //! LAYER-TABLE
 
 pub mod api;
+pub mod app;
 pub mod classify;
 pub mod clock;
 pub mod config;

@@ -187,9 +187,10 @@ async fn cancel(
             let now = looking.store.send(record.id).await?.unwrap_or(record);
             Ok((StatusCode::OK, Json(SendView::of(now))))
         }
-        Cancelled::InHandOver => {
-            Err(Problem::conflict("in-hand-over", "its hand-over to the relay has begun; its end will be recorded"))
-        }
+        Cancelled::InHandOver => Err(Problem::conflict(
+            "in-hand-over",
+            "its hand-over to the relay has begun; its end will be recorded",
+        )),
         Cancelled::Ended(state) => {
             let detail = format!("it had ended before, as {}", state.as_str());
             Err(Problem::conflict("already-ended", detail))

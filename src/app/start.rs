@@ -157,8 +157,9 @@ impl Foundation {
             &self.registry,
         );
         let at = self.config.edge.listen;
-        let edge = Edge::bind(&self.config.edge, tracker, &self.registry)
-            .map_err(|error| StartError::Unavailable(format!("edge.listen = \"{at}\" cannot be bound: {error}")))?;
+        let edge = Edge::bind(&self.config.edge, tracker, &self.registry).map_err(|error| {
+            StartError::Unavailable(format!("edge.listen = \"{at}\" cannot be bound: {error}"))
+        })?;
         let api = listen("api.listen", self.config.api.listen).await?;
         let ops = listen("ops.listen", self.config.ops.listen).await?;
         Ok(Bound { edge, api, ops })
@@ -180,7 +181,8 @@ impl Foundation {
     fn claimers(&self, outlets: Vec<Outlet>, dispatcher: &Dispatcher) -> (CancellationToken, TaskTracker) {
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let (store, intake) = (&self.store, &self.intake);
-        let pipeline = Pipeline::new(Arc::clone(store), Arc::clone(intake), dispatcher.clone(), &self.registry);
+        let pipeline =
+            Pipeline::new(Arc::clone(store), Arc::clone(intake), dispatcher.clone(), &self.registry);
         for outlet in outlets {
             tasks.spawn(pipeline.clone().run(outlet, stop.clone()));
         }
@@ -189,7 +191,12 @@ impl Foundation {
         (stop, tasks)
     }
 
-    fn api_doors(&self, keys: api::Keys, identity: crate::token::Identity, dispatcher: &Dispatcher) -> api::Doors {
+    fn api_doors(
+        &self,
+        keys: api::Keys,
+        identity: crate::token::Identity,
+        dispatcher: &Dispatcher,
+    ) -> api::Doors {
         let (renderer, dispatcher) = (Arc::clone(&self.renderer), dispatcher.clone());
         api::Doors {
             store: Arc::clone(&self.store),
@@ -202,7 +209,9 @@ impl Foundation {
             clock: self.clock.clone(),
             settings: self.config.api.clone(),
             try_out: Arc::new(move |spec| {
-                renderer.try_out(spec).map_err(|unfit| api::Unfit { field: unfit.field, problem: unfit.problem })
+                renderer
+                    .try_out(spec)
+                    .map_err(|unfit| api::Unfit { field: unfit.field, problem: unfit.problem })
             }),
             fire: Arc::new(move |claims| dispatcher.fire(claims, None)),
         }

@@ -1,5 +1,5 @@
 //! Integration tests: one binary, one module per topic.
 
+mod edge;
 mod relay;
 mod support;
-mod edge;

@@ -62,10 +62,7 @@ impl Counter {
     }
 
     /// Hands sends to the store and what comes back claimed to the dispatcher; answers in the order given.
-    pub(super) async fn accept(
-        &self,
-        specs: Vec<SendSpec>,
-    ) -> Vec<Result<(StatusCode, Accepted), Problem>> {
+    pub(super) async fn accept(&self, specs: Vec<SendSpec>) -> Vec<Result<(StatusCode, Accepted), Problem>> {
         let mut judged = Vec::with_capacity(specs.len());
         let mut in_time = Vec::with_capacity(specs.len());
         for spec in specs {
