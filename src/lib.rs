@@ -55,6 +55,7 @@
 pub mod api;
 pub mod app;
 pub mod classify;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod dispatch;

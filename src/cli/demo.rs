@@ -8,48 +8,25 @@ mod show;
 pub mod sink;
 mod story;
 
-use std::net::{Ipv4Addr, SocketAddr};
+use tokio::sync::mpsc;
 
-use super::exit::Exit;
-use crate::app::Gateway;
-use crate::clock::Clock;
-use crate::config::Config;
-use crate::secrets::Secrets;
+use super::scratch::{ANYWHERE, Scratch};
+use super::{Exit, Failure};
 
-use sink::Sink;
+use sink::{Sink, Taken};
 use story::Story;
 
-/// A free port on loopback.
-const ANYWHERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
-
 /// Runs the demonstration.
-pub async fn run() -> Result<(), Exit> {
-    let directory = tempfile::Builder::new()
-        .prefix("vigie-demo-")
-        .tempdir()
-        .map_err(|error| Exit::unavailable(format!("no temporary directory: {error}")))?;
-    let unavailable = |error: &dyn std::fmt::Display| Exit::unavailable(error.to_string());
-    let (sink, mails) = Sink::start(ANYWHERE).await.map_err(|error| unavailable(&error))?;
-    let config = configuration(&sink, directory.path());
-    let secrets = Secrets::open(&config).map_err(|error| unavailable(&error))?;
-    let operator_key = secrets.operator_key().expose().to_owned();
-    let gateway = Gateway::start(config, secrets, Clock::system()).await?;
-    let told = Story::new(gateway.addresses, &operator_key, mails).await;
-    let told = match told {
-        Ok(mut story) => story.tell().await,
-        Err(error) => Err(error),
-    };
-    gateway.stop().await;
+pub(super) async fn run() -> Result<(), Failure> {
+    let sink = Sink::start(ANYWHERE).await;
+    let (sink, mails) =
+        sink.map_err(|error| Failure::new(Exit::Unavailable, format!("no port for the sink: {error}")))?;
+    let scratch = Scratch::start(Some(format!("smtp://{}?tls=none", sink.address()))).await?;
+    let told = tell(&scratch, mails).await;
+    scratch.end().await?;
     told
 }
 
-/// The default configuration, on free ports, with the sink as relay and everything else in a directory that goes away.
-fn configuration(sink: &Sink, directory: &std::path::Path) -> Config {
-    let mut config = Config::embedded();
-    directory.clone_into(&mut config.data.dir);
-    config.edge.listen = ANYWHERE;
-    config.api.listen = ANYWHERE;
-    config.ops.listen = ANYWHERE;
-    config.relay.url = format!("smtp://{}?tls=none", sink.address());
-    config
+async fn tell(scratch: &Scratch, mails: mpsc::Receiver<Taken>) -> Result<(), Failure> {
+    Story::new(scratch.gateway.addresses(), scratch.key.expose(), mails).await?.tell().await
 }

@@ -13,6 +13,7 @@ use tokio::net::TcpStream;
 pub struct Client {
     host: String,
     bearer: Option<String>,
+    agent: Option<&'static str>,
     requests: SendRequest<Full<Bytes>>,
 }
 
@@ -49,7 +50,14 @@ impl Client {
         let (requests, connection) = handshake(TokioIo::new(stream)).await?;
         // Ends with the client; what goes wrong on it is reported by the request it goes wrong for.
         tokio::spawn(connection);
-        Ok(Self { host, bearer: key.map(|key| format!("Bearer {key}")), requests })
+        Ok(Self { host, bearer: key.map(|key| format!("Bearer {key}")), agent: None, requests })
+    }
+
+    /// Requests say they come from this user agent.
+    #[must_use]
+    pub fn with_agent(mut self, agent: &'static str) -> Self {
+        self.agent = Some(agent);
+        self
     }
 
     /// `GET path`.
@@ -68,6 +76,9 @@ impl Client {
         let mut request = Request::builder().method(method).uri(path).header(header::HOST, &self.host);
         if let Some(bearer) = &self.bearer {
             request = request.header(header::AUTHORIZATION, bearer);
+        }
+        if let Some(agent) = self.agent {
+            request = request.header(header::USER_AGENT, agent);
         }
         if !content_type.is_empty() {
             request = request.header(header::CONTENT_TYPE, content_type);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use console::{Style, Term, pad_str, style};
 use serde_json::Value;
 
-use crate::cli::exit::Exit;
+use crate::cli::{Exit, Failure};
 
 /// Writes the scenes.
 pub(super) struct Show {
@@ -28,7 +28,9 @@ impl Show {
     pub(super) fn opening(&self) {
         self.line("");
         self.line(&format!("  {}  the lookout", style("vigie").bold().cyan()));
-        self.line(&dim("  Gateway, store and mail sink run in this one process; nothing leaves this machine."));
+        self.line(&dim(
+            "  Gateway, store and mail sink run in this one process; nothing leaves this machine.",
+        ));
         self.line("");
     }
 
@@ -45,7 +47,12 @@ impl Show {
         let trips = if round_trips == 1 { "1 round trip" } else { "more than 1 round trip" };
         self.scene(style("●").green(), name, scene);
         let figure = pad_str(&millis(latency), 9, console::Alignment::Right, None).into_owned();
-        self.line(&format!("      letter out {} {}  {}", style(figure).bold().green(), style(bar).green(), dim(trips)));
+        self.line(&format!(
+            "      letter out {} {}  {}",
+            style(figure).bold().green(),
+            style(bar).green(),
+            dim(trips)
+        ));
     }
 
     /// A letter will not leave.
@@ -67,10 +74,11 @@ impl Show {
     }
 
     /// The conservation law, and the typical latency.
-    pub(super) fn books(&self, stats: &Value, latencies: &mut [Duration]) -> Result<(), Exit> {
+    pub(super) fn books(&self, stats: &Value, latencies: &mut [Duration]) -> Result<(), Failure> {
         let total = &stats["total"];
         let count = |what: &str| total[what].as_u64().unwrap_or(0);
-        let states = ["sent", "waiting", "claimed", "cancelled", "failed", "uncertain", "handed_off", "dropped"];
+        let states =
+            ["sent", "waiting", "claimed", "cancelled", "failed", "uncertain", "handed_off", "dropped"];
         let parts: Vec<String> = states
             .into_iter()
             .filter(|state| count(state) > 0)
@@ -80,10 +88,18 @@ impl Show {
         let typical = latencies.get(latencies.len() / 2).copied().unwrap_or_default();
         self.line("");
         self.line(&format!("  Pixel asked for → relay's 250: {} typically.", style(millis(typical)).bold()));
-        self.line(&format!("  Every letter has one fate: {} accepted = {}.", count("accepted"), parts.join(" + ")));
+        self.line(&format!(
+            "  Every letter has one fate: {} accepted = {}.",
+            count("accepted"),
+            parts.join(" + ")
+        ));
         self.line("");
         let gap = states.into_iter().map(count).sum::<u64>().abs_diff(count("accepted"));
-        if gap == 0 { Ok(()) } else { Err(Exit::internal(format!("the books do not balance by {gap}"))) }
+        if gap == 0 {
+            Ok(())
+        } else {
+            Err(Failure::new(Exit::Internal, format!("the books do not balance by {gap}")))
+        }
     }
 
     fn scene(&self, mark: console::StyledObject<&str>, name: &str, scene: &str) {

@@ -98,7 +98,10 @@ impl Dialogue {
             let mut words = line.split_ascii_whitespace();
             let verb = words.next().unwrap_or_default().to_ascii_uppercase();
             match verb.as_str() {
-                "EHLO" => self.reply("250-sink.vigie.example\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 CHUNKING").await?,
+                "EHLO" => {
+                    self.reply("250-sink.vigie.example\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 CHUNKING")
+                        .await?
+                }
                 "HELO" | "RSET" | "NOOP" => self.reply("250 OK").await?,
                 "MAIL" => {
                     self.round_trips = 0;

@@ -9,8 +9,8 @@ use tokio::sync::mpsc;
 use super::show::Show;
 use super::sink::Taken;
 use crate::app::Addresses;
-use crate::cli::exit::Exit;
 use crate::cli::http::{Answer, Client};
+use crate::cli::{Exit, Failure};
 
 /// The people written to, and where they are when they look at their mail.
 const PEOPLE: [(&str, &str, &str); 6] = [
@@ -25,6 +25,10 @@ const PEOPLE: [(&str, &str, &str); 6] = [
 const PAYS: usize = 3;
 /// Who never comes online.
 const AWAY: usize = 5;
+
+/// What the mail clients of these people call themselves.
+const MAIL_CLIENT: &str =
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko)";
 
 /// Between two scenes, so that one can follow.
 const PAUSE: Duration = Duration::from_millis(450);
@@ -42,14 +46,14 @@ pub(super) struct Story {
 
 impl Story {
     /// Connects to the gateway.
-    pub(super) async fn new(at: Addresses, key: &str, mails: mpsc::Receiver<Taken>) -> Result<Self, Exit> {
+    pub(super) async fn new(at: Addresses, key: &str, mails: mpsc::Receiver<Taken>) -> Result<Self, Failure> {
         let api = Client::connect(at.api, Some(key)).await.map_err(broken)?;
-        let edge = Client::connect(at.edge, None).await.map_err(broken)?;
+        let edge = Client::connect(at.edge, None).await.map_err(broken)?.with_agent(MAIL_CLIENT);
         Ok(Self { api, edge, mails, show: Show::default(), latencies: Vec::new() })
     }
 
     /// Tells the story from the first letter queued to the books balanced.
-    pub(super) async fn tell(&mut self) -> Result<(), Exit> {
+    pub(super) async fn tell(&mut self) -> Result<(), Failure> {
         self.show.opening();
         for (index, person) in PEOPLE.iter().enumerate() {
             self.queue(index, person.1, person.0).await?;
@@ -71,7 +75,7 @@ impl Story {
     }
 
     /// Queues one letter, as a lender's dunning system would.
-    async fn queue(&mut self, index: usize, email: &str, name: &str) -> Result<(), Exit> {
+    async fn queue(&mut self, index: usize, email: &str, name: &str) -> Result<(), Failure> {
         let send = json!({
             "id": format!("demo-{index}"), "brand": "demo", "campaign": "first-reminder", "case": format!("case-{index}"),
             "to": {"email": email, "name": name}, "template": "reminder",
@@ -82,7 +86,7 @@ impl Story {
     }
 
     /// Somebody's mail client fetches the pixel of an older mail; their letter must leave at once.
-    async fn comes_online(&mut self, name: &str, email: &str, scene: &str) -> Result<(), Exit> {
+    async fn comes_online(&mut self, name: &str, email: &str, scene: &str) -> Result<(), Failure> {
         let path = self.pixel(email).await?;
         let asked = Instant::now();
         self.edge.get(&path).await.map_err(broken)?;
@@ -94,7 +98,7 @@ impl Story {
     }
 
     /// A debt is paid: its letter must not leave any more.
-    async fn pays(&mut self, index: usize, name: &str, scene: &str) -> Result<(), Exit> {
+    async fn pays(&mut self, index: usize, name: &str, scene: &str) -> Result<(), Failure> {
         let path = format!("/v1/cases/demo/case-{index}/settle");
         let answer = self.post(&path, &json!({"reason": "paid"})).await?;
         expect(&answer, StatusCode::OK, "settling a case")?;
@@ -103,7 +107,7 @@ impl Story {
     }
 
     /// A forged pixel gets the same answer and does nothing.
-    async fn forgery(&mut self) -> Result<(), Exit> {
+    async fn forgery(&mut self) -> Result<(), Failure> {
         let answer = self.edge.get("/o/AQEAAf-forged.gif").await.map_err(broken)?;
         expect(&answer, StatusCode::OK, "a forged pixel")?;
         self.show.forged();
@@ -111,7 +115,7 @@ impl Story {
     }
 
     /// A letter queued for somebody who is online leaves without waiting for a pixel.
-    async fn arrives_while_online(&mut self) -> Result<(), Exit> {
+    async fn arrives_while_online(&mut self) -> Result<(), Failure> {
         let (name, email) = ("Zoé", "zoe@mail.example");
         let path = self.pixel(email).await?;
         self.edge.get(&path).await.map_err(broken)?;
@@ -125,7 +129,7 @@ impl Story {
     }
 
     /// Every letter has exactly one fate.
-    async fn books(&mut self) -> Result<(), Exit> {
+    async fn books(&mut self) -> Result<(), Failure> {
         let answer = self.api.get("/v1/stats").await.map_err(broken)?;
         expect(&answer, StatusCode::OK, "the statistics")?;
         let stats: Value = serde_json::from_slice(&answer.body).map_err(broken)?;
@@ -133,8 +137,9 @@ impl Story {
     }
 
     /// The path of a pixel as an older mail to this person carries it.
-    async fn pixel(&mut self, email: &str) -> Result<String, Exit> {
-        let answer = self.post("/v1/tokens", &json!({"brand": "demo", "email": email, "kind": "open"})).await?;
+    async fn pixel(&mut self, email: &str) -> Result<String, Failure> {
+        let answer =
+            self.post("/v1/tokens", &json!({"brand": "demo", "email": email, "kind": "open"})).await?;
         expect(&answer, StatusCode::OK, "minting a pixel")?;
         let minted: Value = serde_json::from_slice(&answer.body).map_err(broken)?;
         let token = minted["token"].as_str().unwrap_or_default();
@@ -142,25 +147,28 @@ impl Story {
     }
 
     /// The next mail the sink takes.
-    async fn mail(&mut self) -> Result<Taken, Exit> {
+    async fn mail(&mut self) -> Result<Taken, Failure> {
         let taken = tokio::time::timeout(PATIENCE, self.mails.recv()).await;
-        taken.ok().flatten().ok_or_else(|| Exit::internal("the letter did not arrive at the sink"))
+        taken
+            .ok()
+            .flatten()
+            .ok_or_else(|| Failure::new(Exit::Internal, "the letter did not arrive at the sink"))
     }
 
-    async fn post(&mut self, path: &str, body: &Value) -> Result<Answer, Exit> {
+    async fn post(&mut self, path: &str, body: &Value) -> Result<Answer, Failure> {
         self.api.send(Method::POST, path, "application/json", body.to_string()).await.map_err(broken)
     }
 }
 
-fn expect(answer: &Answer, status: StatusCode, what: &str) -> Result<(), Exit> {
+fn expect(answer: &Answer, status: StatusCode, what: &str) -> Result<(), Failure> {
     if answer.status == status {
         return Ok(());
     }
     let body = String::from_utf8_lossy(&answer.body);
-    Err(Exit::internal(format!("{what} was answered {}: {body}", answer.status)))
+    Err(Failure::new(Exit::Internal, format!("{what} was answered {}: {body}", answer.status)))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "used as a function for map_err")]
-fn broken(error: impl std::fmt::Display) -> Exit {
-    Exit::internal(error.to_string())
+fn broken(error: impl std::fmt::Display) -> Failure {
+    Failure::new(Exit::Internal, error.to_string())
 }
