@@ -21,6 +21,9 @@
 //!    or was sent less than `min_gap` ago.
 //! 3. Highest priority first, then earliest deadline, then earliest arrival.
 
+pub mod embedded;
+pub mod measured;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -205,6 +208,14 @@ impl Counts {
     pub fn gap(&self) -> i64 {
         let states: u64 = self.states.iter().sum();
         self.accepted.cast_signed().wrapping_sub(states.cast_signed())
+    }
+
+    /// Adds another flow's counters to these.
+    pub fn add(&mut self, other: &Self) {
+        self.accepted += other.accepted;
+        for (sum, count) in self.states.iter_mut().zip(other.states) {
+            *sum += count;
+        }
     }
 }
 

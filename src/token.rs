@@ -120,6 +120,10 @@ pub enum Refused {
 }
 
 impl Refused {
+    /// Every reason, in the order of their numbers.
+    pub const ALL: [Self; 5] =
+        [Self::Malformed, Self::UnknownKey, Self::Forged, Self::Expired, Self::WrongKind];
+
     /// The word for metric labels.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -157,8 +161,18 @@ impl Token {
         today: Day,
         ring: &'ring KeyRing,
     ) -> Result<(Self, &'ring Key), Refused> {
+        Self::verify_any(text, &[kind], today, ring)
+    }
+
+    /// [`verify`](Self::verify) for an endpoint that takes tokens of several kinds.
+    pub fn verify_any<'ring>(
+        text: &[u8],
+        kinds: &[Kind],
+        today: Day,
+        ring: &'ring KeyRing,
+    ) -> Result<(Self, &'ring Key), Refused> {
         let (token, key) = Self::read(text, ring)?;
-        if token.kind != kind {
+        if !kinds.contains(&token.kind) {
             return Err(Refused::WrongKind);
         }
         if token.expires.is_some_and(|expires| expires <= today) {

@@ -29,6 +29,17 @@ pub enum Kind {
     Histogram,
 }
 
+impl Kind {
+    /// Prometheus' word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+            Self::Histogram => "histogram",
+        }
+    }
+}
+
 /// Bucket bounds in seconds, dense where the budget of *signal → relay's 250* lies.
 pub const LATENCY_BUCKETS: [f64; 18] = [
     0.000_05, 0.000_1, 0.000_2, 0.000_3, 0.000_5, 0.000_7, 0.001, 0.001_5, 0.002_5, 0.005, 0.01, 0.025, 0.05,
@@ -70,6 +81,17 @@ impl Registry {
     /// Registers a collector that is described elsewhere (the process' own figures).
     pub fn collector(&self, collector: Box<dyn Collector>) {
         self.prometheus.register(collector).expect("each collector is registered once");
+    }
+
+    /// Registers the process' own figures: memory, processor time, open files.
+    pub fn process(&self) {
+        self.collector(Box::new(prometheus::process_collector::ProcessCollector::for_self()));
+    }
+
+    /// Registers a collector of several metrics that are computed when they are read.
+    pub fn described(&self, metrics: &[(Kind, Metric)], collector: Box<dyn Collector>) {
+        self.collector(collector);
+        self.catalogue.lock().unwrap_or_else(PoisonError::into_inner).extend(metrics);
     }
 
     fn register<C: Collector + Clone + 'static>(&self, kind: Kind, metric: Metric, vec: C) -> C {

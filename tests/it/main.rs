@@ -1,4 +1,7 @@
-//! The integration tests: one binary, a module per topic.
+//! Integration tests: one binary, one module per topic.
 
 mod cli;
+mod edge;
 mod layers;
+mod relay;
+mod support;

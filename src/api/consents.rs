@@ -1,0 +1,175 @@
+//! `/v1/consents`: what a person said to a brand or partner about presence by pixel.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::{Extension, Json};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::brands::Brands;
+use super::whom::Whom;
+use super::{Access, Doors, Problem, body};
+use crate::clock::Clock;
+use crate::config::Role;
+use crate::model::{Consent, Grantee, Name, RecipientId};
+use crate::store::Store;
+use crate::token::{Identity, normalise};
+
+pub(super) fn router(doors: &Doors) -> OpenApiRouter {
+    let register = Register {
+        store: Arc::clone(&doors.store),
+        brands: Brands::new(&doors.brands),
+        identity: doors.identity.clone(),
+        clock: doors.clock.clone(),
+    };
+    OpenApiRouter::new().routes(routes!(record)).with_state(register)
+}
+
+/// Where consents are written down.
+#[derive(Clone)]
+struct Register {
+    store: Arc<dyn Store>,
+    brands: Brands,
+    identity: Identity,
+    clock: Clock,
+}
+
+/// A consent or its withdrawal. Not `Debug`: it holds an address.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Statement {
+    /// Who said it, by address.
+    #[serde(default)]
+    email: Option<String>,
+    /// Or by the SHA-256 (hex) of the normalised address.
+    #[serde(default)]
+    email_sha256: Option<String>,
+    /// Or by our own id.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    recipient: Option<RecipientId>,
+    /// To which brand.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    brand: Option<Name>,
+    /// Or to which partner.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    partner: Option<Name>,
+    /// For what.
+    purpose: Subject,
+    /// `true` granted, `false` withdrawn.
+    granted: bool,
+    /// How it can be shown later (a form's name and version, a log line's id), without an address.
+    #[serde(default)]
+    #[schema(max_length = 500)]
+    proof: String,
+}
+
+/// What a consent is about.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum Subject {
+    /// Presence by pixel.
+    Presence,
+}
+
+/// A recorded consent.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ConsentView {
+    /// Who said it.
+    #[schema(value_type = String)]
+    recipient: RecipientId,
+    /// To which brand.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    brand: Option<String>,
+    /// To which partner.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    partner: Option<String>,
+    /// For what.
+    purpose: Subject,
+    /// `true` granted, `false` withdrawn.
+    granted: bool,
+    /// How it can be shown.
+    proof: String,
+    /// When it was recorded.
+    at: Timestamp,
+}
+
+impl From<Consent> for ConsentView {
+    fn from(consent: Consent) -> Self {
+        let (brand, partner) = match consent.grantee {
+            Grantee::Brand(name) => (Some(name.to_string()), None),
+            Grantee::Partner(name) => (None, Some(name.to_string())),
+        };
+        Self {
+            recipient: consent.recipient,
+            brand,
+            partner,
+            purpose: Subject::Presence,
+            granted: consent.granted,
+            proof: consent.proof,
+            at: consent.at,
+        }
+    }
+}
+
+/// Record a consent or its withdrawal; acts on pixels in mails already sent.
+#[utoipa::path(
+    put, path = "/v1/consents", tag = "recipients", security(("key" = ["producer", "operator"])),
+    request_body = Statement,
+    responses((status = 200, description = "Recorded", body = ConsentView))
+)]
+async fn record(
+    State(register): State<Register>,
+    Extension(access): Extension<Access>,
+    body::Json(statement): body::Json<Statement>,
+) -> Result<Json<ConsentView>, Problem> {
+    let grantee = register.grantee(&access, &statement)?;
+    let whom = Whom {
+        email: statement.email.as_deref(),
+        email_sha256: statement.email_sha256.as_deref(),
+        recipient: statement.recipient,
+    };
+    let recipient = whom.find(&register.identity)?;
+    check_proof(&statement)?;
+    let at = register.clock.now();
+    let consent = Consent { recipient, grantee, granted: statement.granted, proof: statement.proof, at };
+    register.store.consent(consent.clone()).await?;
+    Ok(Json(consent.into()))
+}
+
+impl Register {
+    /// To whom it was said: a brand this key may act for, or (operators only) a partner.
+    fn grantee(&self, access: &Access, statement: &Statement) -> Result<Grantee, Problem> {
+        match (&statement.brand, &statement.partner) {
+            (Some(brand), None) => {
+                self.brands.named(access, brand)?;
+                Ok(Grantee::Brand(brand.clone()))
+            }
+            (None, Some(partner)) if access.role == Role::Operator => Ok(Grantee::Partner(partner.clone())),
+            (None, Some(_)) => Err(Problem::forbidden("only operators record consents given to partners")),
+            _ => Err(Problem::field("brand", "say to whom: give either brand or partner")),
+        }
+    }
+}
+
+/// A grant needs a proof, and a proof must not be where addresses are kept.
+fn check_proof(statement: &Statement) -> Result<(), Problem> {
+    let proof = &statement.proof;
+    let refuse = |why| Err(Problem::field("proof", why));
+    if statement.granted && proof.trim().is_empty() {
+        return refuse("a grant needs a proof: a form's name and version, a log line's id");
+    }
+    if proof.chars().count() > 500 || proof.contains(char::is_control) {
+        return refuse("must be at most 500 characters, without control characters");
+    }
+    if proof.split_whitespace().any(|word| normalise(word).is_ok()) {
+        return refuse("must not contain an address");
+    }
+    Ok(())
+}

@@ -1,0 +1,171 @@
+//! `/v1/recipients`: what is known of one person, and how it is erased. The address is in the body, never in a URL.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::consents::ConsentView;
+use super::sends::SendView;
+use super::whom::Whom;
+use super::{Doors, Problem, body};
+use crate::clock::{Clock, after};
+use crate::model::{RecipientId, Source};
+use crate::store::{Person, Store};
+use crate::token::Identity;
+
+pub(super) fn router(doors: &Doors) -> OpenApiRouter {
+    let people = People {
+        store: Arc::clone(&doors.store),
+        identity: doors.identity.clone(),
+        clock: doors.clock.clone(),
+        min_gap: doors.rules.min_gap,
+    };
+    OpenApiRouter::new().routes(routes!(lookup)).routes(routes!(forget)).with_state(people)
+}
+
+#[derive(Clone)]
+struct People {
+    store: Arc<dyn Store>,
+    identity: Identity,
+    clock: Clock,
+    min_gap: Duration,
+}
+
+/// Who is meant; exactly one of the three. Not `Debug`: it holds an address.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Who {
+    /// By address.
+    #[serde(default)]
+    email: Option<String>,
+    /// By the SHA-256 (hex) of the normalised address.
+    #[serde(default)]
+    email_sha256: Option<String>,
+    /// By our own id.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    recipient: Option<RecipientId>,
+}
+
+impl Who {
+    fn find(&self, identity: &Identity) -> Result<RecipientId, Problem> {
+        let (email, email_sha256) = (self.email.as_deref(), self.email_sha256.as_deref());
+        Whom { email, email_sha256, recipient: self.recipient }.find(identity)
+    }
+}
+
+/// What is known of one person.
+#[derive(Debug, Serialize, ToSchema)]
+struct PersonView {
+    /// The person, as the store knows them.
+    #[schema(value_type = String)]
+    recipient: RecipientId,
+    /// Seen within the presence window.
+    online: bool,
+    /// When, if online.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_seen: Option<Timestamp>,
+    /// By what, if online.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    source: Option<Source>,
+    /// Sends not yet final, in the order they will go.
+    waiting: Vec<SendView>,
+    /// What this person said.
+    consents: Vec<ConsentView>,
+    /// How often this person is written to.
+    budget: Budget,
+}
+
+/// How often a person is written to.
+#[derive(Debug, Serialize, ToSchema)]
+struct Budget {
+    /// Between two sends lies at least this, as a duration like `600s`.
+    min_gap: String,
+    /// When the relay took the last one, as far back as `min_gap` needs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_sent: Option<Timestamp>,
+    /// When the next may go, if not now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_allowed: Option<Timestamp>,
+}
+
+/// What was erased.
+#[derive(Debug, Serialize, ToSchema)]
+struct Erased {
+    /// The person, as the store knew them.
+    #[schema(value_type = String)]
+    recipient: RecipientId,
+    /// Sends cancelled.
+    sends: u64,
+    /// Sends whose hand-over had begun; they end by themselves and keep nothing of the person.
+    in_hand_over: u64,
+    /// Consents.
+    consents: u64,
+    /// Whether a presence was known.
+    presence: bool,
+}
+
+/// Look up one person: presence, waiting sends, consents, contact budget.
+#[utoipa::path(
+    post, path = "/v1/recipients/lookup", tag = "recipients", security(("key" = ["operator"])),
+    request_body = Who,
+    responses((status = 200, description = "What is known, also of somebody nobody knows", body = PersonView))
+)]
+async fn lookup(
+    State(people): State<People>,
+    body::Json(who): body::Json<Who>,
+) -> Result<Json<PersonView>, Problem> {
+    let recipient = who.find(&people.identity)?;
+    let person = people.store.person(recipient).await?;
+    Ok(Json(people.view(recipient, person)))
+}
+
+/// Erase one person.
+#[utoipa::path(
+    post, path = "/v1/recipients/forget", tag = "recipients", security(("key" = ["operator"])),
+    request_body = Who,
+    responses((status = 200, description = "What was erased", body = Erased))
+)]
+async fn forget(
+    State(people): State<People>,
+    body::Json(who): body::Json<Who>,
+) -> Result<Json<Erased>, Problem> {
+    let recipient = who.find(&people.identity)?;
+    let gone = people.store.forget(recipient).await?;
+    Ok(Json(Erased {
+        recipient,
+        sends: gone.sends,
+        in_hand_over: gone.in_hand_over,
+        consents: gone.consents,
+        presence: gone.presence,
+    }))
+}
+
+impl People {
+    fn view(&self, recipient: RecipientId, person: Person) -> PersonView {
+        let now = self.clock.now();
+        let free = person.last_sent.map(|sent| after(sent, self.min_gap)).filter(|free| now < *free);
+        let (last_seen, source) = person.online.unzip();
+        PersonView {
+            recipient,
+            online: last_seen.is_some(),
+            last_seen,
+            source,
+            waiting: person.waiting.into_iter().map(SendView::of).collect(),
+            consents: person.consents.into_iter().map(ConsentView::from).collect(),
+            budget: Budget {
+                min_gap: format!("{}s", self.min_gap.as_secs()),
+                last_sent: person.last_sent,
+                next_allowed: free,
+            },
+        }
+    }
+}

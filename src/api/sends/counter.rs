@@ -1,0 +1,186 @@
+//! The counter at which sends are accepted, one or many.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use axum::http::StatusCode;
+use serde::Serialize;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use super::request::SendRequest;
+use crate::api::brands::Brands;
+use crate::api::ndjson::{Answer, Work};
+use crate::api::{Access, Doors, Fire, Problem, TryOut, strict};
+use crate::clock::Clock;
+use crate::model::{ClaimId, SendSpec, SendState};
+use crate::store::{Enqueued, Store};
+use crate::token::Identity;
+
+/// What accepting a send needs.
+pub(super) struct Counter {
+    store: Arc<dyn Store>,
+    brands: Brands,
+    identity: Identity,
+    try_out: TryOut,
+    fire: Fire,
+    clock: Clock,
+}
+
+/// The answer to an accepted send.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(super) struct Accepted {
+    /// The producer's id, or the one it was given.
+    id: String,
+    /// Who writes.
+    brand: String,
+    /// Where it stands: `claimed` if its recipient is online right now.
+    state: SendState,
+}
+
+impl Counter {
+    pub(super) fn new(doors: &Doors) -> Self {
+        Self {
+            store: Arc::clone(&doors.store),
+            brands: Brands::new(&doors.brands),
+            identity: doors.identity.clone(),
+            try_out: Arc::clone(&doors.try_out),
+            fire: Arc::clone(&doors.fire),
+            clock: doors.clock.clone(),
+        }
+    }
+
+    /// Checks everything about a send that needs no store, down to a trial rendering.
+    ///
+    /// # Errors
+    /// 403 for another brand than the key's, 422 for the first field at fault.
+    pub(super) fn examine(&self, access: &Access, request: SendRequest) -> Result<SendSpec, Problem> {
+        let brand = self.brands.named(access, &request.brand)?;
+        let spec = request.into_spec(&self.identity, brand.on_uncertain)?;
+        (self.try_out)(&spec).map_err(|unfit| Problem::field(unfit.field, unfit.problem))?;
+        Ok(spec)
+    }
+
+    /// Hands sends to the store and what comes back claimed to the dispatcher; answers in the order given.
+    pub(super) async fn accept(&self, specs: Vec<SendSpec>) -> Vec<Result<(StatusCode, Accepted), Problem>> {
+        let mut judged = Vec::with_capacity(specs.len());
+        let mut in_time = Vec::with_capacity(specs.len());
+        for spec in specs {
+            let receipt = (spec.reference.clone(), spec.brand.to_string(), spec.id);
+            judged.push(self.check_deadline(&spec).await.map(|()| receipt));
+            if judged.last().is_some_and(Result::is_ok) {
+                in_time.push(spec);
+            }
+        }
+        let mut outcomes = self.enqueue(in_time).await.into_iter();
+        let mut answers = Vec::with_capacity(judged.len());
+        for judgement in judged {
+            answers.push(match judgement {
+                Ok((id, brand, send)) => {
+                    let outcome = outcomes.next().unwrap_or_else(|| Err(Problem::internal()));
+                    let answer = self.answer(send, outcome).await;
+                    answer.map(|(status, state)| (status, Accepted { id, brand, state }))
+                }
+                Err(problem) => Err(problem),
+            });
+        }
+        answers
+    }
+
+    /// A deadline in the past is refused, unless this is a send that was accepted while there was time.
+    async fn check_deadline(&self, spec: &SendSpec) -> Result<(), Problem> {
+        match spec.deadline {
+            Some(at) if at <= self.clock.now() && self.store.send(spec.id).await?.is_none() => {
+                Err(Problem::field("deadline", format!("{at} is in the past; leave it out or move it")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// One step of the store; claims are fired before anybody waits for anything else.
+    async fn enqueue(&self, specs: Vec<SendSpec>) -> Vec<Result<Outcome, Problem>> {
+        let count = specs.len();
+        if count == 0 {
+            return Vec::new();
+        }
+        let enqueued = match self.store.enqueue(ClaimId::random(), specs).await {
+            Ok(enqueued) => enqueued,
+            Err(error) => return vec![Err(Problem::from(error)); count],
+        };
+        let mut claims = Vec::new();
+        let outcomes = enqueued
+            .into_iter()
+            .map(|outcome| match outcome {
+                Enqueued::New(Some(claim)) => {
+                    claims.push(claim);
+                    Ok(Outcome::New(SendState::Claimed))
+                }
+                Enqueued::New(None) => Ok(Outcome::New(SendState::Waiting)),
+                Enqueued::Same => Ok(Outcome::Same),
+                Enqueued::Conflict => Err(conflict()),
+                Enqueued::Full => Err(Problem::full()),
+            })
+            .collect();
+        if !claims.is_empty() {
+            (self.fire)(claims);
+        }
+        outcomes
+    }
+
+    async fn answer(
+        &self,
+        send: crate::model::SendId,
+        outcome: Result<Outcome, Problem>,
+    ) -> Result<(StatusCode, SendState), Problem> {
+        match outcome? {
+            Outcome::New(state) => Ok((StatusCode::ACCEPTED, state)),
+            Outcome::Same => {
+                let record = self.store.send(send).await?.ok_or_else(Problem::internal)?;
+                Ok((StatusCode::OK, record.state))
+            }
+        }
+    }
+}
+
+/// What became of a send that was not refused.
+#[derive(Debug, Clone, Copy)]
+enum Outcome {
+    New(SendState),
+    Same,
+}
+
+fn conflict() -> Problem {
+    let detail = "this id is taken by a send with another body; nothing changed. Push changes under a new id";
+    Problem::conflict("conflict", detail)
+}
+
+/// Many sends of one request.
+pub(super) struct Bulk {
+    pub(super) counter: Arc<Counter>,
+    pub(super) access: Access,
+}
+
+#[async_trait]
+impl Work for Bulk {
+    type Item = SendSpec;
+
+    fn read(&self, line: &[u8]) -> Result<SendSpec, (Map<String, Value>, Problem)> {
+        let request: SendRequest = strict::parse(line).map_err(|problem| (Map::new(), problem))?;
+        let id = request.id().map(|id| ("id".to_owned(), Value::from(id)));
+        self.counter.examine(&self.access, request).map_err(|problem| (id.into_iter().collect(), problem))
+    }
+
+    async fn finish(&self, items: Vec<SendSpec>) -> Vec<Answer> {
+        let ids: Vec<String> = items.iter().map(|spec| spec.reference.clone()).collect();
+        let answers = self.counter.accept(items).await;
+        ids.into_iter().zip(answers).map(|(id, answer)| one(id, answer)).collect()
+    }
+}
+
+fn one(id: String, answer: Result<(StatusCode, Accepted), Problem>) -> Answer {
+    let members = |value: Value| value.as_object().cloned().unwrap_or_default();
+    match answer {
+        Ok((status, accepted)) => Ok((status, members(serde_json::to_value(accepted).unwrap_or_default()))),
+        Err(problem) => Err((Map::from_iter([("id".to_owned(), id.into())]), problem)),
+    }
+}

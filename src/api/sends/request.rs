@@ -1,0 +1,188 @@
+//! A send as a producer asks for it, and the check of every field.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::api::{Problem, strict};
+use crate::model::{Name, OnDeadline, OnUncertain, SendId, SendSpec};
+use crate::redact::Mailbox;
+use crate::token::Identity;
+
+/// One send, as asked for. Not `Debug`: it holds an address.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SendRequest {
+    /// Your own id for it, 1 to 128 visible ASCII characters, unique per brand: pushing it again changes nothing. We
+    /// make one if you have none.
+    #[serde(default, skip_serializing)]
+    #[schema(min_length = 1, max_length = 128, pattern = "^[!-~]+$")]
+    id: Option<String>,
+    /// Who writes.
+    #[schema(value_type = String, example = "demo")]
+    pub(super) brand: Name,
+    /// A named group that can be paused as one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    campaign: Option<Name>,
+    /// The debt file it belongs to: settling the case cancels it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1, max_length = 128)]
+    case: Option<String>,
+    /// Who is written to.
+    #[serde(deserialize_with = "strict::object")]
+    to: To,
+    /// Which template of the brand.
+    #[schema(value_type = String, example = "reminder")]
+    template: Name,
+    /// The template's variables.
+    #[serde(default)]
+    #[schema(value_type = Object, example = json!({"amount": "120,50 €", "due_date": "2026-03-01"}))]
+    vars: Map<String, Value>,
+    /// Not before this moment (RFC 3339 with zone), seen online or not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    not_before: Option<Timestamp>,
+    /// What `on_deadline` says happens at this moment if the recipient was not seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    deadline: Option<Timestamp>,
+    /// What happens at the deadline.
+    #[serde(default)]
+    on_deadline: OnDeadline,
+    /// Higher goes first among one person's sends.
+    #[serde(default)]
+    priority: i16,
+}
+
+/// A recipient, as given.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct To {
+    /// The address.
+    #[schema(example = "marie@example.org")]
+    email: String,
+    /// The person's name, for the header `To`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 200)]
+    name: Option<String>,
+}
+
+/// Longest id and case.
+const LONGEST_WORD: usize = 128;
+
+/// Longest name of a person, in characters.
+const LONGEST_NAME: usize = 200;
+
+impl SendRequest {
+    /// The id it was pushed with, for answers.
+    pub(super) fn id(&self) -> Option<&str> {
+        self.id.as_deref()
+    }
+
+    /// Checks every field and makes the send of it.
+    ///
+    /// # Errors
+    /// 422 for the first field at fault.
+    pub(super) fn into_spec(
+        self,
+        identity: &Identity,
+        on_uncertain: OnUncertain,
+    ) -> Result<SendSpec, Problem> {
+        let digest = self.digest();
+        let reference = reference(self.id)?;
+        let recipient =
+            identity.of_address(&self.to.email).map_err(|bad| Problem::field("to.email", bad.to_string()))?;
+        check_case(self.case.as_deref())?;
+        check_name(self.to.name.as_deref())?;
+        let (not_before, deadline) = (self.not_before.map(whole_millis), self.deadline.map(whole_millis));
+        check_order(not_before, deadline)?;
+        Ok(SendSpec {
+            id: SendId::derive(&self.brand, &reference),
+            reference,
+            brand: self.brand,
+            campaign: self.campaign,
+            case: self.case,
+            recipient,
+            to: Mailbox::new(self.to.email.trim().to_owned(), self.to.name),
+            template: self.template,
+            vars: self.vars,
+            not_before,
+            deadline,
+            on_deadline: self.on_deadline,
+            priority: self.priority,
+            on_uncertain,
+            digest,
+        })
+    }
+
+    /// SHA-256 of the request in one canonical form: keys sorted, defaults written out, no white space, no id.
+    fn digest(&self) -> String {
+        let value = serde_json::to_value(self).map(sorted).unwrap_or_default();
+        const_hex::encode(Sha256::digest(value.to_string()))
+    }
+}
+
+/// The same value with every object's keys in order, whatever map serde_json was built with.
+fn sorted(value: Value) -> Value {
+    match value {
+        Value::Object(members) => {
+            let members: BTreeMap<_, _> =
+                members.into_iter().map(|(key, value)| (key, sorted(value))).collect();
+            Value::Object(members.into_iter().collect())
+        }
+        Value::Array(items) => items.into_iter().map(sorted).collect(),
+        plain => plain,
+    }
+}
+
+/// The id as given, or a new one.
+fn reference(id: Option<String>) -> Result<String, Problem> {
+    let id = id.unwrap_or_else(|| Uuid::now_v7().to_string());
+    let fits = matches!(id.len(), 1..=LONGEST_WORD) && id.bytes().all(|b| b.is_ascii_graphic());
+    let bad = || Problem::field("id", "must be 1 to 128 visible ASCII characters, without spaces");
+    fits.then_some(id).ok_or_else(bad)
+}
+
+fn check_case(case: Option<&str>) -> Result<(), Problem> {
+    let invisible = |c: char| c.is_control() || c.is_whitespace();
+    match case {
+        Some(case) if !matches!(case.chars().count(), 1..=LONGEST_WORD) || case.contains(invisible) => {
+            Err(Problem::field("case", "must be 1 to 128 visible characters, without spaces"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The name goes into a header: a line end in it would start another one.
+fn check_name(name: Option<&str>) -> Result<(), Problem> {
+    match name {
+        Some(name) if name.chars().count() > LONGEST_NAME => {
+            Err(Problem::field("to.name", "is longer than 200 characters"))
+        }
+        Some(name) if name.contains(char::is_control) => {
+            Err(Problem::field("to.name", "contains a line end or another control character; remove it"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_order(not_before: Option<Timestamp>, deadline: Option<Timestamp>) -> Result<(), Problem> {
+    match (not_before, deadline) {
+        (Some(from), Some(to)) if to <= from => {
+            Err(Problem::field("deadline", format!("{to} is not after not_before, {from}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Stores keep milliseconds.
+fn whole_millis(at: Timestamp) -> Timestamp {
+    Timestamp::from_millisecond(at.as_millisecond()).unwrap_or(at)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,84 @@
+//! The gate at the instant of sending, and the answer to "why has it not gone out?".
+//!
+//! The store never claims a send of a paused flow, but a flow may be paused between the claim and the hand-over;
+//! [`Gate::check`] is asked last, from memory. [`explain`] walks through the same rules for one waiting send and
+//! says of each whether it holds the send back, with the figures it decides by.
+
+mod explain;
+
+use std::fmt;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tokio::sync::watch;
+
+pub use explain::{Judgement, Rule, explain};
+
+use crate::clock::Clock;
+use crate::model::{Claim, FlowScope, FlowSetting, Flows};
+
+/// Decides at the instant of sending, from settings the store publishes. Cheap to clone, never waits.
+#[derive(Debug, Clone)]
+pub struct Gate {
+    flows: watch::Receiver<Arc<Flows>>,
+    clock: Clock,
+}
+
+/// Not now: why a claim must be released, in words for the send's history.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Held(String);
+
+impl Gate {
+    /// A gate that follows [`Store::flows`](crate::store::Store::flows).
+    pub fn new(flows: watch::Receiver<Arc<Flows>>, clock: Clock) -> Self {
+        Self { flows, clock }
+    }
+
+    /// Whether this claim may be handed over now.
+    ///
+    /// # Errors
+    /// [`Held`] if its brand or campaign was paused after it was claimed.
+    pub fn check(&self, claim: &Claim) -> Result<(), Held> {
+        let flows = self.flows.borrow();
+        match flows.pausing(&claim.spec.brand, claim.spec.campaign.as_ref(), self.clock.now()) {
+            Some((scope, setting)) => Err(Held(Pause(scope, setting).to_string())),
+            None => Ok(()),
+        }
+    }
+
+    /// The settings as this gateway knows them now.
+    pub fn flows(&self) -> Arc<Flows> {
+        self.flows.borrow().clone()
+    }
+}
+
+/// A pause in words: `brand demo is paused since … until …: reason`.
+struct Pause<'a>(&'a FlowScope, &'a FlowSetting);
+
+impl fmt::Display for Pause<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(scope, setting) = self;
+        match &scope.campaign {
+            Some(campaign) => write!(f, "campaign {campaign} of brand {} is paused", scope.brand)?,
+            None => write!(f, "brand {} is paused", scope.brand)?,
+        }
+        if let Some(since) = setting.since {
+            write!(f, " since {since}")?;
+        }
+        match setting.until {
+            Some(until) => write!(f, " until {until}")?,
+            None => f.write_str(" until somebody resumes it")?,
+        }
+        setting.reason.as_ref().map_or(Ok(()), |reason| write!(f, ": {reason}"))
+    }
+}
+
+/// The setting that has an effect at `now`: a pause that has run out is a running flow.
+pub fn effective(setting: &FlowSetting, now: Timestamp) -> FlowSetting {
+    let over = setting.until.is_some_and(|until| until <= now);
+    if over { FlowSetting::default() } else { setting.clone() }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,148 @@
+//! The store's counters as metrics.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use prometheus::core::{Collector, Desc};
+use prometheus::proto::MetricFamily;
+use prometheus::{IntCounterVec, IntGauge, IntGaugeVec, Opts};
+
+use crate::model::{Name, SendState};
+use crate::store::{Counts, Snapshot};
+use crate::telemetry::{Kind, Metric, Registry};
+
+const SENDS: Metric = Metric {
+    name: "vigie_sends",
+    labels: &["brand", "state"],
+    meaning: "Sends by state; final states count for ever.",
+    alert: "claimed not falling for longer than the lease, uncertain growing, waiting near store.max_waiting.",
+};
+const ACCEPTED: Metric = Metric {
+    name: "vigie_sends_accepted_total",
+    labels: &["brand"],
+    meaning: "Sends acknowledged to producers.",
+    alert: "none; compare with what producers say they pushed.",
+};
+const FINISHED: Metric = Metric {
+    name: "vigie_sends_finished_total",
+    labels: &["brand", "outcome"],
+    meaning: "Sends that reached a final state, by that state.",
+    alert: "failed or uncertain above 1 % of all outcomes over 15 minutes.",
+};
+const ONLINE: Metric = Metric {
+    name: "vigie_presence_online",
+    labels: &[],
+    meaning: "People seen in their mailbox within presence.window.",
+    alert: "0 for longer than usual at this hour: signals do not arrive.",
+};
+const GAP: Metric = Metric {
+    name: "vigie_conservation_gap",
+    labels: &["brand"],
+    meaning: "Accepted sends minus the sum over all states: sends nobody can account for.",
+    alert: "anything but 0, at once.",
+};
+
+/// Holds the newest snapshot and turns it into metrics when the registry gathers. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Figures {
+    snapshot: Arc<Mutex<Option<Snapshot>>>,
+    descriptions: Arc<Vec<Desc>>,
+}
+
+impl Figures {
+    /// Empty figures, described in the catalogue of `registry` and gathered with it.
+    pub(super) fn register(registry: &Registry) -> Self {
+        let families = Families::new();
+        let figures = Self { snapshot: Arc::default(), descriptions: Arc::new(families.descriptions()) };
+        let described = [
+            (Kind::Gauge, SENDS),
+            (Kind::Counter, ACCEPTED),
+            (Kind::Counter, FINISHED),
+            (Kind::Gauge, ONLINE),
+            (Kind::Gauge, GAP),
+        ];
+        registry.described(&described, Box::new(figures.clone()));
+        figures
+    }
+
+    /// Shows this snapshot from now on; none leaves the figures out.
+    pub(super) fn show(&self, snapshot: Option<Snapshot>) {
+        *self.snapshot.lock().unwrap_or_else(PoisonError::into_inner) = snapshot;
+    }
+}
+
+impl Collector for Figures {
+    fn desc(&self) -> Vec<&Desc> {
+        self.descriptions.iter().collect()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        let snapshot = self.snapshot.lock().unwrap_or_else(PoisonError::into_inner);
+        snapshot.as_ref().map_or_else(Vec::new, |snapshot| Families::new().filled(snapshot))
+    }
+}
+
+/// Metrics made afresh for each scrape, so that counters taken over from the store are true counters.
+struct Families {
+    sends: IntGaugeVec,
+    accepted: IntCounterVec,
+    finished: IntCounterVec,
+    online: IntGauge,
+    gap: IntGaugeVec,
+}
+
+/// Why making them cannot fail.
+const LITERAL: &str = "a metric's name and labels are literals that fit";
+
+impl Families {
+    fn new() -> Self {
+        let opts = |metric: Metric| Opts::new(metric.name, metric.meaning);
+        Self {
+            sends: IntGaugeVec::new(opts(SENDS), SENDS.labels).expect(LITERAL),
+            accepted: IntCounterVec::new(opts(ACCEPTED), ACCEPTED.labels).expect(LITERAL),
+            finished: IntCounterVec::new(opts(FINISHED), FINISHED.labels).expect(LITERAL),
+            online: IntGauge::with_opts(opts(ONLINE)).expect(LITERAL),
+            gap: IntGaugeVec::new(opts(GAP), GAP.labels).expect(LITERAL),
+        }
+    }
+
+    fn collectors(&self) -> [&dyn Collector; 5] {
+        [&self.sends, &self.accepted, &self.finished, &self.online, &self.gap]
+    }
+
+    fn descriptions(&self) -> Vec<Desc> {
+        self.collectors().iter().flat_map(|collector| collector.desc()).cloned().collect()
+    }
+
+    fn filled(self, snapshot: &Snapshot) -> Vec<MetricFamily> {
+        self.online.set(signed(snapshot.online));
+        for (brand, counts) in by_brand(snapshot) {
+            self.fill(brand.as_str(), &counts);
+        }
+        self.collectors().iter().flat_map(|collector| collector.collect()).collect()
+    }
+
+    fn fill(&self, brand: &str, counts: &Counts) {
+        self.accepted.with_label_values(&[brand]).inc_by(counts.accepted);
+        self.gap.with_label_values(&[brand]).set(counts.gap());
+        for (state, count) in SendState::ALL.into_iter().zip(counts.states) {
+            self.sends.with_label_values(&[brand, state.as_str()]).set(signed(count));
+            if state.is_final() {
+                self.finished.with_label_values(&[brand, state.as_str()]).inc_by(count);
+            }
+        }
+    }
+}
+
+fn signed(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// The counters of each brand over all its campaigns.
+fn by_brand(snapshot: &Snapshot) -> BTreeMap<&Name, Counts> {
+    let mut brands = BTreeMap::new();
+    for (scope, counts) in &snapshot.flows {
+        brands.entry(&scope.brand).or_insert_with(Counts::default).add(counts);
+    }
+    brands
+}

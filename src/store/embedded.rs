@@ -1,0 +1,238 @@
+//! The store inside the process: durable in a directory, nothing to install.
+//!
+//! One lock guards a pure [`state`] machine that knows every live send, its place in its person's queue and its next
+//! moment; payloads stay on [`disk`] and are read when a send is claimed. [`core`] keeps the two in step, [`writer`]
+//! makes new sends durable, and [`presence`] is never written at all.
+//!
+//! What survives what:
+//!
+//! | step | a killed process | a power cut |
+//! | --- | --- | --- |
+//! | `enqueue`, `consent`, `set_flow` | yes | yes: they answer after the disk's sync, shared by all who wait |
+//! | `touch`, `tick`: the claims made | yes | as of the last sync; a lost claim is a send that waits |
+//! | `begin`, `finish`, `cancel`, `settle`, `forget` | yes | as of the last sync |
+//! | presence | no | no |
+//!
+//! After a restart the only holder of any claim is dead, so no lease is waited for: claims whose hand-over had not begun
+//! wait again at once, the others are `uncertain` (or wait again where the brand chose `resend`), both with
+//! `restart` in their history. `renew` is not written down, for the same reason.
+//!
+//! Steps run where the caller runs, on the runtime's threads: they cost microseconds, less than handing them to another
+//! thread and back. Only what must wait for the disk goes through the writer's thread.
+
+mod core;
+mod disk;
+mod presence;
+mod records;
+mod shards;
+mod state;
+mod time;
+mod writer;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use async_trait::async_trait;
+use tokio::sync::{RwLock, RwLockReadGuard, mpsc, oneshot, watch};
+
+use super::{
+    Cancelled, Enqueued, Fenced, Forgotten, Person, Rules, Settled, Snapshot, Store, StoreError, Ticked,
+    Touch, Touched,
+};
+use crate::clock::Clock;
+use crate::model::{
+    ClaimId, Consent, Finish, FlowScope, FlowSetting, Flows, Hold, Name, RecipientId, SendId, SendRecord,
+    SendSpec,
+};
+
+use self::core::{Alarm, Core};
+use self::disk::Disk;
+use self::time::timestamp;
+use self::writer::Job;
+
+/// A store in a directory of this machine, for one gateway.
+pub struct Embedded {
+    /// None after [`close`](Store::close). Calls share it, closing waits for them.
+    open: RwLock<Option<Open>>,
+    flows: watch::Receiver<Arc<Flows>>,
+    alarm: Arc<Alarm>,
+    clock: Clock,
+}
+
+struct Open {
+    core: Arc<Core>,
+    jobs: mpsc::Sender<Job>,
+    writer: JoinHandle<()>,
+}
+
+impl Embedded {
+    /// Calls that may wait for the writer before further callers wait for them.
+    const JOBS: usize = 1024;
+
+    /// Opens the store in `directory`, or makes it. Its caches and write buffers take about `cache_mib` MiB; what waits and
+    /// who is online come on top (see the [module doc](self)).
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if another process has it open or the file system refuses, [`StoreError::Damaged`] if
+    /// what is there is not what was written, or of a format this version does not know. Both say what to do.
+    pub fn open(directory: &Path, cache_mib: u64, rules: Rules, clock: Clock) -> Result<Self, StoreError> {
+        let disk = Disk::open(directory, cache_mib)?;
+        let core = Arc::new(Core::load(disk, rules, clock.clone())?);
+        let (jobs, queue) = mpsc::channel(Self::JOBS);
+        let (flows, alarm) = (core.flows(), core.alarm());
+        let writer = std::thread::Builder::new().name("store-writer".into()).spawn({
+            let core = Arc::clone(&core);
+            move || writer::run(&core, queue)
+        });
+        let writer =
+            writer.map_err(|error| StoreError::Unavailable(format!("no thread for the writer: {error}")))?;
+        Ok(Self { open: RwLock::new(Some(Open { core, jobs, writer })), flows, alarm, clock })
+    }
+
+    async fn open_store(&self) -> Result<RwLockReadGuard<'_, Open>, StoreError> {
+        RwLockReadGuard::try_map(self.open.read().await, Option::as_ref).map_err(|_| closed())
+    }
+}
+
+fn closed() -> StoreError {
+    StoreError::Unavailable("the store is closed".into())
+}
+
+impl Open {
+    /// Hands the writer a job and waits for its answer.
+    async fn ask<T>(
+        &self,
+        job: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> Job,
+    ) -> Result<T, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        let gone = || StoreError::Unavailable("the store's writer has stopped".into());
+        self.jobs.send(job(answer)).await.map_err(|_| gone())?;
+        answered.await.map_err(|_| gone())?
+    }
+
+    async fn sync(&self) -> Result<(), StoreError> {
+        self.ask(|answer| Job::Sync { answer }).await
+    }
+}
+
+#[async_trait]
+impl Store for Embedded {
+    async fn enqueue(&self, request: ClaimId, sends: Vec<SendSpec>) -> Result<Vec<Enqueued>, StoreError> {
+        let open = self.open_store().await?;
+        let with_json = |spec: SendSpec| {
+            let json = disk::json(&spec);
+            (spec, json)
+        };
+        let sends = sends.into_iter().map(with_json).collect();
+        open.ask(|answer| Job::Enqueue { request, sends, answer }).await
+    }
+
+    async fn touch(&self, touch: Touch) -> Result<Touched, StoreError> {
+        let open = self.open_store().await?;
+        match open.core.step(|state, now| state.touch(&touch, now))? {
+            Ok(taken) => Ok(Touched { claims: open.core.claims(taken)?, ignored: None }),
+            Err(ignored) => Ok(Touched { claims: Vec::new(), ignored: Some(ignored) }),
+        }
+    }
+
+    async fn away(&self, recipient: RecipientId) -> Result<(), StoreError> {
+        self.open_store().await?.core.step(|state, now| state.away(recipient, now))
+    }
+
+    /// Never late by more than the timer of the runtime, about a millisecond. Sleeps for ever once the store is closed.
+    async fn due(&self) {
+        loop {
+            let earlier = self.alarm.earlier.notified();
+            let armed = match self.open_store().await {
+                Ok(open) => open.core.arm(),
+                Err(closed) => Err(closed),
+            };
+            match armed {
+                Ok(None) => return,
+                Ok(Some(next)) => tokio::select! {
+                    () = self.clock.sleep_until(timestamp(next)) => {}
+                    () = earlier => {}
+                },
+                Err(_) => std::future::pending().await,
+            }
+        }
+    }
+
+    async fn tick(&self, request: ClaimId, limit: usize) -> Result<Ticked, StoreError> {
+        let open = self.open_store().await?;
+        let turn = open.core.step(|state, now| state.tick(request, limit, now))?;
+        if let Some(until) = open.core.purge_due() {
+            // With a full queue the purge waits for the next tick.
+            drop(open.jobs.try_send(Job::Purge { until }));
+        }
+        open.core.ticked(turn)
+    }
+
+    async fn renew(&self, holds: &[Hold]) -> Result<Vec<Fenced>, StoreError> {
+        let open = self.open_store().await?;
+        open.core.step(|state, now| holds.iter().map(|hold| state.renew(*hold, now)).collect())
+    }
+
+    async fn begin(&self, hold: Hold) -> Result<Fenced, StoreError> {
+        self.open_store().await?.core.begin(hold)
+    }
+
+    async fn finish(&self, hold: Hold, finish: Finish) -> Result<Fenced, StoreError> {
+        self.open_store().await?.core.finish(hold, &finish)
+    }
+
+    async fn cancel(&self, send: SendId, reason: &str) -> Result<Cancelled, StoreError> {
+        self.open_store().await?.core.cancel(send, reason)
+    }
+
+    async fn settle(&self, brand: &Name, case: &str, reason: &str) -> Result<Settled, StoreError> {
+        self.open_store().await?.core.step(|state, now| state.settle(brand, case, reason, now))
+    }
+
+    async fn forget(&self, recipient: RecipientId) -> Result<Forgotten, StoreError> {
+        self.open_store().await?.core.forget(recipient)
+    }
+
+    async fn consent(&self, consent: Consent) -> Result<(), StoreError> {
+        let open = self.open_store().await?;
+        open.core.consent(&consent)?;
+        open.sync().await
+    }
+
+    async fn set_flow(&self, scope: FlowScope, setting: FlowSetting) -> Result<(), StoreError> {
+        let open = self.open_store().await?;
+        open.core.set_flow(scope, setting)?;
+        open.sync().await
+    }
+
+    fn flows(&self) -> watch::Receiver<Arc<Flows>> {
+        self.flows.clone()
+    }
+
+    async fn send(&self, id: SendId) -> Result<Option<SendRecord>, StoreError> {
+        self.open_store().await?.core.record(id)
+    }
+
+    async fn person(&self, recipient: RecipientId) -> Result<Person, StoreError> {
+        self.open_store().await?.core.person(recipient)
+    }
+
+    async fn snapshot(&self) -> Result<Snapshot, StoreError> {
+        self.open_store().await?.core.look(|state, now| state.snapshot(now))
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        let Some(open) = self.open.write().await.take() else { return Ok(()) };
+        self.alarm.earlier.notify_waiters();
+        let Open { core, jobs, writer } = open;
+        drop(jobs);
+        let stop = move || {
+            // The writer answers what it was given before it stops.
+            drop(writer.join());
+            core.disk.close()
+        };
+        let stopped = tokio::task::spawn_blocking(stop).await;
+        stopped.unwrap_or_else(|error| Err(StoreError::Unavailable(format!("closing failed: {error}"))))
+    }
+}

@@ -1,0 +1,359 @@
+//! The state machine and the disk, kept in step under one lock.
+//!
+//! A step changes memory, writes the same change to the operating system and only then lets the next step in: a few
+//! microseconds, done where the caller runs. If a write fails, memory and disk no longer agree, so the store stops
+//! answering for good; a restart goes on from disk.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+
+use jiff::Timestamp;
+use tokio::sync::{Notify, watch};
+
+use crate::clock::Clock;
+use crate::model::{Claim, Consent, Finish, FlowScope, FlowSetting, Flows, Hold, RecipientId, SendId};
+use crate::model::{SendRecord, SendSpec, SendState};
+use crate::store::{Cancelled, Fenced, Forgotten, Person, Rules, StoreError, Ticked};
+
+use super::disk::Disk;
+use super::records::{Change, Head, Held, Label};
+use super::state::{State, Taken, Turn, fingerprint};
+use super::time::{EVER, Millis, NEVER, millis, span, timestamp};
+
+/// What sleepers in [`due`](super::Store::due) listen to.
+#[derive(Debug)]
+pub(super) struct Alarm {
+    /// The moment they sleep towards.
+    armed: AtomicI64,
+    /// Something comes before it.
+    pub(super) earlier: Notify,
+}
+
+impl Default for Alarm {
+    fn default() -> Self {
+        Self { armed: AtomicI64::new(NEVER), earlier: Notify::new() }
+    }
+}
+
+/// An open store.
+pub(super) struct Core {
+    state: Mutex<State>,
+    pub(super) disk: Disk,
+    clock: Clock,
+    keep_finished: Millis,
+    /// When the oldest finished send ended; never, if there is none or a purge is under way.
+    oldest_end: AtomicI64,
+    alarm: Arc<Alarm>,
+    flows: watch::Sender<Arc<Flows>>,
+    failed: OnceLock<StoreError>,
+}
+
+impl Core {
+    /// How many of a person's sends are shown.
+    const SHOWN: usize = 1000;
+
+    /// Reads the store from its directory.
+    pub(super) fn load(disk: Disk, rules: Rules, clock: Clock) -> Result<Self, StoreError> {
+        let now = millis(clock.now());
+        let keep_finished = span(rules.keep_finished);
+        let recent = now.saturating_sub(span(rules.scan_grace));
+        let mut state = State::new(rules);
+        disk.load(&mut state, recent, now)?;
+        disk.write(&state.take_changes())?;
+        let oldest_end = AtomicI64::new(disk.oldest_end()?.unwrap_or(NEVER));
+        let flows = watch::Sender::new(state.flow_settings());
+        Ok(Self {
+            state: Mutex::new(state),
+            disk,
+            clock,
+            keep_finished,
+            oldest_end,
+            alarm: Arc::default(),
+            flows,
+            failed: OnceLock::new(),
+        })
+    }
+
+    /// Does one step in memory and on disk.
+    pub(super) fn step<T>(&self, change: impl FnOnce(&mut State, Millis) -> T) -> Result<T, StoreError> {
+        let mut state = self.lock()?;
+        let now = self.now();
+        let answer = change(&mut state, now);
+        let changes = state.take_changes();
+        self.disk.write(&changes).map_err(|error| self.fail(error))?;
+        self.note_ends(&changes);
+        self.rearm(&state, now);
+        Ok(answer)
+    }
+
+    /// The record a new send will have.
+    pub(super) fn draft(&self, spec: &SendSpec) -> Result<Head, StoreError> {
+        Ok(self.lock()?.draft(spec))
+    }
+
+    /// Looks at the state without changing it.
+    pub(super) fn look<T>(&self, look: impl FnOnce(&State, Millis) -> T) -> Result<T, StoreError> {
+        let state = self.lock()?;
+        Ok(look(&state, self.now()))
+    }
+
+    /// The state, unless the store has failed.
+    fn lock(&self) -> Result<MutexGuard<'_, State>, StoreError> {
+        if let Some(failed) = self.failed.get() {
+            return Err(failed.clone());
+        }
+        let broken =
+            |_| StoreError::Unavailable("a step of the store panicked; restart to go on from disk".into());
+        self.state.lock().map_err(broken)
+    }
+
+    /// Stops answering for good.
+    pub(super) fn fail(&self, error: StoreError) -> StoreError {
+        let text = error.to_string();
+        self.failed.get_or_init(|| {
+            tracing::error!(error = text, "the embedded store stops: its memory and its disk may differ");
+            error
+        });
+        StoreError::Unavailable(text)
+    }
+
+    fn now(&self) -> Millis {
+        millis(self.clock.now())
+    }
+
+    fn note_ends(&self, changes: &[Change]) {
+        for change in changes {
+            if let Change::End(_, end) = change {
+                self.oldest_end.fetch_min(end.at, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Wakes whoever sleeps towards a later moment than the next. Under the state's lock, so that no step
+    /// falls between its look and its sleep.
+    fn rearm(&self, state: &State, now: Millis) {
+        let next = self.next_moment(state, now);
+        if next < self.alarm.armed.load(Ordering::Relaxed) {
+            self.alarm.armed.store(next, Ordering::Relaxed);
+            self.alarm.earlier.notify_waiters();
+        }
+    }
+
+    fn next_moment(&self, state: &State, now: Millis) -> Millis {
+        let purge = self.oldest_end.load(Ordering::Relaxed).saturating_add(self.keep_finished);
+        state.next_moment(now).min(purge)
+    }
+
+    /// The next moment at which time brings something, or none if it has come. Whatever brings it forward from here
+    /// wakes the [`Alarm`].
+    pub(super) fn arm(&self) -> Result<Option<Millis>, StoreError> {
+        let state = self.lock()?;
+        let now = self.now();
+        let next = self.next_moment(&state, now);
+        self.alarm.armed.store(next, Ordering::Relaxed);
+        Ok((next > now).then_some(next))
+    }
+
+    /// When finished sends are to be purged up to, if there are any to purge; the caller sees to it.
+    pub(super) fn purge_due(&self) -> Option<Millis> {
+        let until = self.now().saturating_sub(self.keep_finished);
+        let due = self.oldest_end.load(Ordering::Relaxed) <= until;
+        due.then(|| {
+            self.oldest_end.store(NEVER, Ordering::Relaxed);
+            until
+        })
+    }
+
+    /// Purges some of the sends that ended by `until`.
+    pub(super) fn purge(&self, until: Millis) -> Result<(), StoreError> {
+        const MOST: usize = 256;
+        self.disk.purge(until, MOST).map_err(|error| self.fail(error))?;
+        let oldest = self.disk.oldest_end()?.unwrap_or(NEVER);
+        let state = self.lock()?;
+        self.oldest_end.fetch_min(oldest, Ordering::Relaxed);
+        self.rearm(&state, self.now());
+        Ok(())
+    }
+
+    /// The whole claims: with payloads. Whatever was cancelled in the meantime is left out.
+    pub(super) fn claims(&self, taken: Vec<Taken>) -> Result<Vec<Claim>, StoreError> {
+        let mut claims = Vec::with_capacity(taken.len());
+        for taken in taken {
+            if let Some(spec) = self.disk.spec(taken.hold.send)? {
+                claims.push(claim(&taken, Arc::new(spec)));
+            }
+        }
+        Ok(claims)
+    }
+
+    /// What a turn did, with payloads.
+    pub(super) fn ticked(&self, turn: Turn) -> Result<Ticked, StoreError> {
+        let claims = self.claims(turn.claims)?;
+        Ok(Ticked { claims, expired: turn.expired, ended: turn.ended, more: turn.more })
+    }
+
+    /// `begin`, also for a send that has ended.
+    pub(super) fn begin(&self, hold: Hold) -> Result<Fenced, StoreError> {
+        match self.step(|state, now| state.begin(hold, now))? {
+            Some(answer) => Ok(answer),
+            None => self.of_ended(hold, Held::begun_and_finished),
+        }
+    }
+
+    /// `finish`, also for a send that has ended.
+    pub(super) fn finish(&self, hold: Hold, finish: &Finish) -> Result<Fenced, StoreError> {
+        match self.step(|state, now| state.finish(hold, finish, now))? {
+            Some(answer) => Ok(answer),
+            None => self.of_ended(hold, |held| held.finished_by(fingerprint(finish))),
+        }
+    }
+
+    fn of_ended(&self, hold: Hold, answer: impl FnOnce(&Held) -> Fenced) -> Result<Fenced, StoreError> {
+        let held = self.disk.end(hold.send)?.and_then(|end| end.held);
+        Ok(held.filter(|held| held.claim == hold.claim).map_or(Fenced::Stale, |held| answer(&held)))
+    }
+
+    /// `cancel`, also for a send that has ended.
+    pub(super) fn cancel(&self, id: SendId, reason: &str) -> Result<Cancelled, StoreError> {
+        if let Some(answer) = self.step(|state, now| state.cancel(id, reason, now))? {
+            return Ok(answer);
+        }
+        Ok(match self.disk.end(id)?.map(|end| end.state) {
+            None => Cancelled::Unknown,
+            Some(SendState::Cancelled) => Cancelled::Done,
+            Some(state) => Cancelled::Ended(state),
+        })
+    }
+
+    /// `forget`.
+    pub(super) fn forget(&self, who: RecipientId) -> Result<Forgotten, StoreError> {
+        let consents = self.disk.consents(who)?;
+        let mut forgotten = self.step(|state, now| state.forget(who, now))?;
+        let mut erase = self.disk.step();
+        consents.iter().for_each(|consent| erase.no_consent(who, &consent.grantee));
+        erase.write().map_err(|error| self.fail(error))?;
+        forgotten.consents = consents.len() as u64;
+        Ok(forgotten)
+    }
+
+    /// `consent`, but for the sync. Of two statements the one made later holds, whichever arrives first.
+    pub(super) fn consent(&self, consent: &Consent) -> Result<(), StoreError> {
+        let known = self.disk.consents(consent.recipient)?;
+        let newer = |old: &Consent| old.grantee == consent.grantee && old.at > consent.at;
+        if known.iter().any(newer) {
+            return Ok(());
+        }
+        let mut state = self.lock()?;
+        let mut step = self.disk.step();
+        step.consent(consent);
+        step.write().map_err(|error| self.fail(error))?;
+        state.consent(consent);
+        Ok(())
+    }
+
+    /// `set_flow`, but for the sync.
+    pub(super) fn set_flow(&self, scope: FlowScope, setting: FlowSetting) -> Result<(), StoreError> {
+        let mut state = self.lock()?;
+        let mut step = self.disk.step();
+        step.flow(&scope, &setting);
+        step.write().map_err(|error| self.fail(error))?;
+        state.set_flow(scope, setting);
+        self.flows.send_replace(state.flow_settings());
+        self.rearm(&state, self.now());
+        Ok(())
+    }
+
+    /// What wakes sleepers.
+    pub(super) fn alarm(&self) -> Arc<Alarm> {
+        Arc::clone(&self.alarm)
+    }
+
+    /// Where to hear of changed flow settings.
+    pub(super) fn flows(&self) -> watch::Receiver<Arc<Flows>> {
+        self.flows.subscribe()
+    }
+
+    /// One send as it stands.
+    pub(super) fn record(&self, id: SendId) -> Result<Option<SendRecord>, StoreError> {
+        let Some(label) = self.disk.label(id)? else { return Ok(None) };
+        if let Some((head, state)) = self.look(|state, _| state.live(id))? {
+            let spec = self.disk.spec(id)?;
+            if spec.is_some() || head.forgotten {
+                return Ok(Some(live_record(
+                    id,
+                    label.clone(),
+                    &head,
+                    state,
+                    spec,
+                    self.disk.history(id, &label)?,
+                )));
+            }
+        }
+        // Not alive, or it has ended since: a send that is being accepted is neither and not known yet.
+        let Some(end) = self.disk.end(id)? else { return Ok(None) };
+        let history = self.disk.history(id, &label)?;
+        Ok(Some(SendRecord {
+            id,
+            reference: label.reference,
+            brand: label.brand,
+            campaign: label.campaign,
+            state: end.state,
+            attempts: end.attempts,
+            spec: None,
+            due: None,
+            sent_at: (end.state == SendState::Sent).then(|| timestamp(end.at)),
+            handing_over: false,
+            history,
+        }))
+    }
+
+    /// What is known of one person.
+    pub(super) fn person(&self, who: RecipientId) -> Result<Person, StoreError> {
+        let (online, last_sent, ids) = self.look(|state, now| {
+            (state.online(who, now), state.last_sent(who, now), state.sends_of(who, Self::SHOWN))
+        })?;
+        let mut waiting = Vec::with_capacity(ids.len());
+        for id in ids {
+            waiting.extend(self.record(id)?.filter(|record| !record.state.is_final()));
+        }
+        let online = online.map(|(at, source)| (timestamp(at), source));
+        let last_sent = last_sent.map(timestamp);
+        Ok(Person { online, last_sent, waiting, consents: self.disk.consents(who)? })
+    }
+}
+
+/// A claim with its payload.
+pub(super) fn claim(taken: &Taken, spec: Arc<SendSpec>) -> Claim {
+    Claim {
+        hold: taken.hold,
+        spec,
+        cause: taken.cause,
+        attempt: taken.attempt,
+        dated: Timestamp::from_second(taken.dated.into()).unwrap_or(Timestamp::UNIX_EPOCH),
+        tracked: taken.tracked,
+        overdue: taken.overdue,
+    }
+}
+
+fn live_record(
+    id: SendId,
+    label: Label,
+    head: &Head,
+    state: SendState,
+    spec: Option<SendSpec>,
+    history: Vec<crate::model::HistoryEntry>,
+) -> SendRecord {
+    SendRecord {
+        id,
+        reference: label.reference,
+        brand: label.brand,
+        campaign: label.campaign,
+        state,
+        attempts: head.attempts,
+        spec,
+        due: (state == SendState::Waiting && head.due != EVER).then(|| timestamp(head.due)),
+        sent_at: None,
+        handing_over: head.held.is_some_and(|held| held.begun && held.ended.is_none()),
+        history,
+    }
+}

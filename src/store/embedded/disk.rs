@@ -1,0 +1,267 @@
+//! The files: one fjall database with three keyspaces, written in atomic steps.
+//!
+//! | keyspace | key | holds |
+//! | --- | --- | --- |
+//! | `specs` | send | payloads: written once, read when claimed, deleted with the final state |
+//! | `heads` | send | what changes while a send is alive; read through at the start |
+//! | `records` | a letter, then the rest | all else, see [`records`](super::records) |
+//!
+//! Every step is one batch, and a batch reaches the operating system before [`Disk::write`] returns, so a killed
+//! process loses nothing. What must also survive the machine waits for [`Disk::sync`]; there is one journal, so one sync
+//! covers every step before it.
+
+mod damage;
+mod journal;
+mod scan;
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use fjall::{Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::model::{Consent, FlowScope, FlowSetting, Grantee, RecipientId, SendId, SendSpec};
+use crate::store::StoreError;
+
+use super::records::{Change, End, Event, FORMAT, Head, Label, Tally};
+use super::time::Millis;
+use journal::Journal;
+
+/// What the keys in `records` begin with.
+#[derive(Debug, Clone, Copy)]
+#[repr(u8)]
+enum Kind {
+    Label = b'l',
+    Event = b'e',
+    End = b'x',
+    EndedAt = b'z',
+    Accepted = b'a',
+    Ended = b'd',
+    Consent = b'c',
+    LastSent = b's',
+    Flow = b'f',
+    Format = b'v',
+}
+
+/// An open store directory.
+pub(super) struct Disk {
+    directory: PathBuf,
+    database: Database,
+    specs: Keyspace,
+    heads: Keyspace,
+    records: Keyspace,
+    journal: Journal,
+    /// How many sends were acknowledged as durable, beside the database: see [`damage`].
+    acknowledged: File,
+    /// The sum of all flows' accepted counters.
+    accepted: Mutex<u64>,
+}
+
+impl Disk {
+    /// Opens a directory, or makes it. `cache_mib` is what caches and write buffers together may take.
+    pub(super) fn open(directory: &Path, cache_mib: u64) -> Result<Self, StoreError> {
+        damage::check_present(directory)?;
+        let failed = |error| damage::opening(directory, &error);
+        std::fs::create_dir_all(directory).map_err(|error| failed(error.into()))?;
+        let cache = cache_mib.max(4) << 20;
+        let database = Database::builder(directory)
+            .cache_size(cache / 2)
+            .max_journaling_size(128 << 20)
+            // One worker falls behind under load, and what it has not flushed stays in memory.
+            .worker_threads(2)
+            .max_cached_files(Some(200))
+            .open()
+            .map_err(failed)?;
+        let options = || KeyspaceCreateOptions::default().max_memtable_size((cache / 8).max(1 << 20));
+        let disk = Self {
+            directory: directory.to_owned(),
+            specs: database.keyspace("specs", options).map_err(failed)?,
+            heads: database.keyspace("heads", options).map_err(failed)?,
+            records: database.keyspace("records", options).map_err(failed)?,
+            journal: Journal::new(directory),
+            acknowledged: damage::acknowledged_file(directory).map_err(|error| failed(error.into()))?,
+            accepted: Mutex::new(0),
+            database,
+        };
+        disk.check_format()?;
+        Ok(disk)
+    }
+
+    fn check_format(&self) -> Result<(), StoreError> {
+        let key = [Kind::Format as u8];
+        match self.read::<u32>(&self.records, &key)? {
+            Some(FORMAT) => Ok(()),
+            Some(other) => Err(damage::foreign_format(&self.directory, other)),
+            None => {
+                let mut step = self.step();
+                step.put(&self.records, key, &FORMAT);
+                step.write()?;
+                self.sync()
+            }
+        }
+    }
+
+    /// Writes the changes of one step, all or none.
+    pub(super) fn write(&self, changes: &[Change]) -> Result<(), StoreError> {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let mut step = self.step();
+        for change in changes {
+            step.change(change);
+        }
+        step.write()
+    }
+
+    /// Begins a step.
+    pub(super) fn step(&self) -> Step<'_> {
+        let batch = OwnedWriteBatch::with_capacity(self.database.clone(), 8);
+        Step { disk: self, batch: batch.durability(Some(PersistMode::Buffer)) }
+    }
+
+    /// Waits until everything written so far survives a power cut. After an error here nothing can be trusted any
+    /// more: the kernel may have dropped what it could not write, and will say so only once.
+    pub(super) fn sync(&self) -> Result<(), StoreError> {
+        self.journal.sync(&self.database).map_err(|error| self.lost(&error))
+    }
+
+    /// Notes that all sends accepted so far are durable and may be acknowledged.
+    pub(super) fn acknowledge(&self, new: u64) -> Result<(), StoreError> {
+        let mut accepted = self.accepted.lock().unwrap_or_else(PoisonError::into_inner);
+        *accepted += new;
+        self.acknowledged.write_all_at(&accepted.to_le_bytes(), 0).map_err(|error| self.lost(&error.into()))
+    }
+
+    /// Bytes that can still be written in this directory's file system.
+    pub(super) fn free_space(&self) -> u64 {
+        rustix::fs::statvfs(&self.directory).map_or(0, |space| space.f_bavail.saturating_mul(space.f_frsize))
+    }
+
+    /// Writes everything out; the directory may be opened again once this value is dropped.
+    pub(super) fn close(&self) -> Result<(), StoreError> {
+        self.database.persist(PersistMode::SyncAll).map_err(|error| self.lost(&error))
+    }
+
+    /// A send's payload.
+    pub(super) fn spec(&self, id: SendId) -> Result<Option<SendSpec>, StoreError> {
+        self.read(&self.specs, &id.0)
+    }
+
+    /// A send's label: present for as long as its id is taken.
+    pub(super) fn label(&self, id: SendId) -> Result<Option<Label>, StoreError> {
+        self.read(&self.records, &key(Kind::Label, &[&id.0]))
+    }
+
+    /// How a send ended.
+    pub(super) fn end(&self, id: SendId) -> Result<Option<End>, StoreError> {
+        self.read(&self.records, &key(Kind::End, &[&id.0]))
+    }
+
+    fn read<T: DeserializeOwned>(&self, keyspace: &Keyspace, key: &[u8]) -> Result<Option<T>, StoreError> {
+        let bytes = keyspace.get(key).map_err(|error| damage::reading(&self.directory, &error))?;
+        bytes.map(|bytes| self.parse(&bytes)).transpose()
+    }
+
+    fn parse<T: DeserializeOwned>(&self, bytes: &[u8]) -> Result<T, StoreError> {
+        serde_json::from_slice(bytes).map_err(|error| damage::unreadable(&self.directory, &error))
+    }
+
+    fn lost(&self, error: &fjall::Error) -> StoreError {
+        let directory = self.directory.display();
+        StoreError::Unavailable(format!("writing to {directory} failed, restart to go on from disk: {error}"))
+    }
+}
+
+/// One atomic step being put together.
+pub(super) struct Step<'a> {
+    disk: &'a Disk,
+    batch: OwnedWriteBatch,
+}
+
+impl Step<'_> {
+    /// A new send's payload, label and head.
+    pub(super) fn accept(&mut self, spec: &SendSpec, payload: Vec<u8>, label: &Label, head: &Head) {
+        self.batch.insert(&self.disk.specs, spec.id.0, payload);
+        self.put(&self.disk.records, key(Kind::Label, &[&spec.id.0]), label);
+        self.put(&self.disk.heads, spec.id.0, head);
+    }
+
+    /// A consent.
+    pub(super) fn consent(&mut self, consent: &Consent) {
+        let grantee = json(&consent.grantee);
+        self.put(&self.disk.records, key(Kind::Consent, &[&consent.recipient.0, &grantee]), consent);
+    }
+
+    /// No consent of this person to this grantee.
+    pub(super) fn no_consent(&mut self, who: RecipientId, grantee: &Grantee) {
+        self.batch.remove(&self.disk.records, key(Kind::Consent, &[&who.0, &json(grantee)]));
+    }
+
+    /// A flow's setting.
+    pub(super) fn flow(&mut self, scope: &FlowScope, setting: &FlowSetting) {
+        self.put(&self.disk.records, key(Kind::Flow, &[&json(scope)]), setting);
+    }
+
+    /// One change of the state machine.
+    pub(super) fn change(&mut self, change: &Change) {
+        let records = &self.disk.records;
+        match change {
+            Change::Head(id, head) => self.put(&self.disk.heads, id.0, head),
+            Change::Event(id, event) => {
+                self.put(records, key(Kind::Event, &[&id.0, &[Event::place(event.n)]]), event);
+            }
+            Change::End(id, end) => self.end(*id, end),
+            Change::Erase(id) => self.erase(*id),
+            Change::Tally(scope, tally @ Tally::Accepted(_)) => {
+                self.put(records, key(Kind::Accepted, &[&json(scope)]), tally);
+            }
+            Change::Tally(scope, tally @ Tally::Ended(_)) => {
+                self.put(records, key(Kind::Ended, &[&json(scope)]), tally);
+            }
+            Change::LastSent(who, Some(at)) => self.put(records, key(Kind::LastSent, &[&who.0]), at),
+            Change::LastSent(who, None) => self.batch.remove(records, key(Kind::LastSent, &[&who.0])),
+        }
+    }
+
+    fn end(&mut self, id: SendId, end: &End) {
+        let records = &self.disk.records;
+        self.erase(id);
+        self.batch.remove(&self.disk.heads, id.0);
+        self.put(records, key(Kind::End, &[&id.0]), end);
+        self.put(records, ended_at(end.at, id), &());
+    }
+
+    fn erase(&mut self, id: SendId) {
+        self.batch.remove(&self.disk.specs, id.0);
+        // fjall is slow to open a keyspace whose newest entries are all deletions.
+        self.batch.insert(&self.disk.specs, [0], Vec::new());
+    }
+
+    fn put<T: Serialize>(&mut self, keyspace: &Keyspace, key: impl Into<fjall::Slice>, value: &T) {
+        self.batch.insert(keyspace, key, json(value));
+    }
+
+    /// Writes the step.
+    pub(super) fn write(self) -> Result<(), StoreError> {
+        self.batch.commit().map_err(|error| self.disk.lost(&error))
+    }
+}
+
+/// A record as it is written. Records are made of plain fields, which always have a JSON form.
+pub(super) fn json<T: Serialize>(value: &T) -> Vec<u8> {
+    serde_json::to_vec(value).expect("plain data has a JSON form")
+}
+
+fn key(kind: Kind, parts: &[&[u8]]) -> Vec<u8> {
+    let mut key = Vec::with_capacity(1 + parts.iter().map(|part| part.len()).sum::<usize>());
+    key.push(kind as u8);
+    parts.iter().for_each(|part| key.extend_from_slice(part));
+    key
+}
+
+fn ended_at(at: Millis, id: SendId) -> Vec<u8> {
+    key(Kind::EndedAt, &[&at.max(0).to_be_bytes(), &id.0])
+}

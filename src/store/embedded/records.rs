@@ -1,0 +1,153 @@
+//! What lies on disk, record by record, as JSON: self-describing, and read only by the store.
+//!
+//! | record | key | written | gone |
+//! | --- | --- | --- | --- |
+//! | the [`SendSpec`](crate::model::SendSpec) itself | send | at enqueue | with the final state |
+//! | [`Head`] | send | at enqueue and at each change | with the final state |
+//! | [`Label`] | send | at enqueue | `keep_finished` after the end |
+//! | [`Event`] | send, place | at each change | with the label |
+//! | [`End`] | send | at the end | with the label |
+//! | ended at | moment, send | at the end | with the label |
+//! | [`Tally`] | flow, which | with whatever it counts | never |
+//! | consent | person, grantee | at each statement | when the person is forgotten |
+//! | last sent | person | at each accepted mail | after `min_gap`, or when forgotten |
+//! | flow setting | flow | at each change | never |
+//!
+//! `Label`, `Event` and `End` are what remains of a finished send: no address, no variables, no case, no recipient.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{
+    ClaimId, FlowScope, HistoryEntry, Name, OnDeadline, OnUncertain, RecipientId, SendId, SendState,
+};
+
+use super::time::Millis;
+
+/// The version of everything below; a store with another one is not opened.
+pub(super) const FORMAT: u32 = 1;
+
+/// All that changes while a send is alive, and all that its place in memory needs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Head {
+    pub(super) recipient: RecipientId,
+    pub(super) brand: Name,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) campaign: Option<Name>,
+    /// [`Case::key`] of its case; all zero without one.
+    pub(super) case: Case,
+    pub(super) priority: i16,
+    pub(super) due: Millis,
+    pub(super) deadline: Millis,
+    pub(super) on_deadline: OnDeadline,
+    pub(super) on_uncertain: OnUncertain,
+    /// The order of acceptance.
+    pub(super) arrival: u64,
+    pub(super) attempts: u32,
+    /// How many [`Event`]s were written.
+    pub(super) events: u16,
+    /// Unix seconds of the first claim, zero before it.
+    pub(super) dated: u32,
+    /// Its recipient was forgotten while the hand-over was under way.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) forgotten: bool,
+    /// The claim in force, or the last one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) held: Option<Held>,
+}
+
+/// A claim on a send: in force until `ended` says how it ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Held {
+    pub(super) claim: ClaimId,
+    /// When the lease runs out.
+    pub(super) lease: Millis,
+    /// The hand-over has begun.
+    pub(super) begun: bool,
+    /// Over: with the fingerprint of the `finish` that ended it, or zero if something else did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) ended: Option<u64>,
+}
+
+/// The key a case is found by: the first 16 bytes of SHA-256(brand, 0, case).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(super) struct Case(pub(super) SendId);
+
+impl Case {
+    /// No case.
+    pub(super) const NONE: Self = Self(SendId::NONE);
+
+    /// The key of a brand's case.
+    pub(super) fn key(brand: &Name, case: &str) -> Self {
+        Self(SendId::derive(brand, case))
+    }
+}
+
+/// What a send is called, for as long as its id is taken.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Label {
+    pub(super) reference: String,
+    pub(super) brand: Name,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) campaign: Option<Name>,
+    pub(super) digest: String,
+    /// When it was accepted.
+    pub(super) at: Millis,
+}
+
+/// How a send ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct End {
+    pub(super) state: SendState,
+    pub(super) at: Millis,
+    pub(super) attempts: u32,
+    /// Its last claim, so that the answer to a repeated `finish` is the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) held: Option<Held>,
+}
+
+/// One line of a send's history. The first ten and the last ten are kept: later ones take the place of the tenth
+/// last.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Event {
+    /// The how-manieth, from 1 (0 is the acceptance, which the [`Label`] holds).
+    pub(super) n: u16,
+    #[serde(flatten)]
+    pub(super) line: HistoryEntry,
+}
+
+impl Event {
+    /// How many of the first, and how many of the last lines are kept.
+    const KEPT: u16 = 10;
+
+    /// The part of the key that says which line it is.
+    pub(super) fn place(n: u16) -> u8 {
+        let place = if n < Self::KEPT { n } else { Self::KEPT + (n - Self::KEPT) % Self::KEPT };
+        place.to_le_bytes()[0]
+    }
+}
+
+/// Which of a flow's counters: one record each, because different threads write them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) enum Tally {
+    /// Sends ever accepted.
+    Accepted(u64),
+    /// Sends ever ended, in the order of the final ones of [`SendState::ALL`].
+    Ended([u64; 6]),
+}
+
+/// One record to write or delete; the changes of one step are written as one.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Change {
+    /// A live send's head.
+    Head(SendId, Head),
+    /// A line of its history.
+    Event(SendId, Event),
+    /// It is final: head and payload go, this stays.
+    End(SendId, End),
+    /// Its payload goes while it is still alive.
+    Erase(SendId),
+    /// A flow's counter.
+    Tally(FlowScope, Tally),
+    /// When a person was last sent to, or that nobody needs to know any more.
+    LastSent(RecipientId, Option<Millis>),
+}

@@ -1,0 +1,297 @@
+//! The rules of the store as a state machine: no disk, no clock, no locks.
+//!
+//! Each operation takes the time, changes what is in memory and leaves behind the [`Change`]s that make the same
+//! step on disk ([`State::take_changes`]). A send moves between these places:
+//!
+//! ```text
+//!  admit ──▶ Early ──due──▶ Ready ──deadline──▶ Overdue        (waiting: in `queue`, with a timer where time matters)
+//!              ▲ ▲            │ touch, enqueue, tick │ tick
+//!              │ └─ deferred ─┴──────▶ Claimed ◀─────┘         (`contacts` and `claims` know it, the lease is its timer)
+//!              └── released, lease over ─┘  │
+//!                                           └─ finish, cancel, lease over after begin ─▶ gone, with an `End`
+//! ```
+//!
+//! [`claim`] takes what is due, [`finish`] ends claims, [`end`] cancels, [`tick`] does what time brings. Overdue sends
+//! need no presence, so something must come back for each: either its timer, or its flow in `held` (looked at when
+//! the flow opens), or, with `min_gap`, the end of the claim that is in its way.
+
+mod claim;
+mod end;
+mod finish;
+mod flows;
+mod load;
+mod people;
+mod queue;
+mod sends;
+mod tick;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::model::{
+    ClaimId, Consent, FlowScope, FlowSetting, Flows, HistoryEntry, RecipientId, SendId, SendState, Source,
+};
+use crate::redact::foreign;
+use crate::store::{Rules, Snapshot};
+
+pub(super) use claim::Taken;
+pub(super) use finish::fingerprint;
+use flows::FlowTable;
+use people::{Consents, Contacts, Recent};
+use queue::Queue;
+use sends::{Entry, Sends, Slot, Stand};
+pub(super) use tick::Turn;
+
+use super::presence::Presence;
+use super::records::{Change, End, Event, Head, Held, Tally};
+use super::time::{EVER, Millis, NEVER, span, timestamp};
+
+/// Everything the store knows without looking at the disk.
+#[derive(Debug)]
+pub(super) struct State {
+    rules: Rules,
+    sends: Sends,
+    queue: Queue,
+    timers: BTreeSet<(Millis, Slot)>,
+    /// Overdue sends that only wait for their flow to open.
+    held: BTreeMap<u32, BTreeSet<Slot>>,
+    /// The claim in force, or the last one, of each live send that was ever claimed.
+    holds: HashMap<Slot, Held>,
+    /// What is held under which claim.
+    claims: HashMap<ClaimId, Vec<Slot>>,
+    contacts: Contacts,
+    presence: Presence,
+    recent: Recent,
+    consents: Consents,
+    flows: FlowTable,
+    /// The arrival number of the next send.
+    arrivals: u64,
+    changes: Vec<Change>,
+}
+
+impl State {
+    /// An empty store under these rules.
+    pub(super) fn new(rules: Rules) -> Self {
+        Self {
+            sends: Sends::new(rules.max_waiting),
+            queue: Queue::default(),
+            timers: BTreeSet::new(),
+            held: BTreeMap::new(),
+            holds: HashMap::new(),
+            claims: HashMap::new(),
+            contacts: Contacts::new(span(rules.min_gap)),
+            presence: Presence::new(span(rules.window), rules.max_online),
+            recent: Recent::new(span(rules.scan_grace)),
+            consents: Consents::new(),
+            flows: FlowTable::default(),
+            arrivals: 0,
+            changes: Vec::new(),
+            rules,
+        }
+    }
+
+    /// What the steps since the last call change on disk, in order.
+    pub(super) fn take_changes(&mut self) -> Vec<Change> {
+        std::mem::take(&mut self.changes)
+    }
+
+    /// How many more sends may be admitted.
+    pub(super) fn room(&self) -> u64 {
+        self.rules.max_waiting.saturating_sub(self.sends.len())
+    }
+
+    /// At most this many sends of one person are claimed by one call.
+    pub(super) fn claims_per_call(&self) -> usize {
+        self.rules.claims_per_touch
+    }
+
+    /// The counters of accepted sends, as they will be with these new ones.
+    pub(super) fn accepted_after(&self, new: HashMap<FlowScope, u64>) -> Vec<Change> {
+        let sum = |(scope, new)| {
+            let accepted = self.flows.accepted(&scope) + new;
+            Change::Tally(scope, Tally::Accepted(accepted))
+        };
+        new.into_iter().map(sum).collect()
+    }
+
+    /// All counters.
+    pub(super) fn snapshot(&self, now: Millis) -> Snapshot {
+        Snapshot { flows: self.flows.snapshot(), online: self.presence.count(now) }
+    }
+
+    /// The operators' settings.
+    pub(super) fn flow_settings(&self) -> Arc<Flows> {
+        self.flows.settings()
+    }
+
+    /// Changes one flow's setting. What it held back is looked at by the next [`tick`](Self::tick).
+    pub(super) fn set_flow(&mut self, scope: FlowScope, setting: FlowSetting) {
+        self.flows.set(scope, setting);
+    }
+
+    /// Records what a person said.
+    pub(super) fn consent(&mut self, consent: &Consent) {
+        self.consents.set(consent.recipient, &consent.grantee, consent.granted);
+    }
+
+    /// Ends a presence.
+    pub(super) fn away(&mut self, who: RecipientId, now: Millis) {
+        self.presence.away(who, now);
+    }
+
+    /// When and where this person was last seen, if they are online.
+    pub(super) fn online(&self, who: RecipientId, now: Millis) -> Option<(Millis, Source)> {
+        self.presence.get(who, now)
+    }
+
+    /// When this person was last written to, if that still matters.
+    pub(super) fn last_sent(&self, who: RecipientId, now: Millis) -> Option<Millis> {
+        self.contacts.last_sent(who, now)
+    }
+
+    /// At most `most` of a person's live sends, in claiming order.
+    pub(super) fn sends_of(&self, who: RecipientId, most: usize) -> Vec<SendId> {
+        let mut slots = self.contacts.claims_of(who);
+        slots.extend(self.queue.of(who, most));
+        slots.sort_by_key(|slot| queue::rank(self.sends.at(*slot)));
+        slots.truncate(most);
+        slots.into_iter().map(|slot| self.sends.at(slot).id).collect()
+    }
+
+    /// A live send's head and state.
+    pub(super) fn live(&self, id: SendId) -> Option<(Head, SendState)> {
+        let slot = self.sends.find(id)?;
+        let claimed = self.sends.at(slot).stand == Stand::Claimed;
+        Some((self.head(slot), if claimed { SendState::Claimed } else { SendState::Waiting }))
+    }
+
+    /// Puts an entry that waits (again) where it belongs at this time, with its timer.
+    fn shelve(&mut self, slot: Slot, now: Millis) -> Stand {
+        let entry = self.sends.at_mut(slot);
+        entry.stand = entry.waiting(now);
+        let (stand, moment) = (entry.stand, entry.next_moment(entry.stand));
+        self.queue.insert(self.sends.at(slot), slot);
+        self.set_timer(slot, moment);
+        stand
+    }
+
+    /// Takes a waiting entry from its place, its timer and its paused flow.
+    fn unshelve(&mut self, slot: Slot) {
+        self.set_timer(slot, NEVER);
+        let entry = self.sends.at(slot);
+        self.queue.remove(entry, slot);
+        if let Some(held) = self.held.get_mut(&entry.flow) {
+            held.remove(&slot);
+            if held.is_empty() {
+                self.held.remove(&entry.flow);
+            }
+        }
+    }
+
+    fn set_timer(&mut self, slot: Slot, when: Millis) {
+        let before = std::mem::replace(&mut self.sends.at_mut(slot).timer, when);
+        if before != NEVER {
+            self.timers.remove(&(before, slot));
+        }
+        if when != NEVER {
+            self.timers.insert((when, slot));
+        }
+    }
+
+    /// After a claim of this person ended, or an overdue send left: makes sure that the person's next overdue sends
+    /// are looked at.
+    fn rewake(&mut self, who: RecipientId, now: Millis) {
+        let Some(free) = self.contacts.free_at(who).filter(|_| self.contacts.spaced()) else { return };
+        for (_, slot) in self.queue.first(who, Stand::Overdue, 1, |_| true, |_| true) {
+            let held = self.held.get(&self.sends.at(slot).flow).is_some_and(|held| held.contains(&slot));
+            if !held && self.sends.at(slot).timer == NEVER {
+                self.set_timer(slot, free.max(now));
+            }
+        }
+    }
+
+    /// A live send's record as it stands now.
+    fn head(&self, slot: Slot) -> Head {
+        let entry = self.sends.at(slot);
+        let scope = self.flows.scope(entry.flow);
+        Head {
+            recipient: entry.recipient,
+            brand: scope.brand.clone(),
+            campaign: scope.campaign.clone(),
+            case: entry.case,
+            priority: entry.priority,
+            due: entry.due,
+            deadline: entry.deadline,
+            on_deadline: entry.on_deadline,
+            on_uncertain: entry.on_uncertain,
+            arrival: entry.arrival,
+            attempts: entry.attempts,
+            events: entry.events,
+            dated: entry.dated,
+            forgotten: entry.forgotten,
+            held: self.holds.get(&slot).copied(),
+        }
+    }
+
+    /// Notes that a live send's record changed.
+    fn save(&mut self, slot: Slot) {
+        let head = self.head(slot);
+        self.changes.push(Change::Head(self.sends.at(slot).id, head));
+    }
+
+    /// Notes a line of a live send's history. The text comes from callers and relays, so addresses are taken out.
+    fn note(&mut self, slot: Slot, now: Millis, event: &str, detail: &str) {
+        let entry = self.sends.at_mut(slot);
+        entry.events = entry.events.saturating_add(1);
+        let line = HistoryEntry { at: timestamp(now), event: event.to_owned(), detail: foreign(detail) };
+        self.changes.push(Change::Event(entry.id, Event { n: entry.events, line }));
+    }
+
+    /// The claim on this entry is over, for the given `finish` (or zero).
+    fn unclaim(&mut self, slot: Slot, finish: u64) {
+        let who = self.sends.at(slot).recipient;
+        self.set_timer(slot, NEVER);
+        self.contacts.unclaimed(who, slot);
+        let Some(held) = self.holds.get_mut(&slot) else { return };
+        held.ended = Some(finish);
+        if let Some(slots) = self.claims.get_mut(&held.claim) {
+            slots.retain(|other| *other != slot);
+            if slots.is_empty() {
+                self.claims.remove(&held.claim);
+            }
+        }
+    }
+
+    /// A claimed entry waits again; its claim was ended before. Whoever was forgotten meanwhile gets nothing more.
+    fn come_back(&mut self, slot: Slot, now: Millis) -> SendState {
+        let (flow, who) = (self.sends.at(slot).flow, self.sends.at(slot).recipient);
+        if self.sends.at(slot).forgotten {
+            self.finalise(slot, SendState::Claimed, SendState::Cancelled, now, "forgotten");
+            return SendState::Cancelled;
+        }
+        self.shelve(slot, now);
+        self.flows.shift(flow, SendState::Claimed, SendState::Waiting);
+        self.save(slot);
+        self.rewake(who, now);
+        SendState::Waiting
+    }
+
+    /// The send leaves the table for good. It was taken from its queue, or its claim was ended, before.
+    fn finalise(&mut self, slot: Slot, from: SendState, to: SendState, now: Millis, detail: &str) {
+        self.note(slot, now, to.as_str(), detail);
+        let entry = self.sends.remove(slot);
+        let held = self.holds.remove(&slot);
+        self.changes.push(Change::End(entry.id, End { state: to, at: now, attempts: entry.attempts, held }));
+        self.flows.shift(entry.flow, from, to);
+        let tally = Tally::Ended(self.flows.ended(entry.flow));
+        self.changes.push(Change::Tally(self.flows.scope(entry.flow).clone(), tally));
+        self.rewake(entry.recipient, now);
+    }
+}
+
+/// The moment a specification names, or the one that stands for none.
+fn moment(at: Option<Timestamp>, none: Millis) -> Millis {
+    at.map_or(none, super::time::millis)
+}

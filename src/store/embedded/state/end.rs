@@ -1,0 +1,88 @@
+//! Ending sends from outside: one, a case, a person.
+
+use crate::model::{Name, RecipientId, SendId, SendState};
+use crate::store::{Cancelled, Forgotten, Settled};
+
+use super::{Millis, Slot, Stand, State};
+use crate::store::embedded::records::{Case, Change};
+
+impl State {
+    /// Cancels one send. `None`: it is not alive, ask its [`End`](super::End).
+    pub(in crate::store::embedded) fn cancel(
+        &mut self,
+        id: SendId,
+        reason: &str,
+        now: Millis,
+    ) -> Option<Cancelled> {
+        let slot = self.sends.find(id)?;
+        Some(if self.call_off(slot, reason, now) { Cancelled::Done } else { Cancelled::InHandOver })
+    }
+
+    /// Cancels every send of a case.
+    pub(in crate::store::embedded) fn settle(
+        &mut self,
+        brand: &Name,
+        case: &str,
+        reason: &str,
+        now: Millis,
+    ) -> Settled {
+        let mut settled = Settled::default();
+        for slot in self.sends.of_case(Case::key(brand, case)) {
+            if self.call_off(slot, reason, now) {
+                settled.cancelled += 1;
+            } else {
+                settled.in_hand_over += 1;
+            }
+        }
+        settled
+    }
+
+    /// Erases a person, but for the count of their recorded consents, which only the disk knows.
+    pub(in crate::store::embedded) fn forget(&mut self, who: RecipientId, now: Millis) -> Forgotten {
+        let presence = self.presence.away(who, now);
+        self.consents.forget(who);
+        if self.contacts.forget(who) {
+            self.changes.push(Change::LastSent(who, None));
+        }
+        let mut forgotten = Forgotten { presence, ..Forgotten::default() };
+        let mut slots = self.contacts.claims_of(who);
+        slots.extend(self.queue.of(who, usize::MAX));
+        for slot in slots {
+            if self.call_off(slot, "forgotten", now) {
+                forgotten.sends += 1;
+            } else {
+                forgotten.in_hand_over += 1;
+                self.anonymise(slot);
+            }
+        }
+        forgotten
+    }
+
+    /// Cancels a live send, unless its hand-over has begun; tells which.
+    fn call_off(&mut self, slot: Slot, reason: &str, now: Millis) -> bool {
+        if self.sends.at(slot).stand != Stand::Claimed {
+            self.unshelve(slot);
+            self.finalise(slot, SendState::Waiting, SendState::Cancelled, now, reason);
+            return true;
+        }
+        if self.holds.get(&slot).is_some_and(|held| held.begun) {
+            return false;
+        }
+        self.unclaim(slot, 0);
+        self.finalise(slot, SendState::Claimed, SendState::Cancelled, now, reason);
+        true
+    }
+
+    /// Makes a send that is being handed over nobody's: what is left of it names no person.
+    fn anonymise(&mut self, slot: Slot) {
+        let who = self.sends.at(slot).recipient;
+        self.contacts.unclaimed(who, slot);
+        self.sends.leave_case(slot);
+        let entry = self.sends.at_mut(slot);
+        entry.forgotten = true;
+        entry.recipient = RecipientId([0; 16]);
+        let id = entry.id;
+        self.save(slot);
+        self.changes.push(Change::Erase(id));
+    }
+}

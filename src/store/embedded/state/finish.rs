@@ -1,0 +1,149 @@
+//! What the holder of a claim says: still at it, handing over now, this is how it ended.
+
+use sha2::{Digest, Sha256};
+
+use crate::model::{Deferral, Finish, Hold, OnUncertain, SendState};
+use crate::store::Fenced;
+
+use super::{Held, Millis, Slot, Stand, State, span};
+use crate::store::embedded::records::Change;
+use crate::store::embedded::time::millis;
+
+impl State {
+    /// Extends a lease that has not run out.
+    pub(in crate::store::embedded) fn renew(&mut self, hold: Hold, now: Millis) -> Fenced {
+        let Some(slot) = self.in_force(hold, now) else { return Fenced::Stale };
+        let lease = now.saturating_add(span(self.rules.lease));
+        if let Some(held) = self.holds.get_mut(&slot) {
+            held.lease = lease;
+        }
+        self.set_timer(slot, lease);
+        Fenced::Done
+    }
+
+    /// Marks the hand-over. `None`: the send is not alive, ask its [`End`](super::End).
+    pub(in crate::store::embedded) fn begin(&mut self, hold: Hold, now: Millis) -> Option<Fenced> {
+        let slot = self.sends.find(hold.send)?;
+        if self.in_force(hold, now).is_none() {
+            let over = self.holds.get(&slot).filter(|held| held.claim == hold.claim);
+            return Some(over.map_or(Fenced::Stale, Held::begun_and_finished));
+        }
+        if let Some(held) = self.holds.get_mut(&slot)
+            && !held.begun
+        {
+            held.begun = true;
+            self.save(slot);
+        }
+        Some(Fenced::Done)
+    }
+
+    /// Ends a claim. A lease that has run out but was not yet taken away by [`tick`](Self::tick) still counts: the
+    /// truth, late, is better than `uncertain`. `None`: the send is not alive, ask its [`End`](super::End).
+    pub(in crate::store::embedded) fn finish(
+        &mut self,
+        hold: Hold,
+        finish: &Finish,
+        now: Millis,
+    ) -> Option<Fenced> {
+        let slot = self.sends.find(hold.send)?;
+        let Some(held) = self.holds.get(&slot).filter(|held| held.claim == hold.claim) else {
+            return Some(Fenced::Stale);
+        };
+        let mark = fingerprint(finish);
+        if held.ended.is_some() {
+            return Some(held.finished_by(mark));
+        }
+        self.unclaim(slot, mark);
+        match finish {
+            Finish::Accepted { reply } => self.sent(slot, reply, now),
+            Finish::Deferred(deferral) => self.defer(slot, deferral, now),
+            Finish::Rejected { reason } => {
+                self.finalise(slot, SendState::Claimed, SendState::Failed, now, reason);
+            }
+            Finish::Released { reason } => {
+                self.note(slot, now, "released", reason);
+                self.come_back(slot, now);
+            }
+            Finish::Uncertain { reason } => {
+                self.doubt(slot, reason, now);
+            }
+        }
+        Some(Fenced::Done)
+    }
+
+    fn sent(&mut self, slot: Slot, reply: &str, now: Millis) {
+        let entry = self.sends.at(slot);
+        let (id, who, forgotten) = (entry.id, entry.recipient, entry.forgotten);
+        self.recent.sent(id, now);
+        if !forgotten && self.contacts.sent(who, now) {
+            self.changes.push(Change::LastSent(who, Some(now)));
+        }
+        self.finalise(slot, SendState::Claimed, SendState::Sent, now, reply);
+    }
+
+    fn defer(&mut self, slot: Slot, deferral: &Deferral, now: Millis) {
+        if deferral.counts && !self.count_attempt(slot) {
+            self.finalise(slot, SendState::Claimed, SendState::Failed, now, &deferral.reason);
+            return;
+        }
+        self.sends.at_mut(slot).due = millis(deferral.until);
+        self.note(slot, now, "deferred", &deferral.reason);
+        self.come_back(slot, now);
+    }
+
+    /// Nobody can know whether the relay took it. Where the brand wants it sent again, that counts as an attempt, so
+    /// that a send that kills every gateway it meets comes to an end.
+    pub(super) fn doubt(&mut self, slot: Slot, reason: &str, now: Millis) -> SendState {
+        let entry = self.sends.at(slot);
+        if entry.on_uncertain == OnUncertain::Resend && !entry.forgotten && self.count_attempt(slot) {
+            self.note(slot, now, "deferred", reason);
+            return self.come_back(slot, now);
+        }
+        self.finalise(slot, SendState::Claimed, SendState::Uncertain, now, reason);
+        SendState::Uncertain
+    }
+
+    /// Counts an attempt, unless there were as many as there may be.
+    fn count_attempt(&mut self, slot: Slot) -> bool {
+        let most = self.rules.max_attempts;
+        let entry = self.sends.at_mut(slot);
+        let more = entry.attempts < most;
+        entry.attempts += u32::from(more);
+        more
+    }
+
+    /// The slot of the send, if this hold is honoured now.
+    fn in_force(&self, hold: Hold, now: Millis) -> Option<Slot> {
+        let slot = self.sends.find(hold.send).filter(|slot| self.sends.at(*slot).stand == Stand::Claimed)?;
+        self.holds.get(&slot).is_some_and(|held| held.claim == hold.claim && now < held.lease).then_some(slot)
+    }
+}
+
+impl Held {
+    /// The answer to a `finish` that comes after the claim ended: done, if it is the one that ended it.
+    pub(in crate::store::embedded) fn finished_by(&self, mark: u64) -> Fenced {
+        if self.ended == Some(mark) { Fenced::Done } else { Fenced::Stale }
+    }
+
+    /// The answer to a `begin` that comes after the claim ended: done, if it had been said before the holder ended it.
+    pub(in crate::store::embedded) fn begun_and_finished(&self) -> Fenced {
+        let by_holder = self.ended.is_some_and(|mark| mark != 0);
+        if self.begun && by_holder { Fenced::Done } else { Fenced::Stale }
+    }
+}
+
+/// Tells one `finish` from another, the same in every version of the store; never zero.
+pub(in crate::store::embedded) fn fingerprint(finish: &Finish) -> u64 {
+    let (kind, text, until, counts) = match finish {
+        Finish::Accepted { reply } => (1, reply, 0, false),
+        Finish::Deferred(deferral) => (2, &deferral.reason, deferral.until.as_millisecond(), deferral.counts),
+        Finish::Rejected { reason } => (3, reason, 0, false),
+        Finish::Released { reason } => (4, reason, 0, false),
+        Finish::Uncertain { reason } => (5, reason, 0, false),
+    };
+    let hash = Sha256::new().chain_update([kind, u8::from(counts)]).chain_update(until.to_be_bytes());
+    let hash = hash.chain_update(text).finalize();
+    let mut first = [0; 8];
+    first.copy_from_slice(&hash[..8]);
+    u64::from_be_bytes(first).max(1)
+}

@@ -1,0 +1,128 @@
+//! What time brings: due moments, deadlines, leases, flows that open again.
+
+use crate::model::{Cause, ClaimId, OnDeadline, SendId, SendState};
+
+use super::{Millis, NEVER, Slot, Stand, State, Taken};
+use crate::store::embedded::records::Change;
+
+/// What one call of [`State::tick`] did.
+#[derive(Debug, Default)]
+pub(in crate::store::embedded) struct Turn {
+    pub(in crate::store::embedded) claims: Vec<Taken>,
+    pub(in crate::store::embedded) expired: Vec<(SendId, SendState)>,
+    pub(in crate::store::embedded) ended: Vec<(SendId, SendState)>,
+    pub(in crate::store::embedded) more: bool,
+}
+
+impl State {
+    /// Old contacts forgotten per call.
+    const EXPIRE: usize = 1000;
+
+    /// Looks at what has become due, at most `limit` sends; a repeated request first gets what it holds.
+    pub(in crate::store::embedded) fn tick(&mut self, request: ClaimId, limit: usize, now: Millis) -> Turn {
+        let mut turn = Turn { claims: self.held_under(request, Cause::Time, now), ..Turn::default() };
+        let mut budget = if turn.claims.is_empty() { limit } else { 0 };
+        while budget > 0 {
+            let Some(slot) = self.next_slot(now) else { break };
+            let before = turn.claims.len();
+            self.wake(slot, request, budget, now, &mut turn);
+            budget = budget.saturating_sub((turn.claims.len() - before).max(1));
+        }
+        turn.more = self.next_send(now) <= now;
+        self.housekeeping(now);
+        turn
+    }
+
+    /// The moment at which [`tick`](Self::tick) has something to do.
+    pub(in crate::store::embedded) fn next_moment(&self, now: Millis) -> Millis {
+        let later = [self.presence.next_sweep(), self.contacts.next_expiry()];
+        later.into_iter().flatten().fold(self.next_send(now), Millis::min)
+    }
+
+    /// The moment at which a send is to be looked at.
+    fn next_send(&self, now: Millis) -> Millis {
+        let timer = self.timers.first().map_or(NEVER, |(when, _)| *when);
+        let opening = self.held.keys().map(|flow| self.flows.opens_at(*flow).max(now)).min();
+        timer.min(opening.unwrap_or(NEVER))
+    }
+
+    fn next_slot(&self, now: Millis) -> Option<Slot> {
+        if let Some((_, slot)) = self.timers.first().filter(|(when, _)| *when <= now) {
+            return Some(*slot);
+        }
+        let (_, slots) = self.held.iter().find(|(flow, _)| self.flows.open(**flow, now))?;
+        slots.first().copied()
+    }
+
+    fn wake(&mut self, slot: Slot, request: ClaimId, budget: usize, now: Millis, turn: &mut Turn) {
+        let entry = self.sends.at(slot);
+        let (id, who) = (entry.id, entry.recipient);
+        if entry.stand == Stand::Claimed {
+            turn.expired.push((id, self.expire(slot, now)));
+            return;
+        }
+        if entry.lapsed(now) {
+            let state = match entry.on_deadline {
+                OnDeadline::Handoff => SendState::HandedOff,
+                OnDeadline::Drop | OnDeadline::Send => SendState::Dropped,
+            };
+            self.unshelve(slot);
+            self.finalise(slot, SendState::Waiting, state, now, "deadline");
+            turn.ended.push((id, state));
+            return;
+        }
+        self.unshelve(slot);
+        let stand = self.shelve(slot, now);
+        let most = budget.min(self.rules.claims_per_touch);
+        let online = self.presence.get(who, now).is_some();
+        match stand {
+            Stand::Ready if online => {
+                turn.claims.extend(self.claim_for(who, request, Cause::Time, true, most, now));
+            }
+            Stand::Overdue => self.fire(slot, request, most, now, turn),
+            Stand::Ready | Stand::Early | Stand::Claimed => {}
+        }
+    }
+
+    /// Claims for a person with an overdue send, or sees to it that the send is looked at when it can go.
+    fn fire(&mut self, slot: Slot, request: ClaimId, most: usize, now: Millis, turn: &mut Turn) {
+        let entry = self.sends.at(slot);
+        let (id, who, flow) = (entry.id, entry.recipient, entry.flow);
+        if !self.flows.open(flow, now) {
+            self.set_timer(slot, NEVER);
+            self.held.entry(flow).or_default().insert(slot);
+            return;
+        }
+        match self.contacts.free_at(who) {
+            Some(free) if free <= now => {
+                let online = self.presence.get(who, now).is_some();
+                turn.claims.extend(self.claim_for(who, request, Cause::Time, online, most, now));
+                let waits = self.sends.at(slot).id == id && self.sends.at(slot).stand == Stand::Overdue;
+                if waits && self.contacts.free_at(who).is_none() {
+                    self.set_timer(slot, NEVER);
+                }
+            }
+            Some(free) => self.set_timer(slot, free),
+            None => self.set_timer(slot, NEVER),
+        }
+    }
+
+    /// Takes back a claim whose lease ran out.
+    fn expire(&mut self, slot: Slot, now: Millis) -> SendState {
+        let begun = self.holds.get(&slot).is_some_and(|held| held.begun);
+        self.unclaim(slot, 0);
+        if begun {
+            return self.doubt(slot, "the lease ran out after the hand-over had begun", now);
+        }
+        self.note(slot, now, "lease_expired", "");
+        self.come_back(slot, now)
+    }
+
+    /// Forgets presences and contacts that no longer matter.
+    fn housekeeping(&mut self, now: Millis) {
+        self.presence.sweep_in_time(now);
+        for who in self.contacts.expire(now, Self::EXPIRE) {
+            self.changes.push(Change::LastSent(who, None));
+        }
+    }
+}
