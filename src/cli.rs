@@ -8,6 +8,7 @@ mod key;
 mod list_metrics;
 mod scratch;
 mod serve;
+mod token;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -54,6 +55,9 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Mint tracking tokens without a running gateway, or say what one holds
+    #[command(subcommand)]
+    Token(token::Token),
     /// Make API keys
     #[command(subcommand)]
     Key(key::Key),
@@ -82,7 +86,7 @@ impl Command {
             Self::Demo => wait_for(demo::run()),
             Self::Check => wait_for(check::run(&configuration(files)?)),
             Self::ListMetrics { json } => wait_for(list_metrics::run(json)),
-
+            Self::Token(command) => command.run(&configuration(files)?),
             Self::Key(command) => command.run(),
             Self::DefaultConfig => print(config::DEFAULT),
         }

@@ -29,7 +29,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 pub use brand::{Brand, MailClass};
-pub use check::Problem;
+pub use check::{Problem, is_base_url};
 pub use edge::{Api, ApiKey, Edge, Intake, Ops, Role};
 pub use invalid::{Invalid, Origin};
 pub use mail::{Dispatch, Relay, RelayTimeouts, Retry};

@@ -48,9 +48,18 @@
 //!
 //! # Layers
 //!
-//! Imports point downwards only; `tests/it/layers.rs` reads this table and the sources and fails on any other.
+//! Imports only point downwards: a module may use the rows above its own, and of its own row what the last column
+//! says. `tests/it/layers.rs` reads this table and the sources, and fails on any other import.
 //!
-//! LAYER-TABLE
+//! | layer | modules | within the layer |
+//! | --- | --- | --- |
+//! | 0: words | `clock` `config` `model` `redact` `secrets` `telemetry` `token` | each other |
+//! | 1: doors to the outside | `intake` `listener` `relay` `render` `store` | nothing |
+//! | 2: decisions | `classify` `flow` `dispatch` `pipeline` | those to the left |
+//! | 3: edges | `api` `edge` `ops` | nothing |
+//! | 4: composition | `app` | nothing |
+//! | 5: command line | `cli` | nothing |
+//! | 6: program | `main` | nothing |
 
 pub mod api;
 pub mod app;

@@ -8,6 +8,8 @@ mod keys;
 mod limits;
 mod urls;
 
+pub use brands::is_base_url;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 

@@ -1,5 +1,7 @@
 //! Integration tests: one binary, one module per topic.
 
+mod cli;
 mod edge;
+mod layers;
 mod relay;
 mod support;

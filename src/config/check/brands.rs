@@ -35,7 +35,7 @@ fn mailboxes(name: &Name, brand: &Brand, problems: &mut Vec<Problem>) {
 }
 
 fn addresses(name: &Name, brand: &Brand, problems: &mut Vec<Problem>) {
-    let plain = is_base(&brand.tracking_url);
+    let plain = is_base_url(&brand.tracking_url);
     refuse_if(!plain, problems, || {
         format!(
             "`brands.{name}.tracking_url` must be an http or https address without a slash at the end, a query or a \
@@ -52,8 +52,8 @@ fn addresses(name: &Name, brand: &Brand, problems: &mut Vec<Problem>) {
     });
 }
 
-/// Whether a path can be put right behind this address.
-fn is_base(text: &str) -> bool {
+/// Whether `text` is an http or https address that a path can be put right behind: no slash at the end, no query.
+pub fn is_base_url(text: &str) -> bool {
     web(text).is_some_and(|url| {
         let nothing_else = url.query().is_none() && url.fragment().is_none();
         nothing_else && url.username().is_empty() && url.password().is_none() && !text.ends_with('/')
