@@ -209,8 +209,8 @@ impl Core {
     }
 
     fn of_ended(&self, hold: Hold, answer: impl FnOnce(&Held) -> Fenced) -> Result<Fenced, StoreError> {
-        let held = self.disk.end(hold.send)?.and_then(|end| end.held);
-        Ok(held.filter(|held| held.claim == hold.claim).map_or(Fenced::Stale, |held| answer(&held)))
+        let last = self.disk.end(hold.send)?.and_then(|end| end.held);
+        Ok(last.filter(|last| last.claim == hold.claim).map_or(Fenced::Stale, |last| answer(&last)))
     }
 
     /// `cancel`, also for a send that has ended.
@@ -230,7 +230,9 @@ impl Core {
         let consents = self.disk.consents(who)?;
         let mut forgotten = self.step(|state, now| state.forget(who, now))?;
         let mut erase = self.disk.step();
-        consents.iter().for_each(|consent| erase.no_consent(who, &consent.grantee));
+        for consent in &consents {
+            erase.no_consent(who, &consent.grantee);
+        }
         erase.write().map_err(|error| self.fail(error))?;
         forgotten.consents = consents.len() as u64;
         Ok(forgotten)
