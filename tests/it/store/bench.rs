@@ -127,7 +127,7 @@ impl<B: Backend> Bench<B> {
     }
 
     /// A moment from now.
-    pub(crate) fn from_now(&self, by: Duration) -> Timestamp {
+    pub(crate) fn later(&self, by: Duration) -> Timestamp {
         after(self.now(), by)
     }
 

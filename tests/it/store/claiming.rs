@@ -101,7 +101,7 @@ pub(crate) async fn a_repeated_enqueue_gets_the_same_claim<B: Backend>() {
 
 pub(crate) async fn priority_then_deadline_then_arrival<B: Backend>() {
     let bench = Bench::<B>::with(|rules| rules.claims_per_touch = 10).await;
-    let hours = |hours| Some(bench.from_now(std::time::Duration::from_hours(hours)));
+    let hours = |hours| Some(bench.later(std::time::Duration::from_hours(hours)));
     let ranked = |reference, priority, deadline, campaign: &str| {
         let mut letter = send(reference, who(1));
         letter.campaign = Some(super::bench::name(campaign));

@@ -44,7 +44,7 @@ pub(crate) async fn a_withdrawal_wins_over_presumption<B: Backend>() {
 
 pub(crate) async fn a_later_statement_replaces_an_earlier_one<B: Backend>() {
     let bench = Bench::<B>::new().await;
-    let (earlier, later) = (bench.now(), bench.from_now(Duration::from_secs(1)));
+    let (earlier, later) = (bench.now(), bench.later(Duration::from_secs(1)));
     for (granted, at) in [(false, later), (true, earlier)] {
         bench.store().consent(said(who(1), granted, at)).await.expect("consent works");
     }

@@ -11,12 +11,12 @@ const HOUR: Duration = Duration::from_hours(1);
 const GAP: Duration = Duration::from_mins(10);
 
 fn until<B: Backend>(bench: &Bench<B>, reference: &str, n: u8, on_deadline: OnDeadline) -> SendSpec {
-    SendSpec { deadline: Some(bench.from_now(HOUR)), on_deadline, ..send(reference, who(n)) }
+    SendSpec { deadline: Some(bench.later(HOUR)), on_deadline, ..send(reference, who(n)) }
 }
 
 pub(crate) async fn not_before_holds_until_its_moment<B: Backend>() {
     let bench = Bench::<B>::new().await;
-    let letter = SendSpec { not_before: Some(bench.from_now(HOUR)), ..send("s-1", who(1)) };
+    let letter = SendSpec { not_before: Some(bench.later(HOUR)), ..send("s-1", who(1)) };
     bench.accept(&letter).await;
     bench.pass(HOUR - Duration::from_millis(1));
     assert!(bench.touch(who(1)).await.is_empty());
@@ -28,7 +28,7 @@ pub(crate) async fn not_before_holds_until_its_moment<B: Backend>() {
 
 pub(crate) async fn a_due_moment_claims_for_whoever_is_online<B: Backend>() {
     let bench = Bench::<B>::new().await;
-    let due = Some(bench.from_now(HOUR));
+    let due = Some(bench.later(HOUR));
     for n in [1, 2] {
         bench.accept(&SendSpec { not_before: due, ..send(&format!("s-{n}"), who(n)) }).await;
     }
@@ -82,7 +82,7 @@ pub(crate) async fn a_deadline_waits_for_its_flow<B: Backend>() {
 pub(crate) async fn a_deadline_waits_for_a_setting_to_end<B: Backend>() {
     let bench = Bench::<B>::new().await;
     bench.accept(&until(&bench, "s-1", 1, OnDeadline::Send)).await;
-    let setting = FlowSetting { until: Some(bench.from_now(2 * HOUR)), ..paused() };
+    let setting = FlowSetting { until: Some(bench.later(2 * HOUR)), ..paused() };
     bench.store().set_flow(scope(None), setting).await.expect("set_flow works");
     bench.pass(HOUR);
     assert!(bench.tick().await.claims.is_empty());
@@ -149,7 +149,7 @@ pub(crate) async fn a_deferral_beyond_the_deadline_goes_without_presence<B: Back
     let bench = Bench::<B>::new().await;
     bench.accept(&until(&bench, "s-1", 1, OnDeadline::Send)).await;
     let hold = bench.claim(who(1)).await.hold;
-    let deferral = Deferral { until: bench.from_now(2 * HOUR), reason: "451".into(), counts: true };
+    let deferral = Deferral { until: bench.later(2 * HOUR), reason: "451".into(), counts: true };
     bench.store().finish(hold, Finish::Deferred(deferral)).await.expect("finish works");
     bench.pass(HOUR);
     assert!(bench.tick().await.claims.is_empty(), "not before the re-arm");
@@ -166,7 +166,7 @@ pub(crate) async fn due_sleeps_until_the_earliest_moment<B: Backend>() {
     bench.pass(Duration::from_mins(1));
     tokio::task::yield_now().await;
     assert!(!waiting.is_finished());
-    bench.accept(&SendSpec { deadline: Some(bench.from_now(GAP)), ..send("sooner", who(2)) }).await;
+    bench.accept(&SendSpec { deadline: Some(bench.later(GAP)), ..send("sooner", who(2)) }).await;
     bench.pass(GAP);
     waiting.await.expect("the sooner one wakes it");
     assert_eq!(references(&bench.tick().await.claims), ["sooner"]);

@@ -16,7 +16,7 @@ async fn begin<B: Backend>(bench: &Bench<B>, hold: Hold) -> Fenced {
 }
 
 fn deferred<B: Backend>(bench: &Bench<B>, seconds: u64, counts: bool) -> Finish {
-    let until = bench.from_now(Duration::from_secs(seconds));
+    let until = bench.later(Duration::from_secs(seconds));
     Finish::Deferred(Deferral { until, reason: "451 later".into(), counts })
 }
 
@@ -53,7 +53,7 @@ pub(crate) async fn a_repeated_finish_is_done_and_another_is_stale<B: Backend>()
     assert_eq!(finish(&bench, later, other).await, Fenced::Stale);
     let record = bench.store().send(later.send).await.expect("send works").expect("known");
     assert_eq!((record.state, record.attempts), (SendState::Waiting, 1), "counted once");
-    assert_eq!(record.due, Some(bench.from_now(Duration::from_secs(60))));
+    assert_eq!(record.due, Some(bench.later(Duration::from_secs(60))));
 }
 
 pub(crate) async fn a_stale_hold_changes_nothing<B: Backend>() {

@@ -16,7 +16,7 @@ async fn survives<B: Backend>(kill: bool) {
     let hold = bench.claim(who(2)).await.hold;
     bench.sent(hold).await;
     let hold = bench.claim(who(3)).await.hold;
-    let until = bench.from_now(Duration::from_hours(1));
+    let until = bench.later(Duration::from_hours(1));
     let deferral = Deferral { until, reason: "451".into(), counts: true };
     bench.store().finish(hold, Finish::Deferred(deferral)).await.expect("finish works");
     bench.store().consent(super::consent::said(who(1), true, bench.now())).await.expect("consent works");
