@@ -10,8 +10,7 @@ use super::bench::{Backend, Bench, name, references, send, send_of, signal, who}
 
 /// What somebody said to `demo`.
 pub(crate) fn said(recipient: RecipientId, granted: bool, at: Timestamp) -> Consent {
-    let grantee = Grantee::Brand(name("demo"));
-    Consent { recipient, grantee, granted, proof: "form 3".into(), at }
+    Consent { recipient, grantee: Grantee::Brand(name("demo")), granted, proof: "form 3".into(), at }
 }
 
 fn tracked(recipient: RecipientId, rule: ConsentRule) -> Touch {

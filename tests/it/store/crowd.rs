@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use vigie::model::{Claim, ClaimId, Finish, SendState};
+use vigie::model::{Claim, ClaimId, Finish, RecipientId, SendState};
 use vigie::store::{Enqueued, Fenced, Store};
 
 use super::bench::{Bench, EmbeddedBackend, accepted, send, signal, who};
@@ -13,6 +13,11 @@ const PEOPLE: u8 = 20;
 const PRODUCERS: usize = 8;
 const CALLS: usize = 25;
 const PER_CALL: usize = 4;
+
+/// One of the people.
+fn person(n: usize) -> RecipientId {
+    who(u8::try_from(n % usize::from(PEOPLE)).expect("there are few"))
+}
 
 /// Fires claims as a gateway would; gives the ids that were really sent.
 async fn fire(store: &dyn Store, claims: Vec<Claim>) -> Vec<[u8; 16]> {
@@ -37,7 +42,7 @@ async fn produce(store: Arc<dyn Store>, producer: usize) -> Vec<[u8; 16]> {
     let mut sent = Vec::new();
     for call in 0..CALLS {
         let letters: Vec<_> = (0..PER_CALL)
-            .map(|n| send(&format!("{producer}-{call}-{n}"), who((call * PER_CALL + n) as u8 % PEOPLE)))
+            .map(|n| send(&format!("{producer}-{call}-{n}"), person(call * PER_CALL + n)))
             .collect();
         let answers = store.enqueue(ClaimId::random(), letters.clone()).await.expect("enqueue works");
         let claims = answers.into_iter().filter_map(|answer| match answer {

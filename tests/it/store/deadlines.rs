@@ -18,7 +18,7 @@ pub(crate) async fn not_before_holds_until_its_moment<B: Backend>() {
     let bench = Bench::<B>::new().await;
     let letter = SendSpec { not_before: Some(bench.later(HOUR)), ..send("s-1", who(1)) };
     bench.accept(&letter).await;
-    bench.pass(HOUR - Duration::from_millis(1));
+    bench.pass(HOUR.saturating_sub(Duration::from_millis(1)));
     assert!(bench.touch(who(1)).await.is_empty());
     bench.store().away(who(1)).await.expect("away works");
     bench.pass(Duration::from_millis(1));
@@ -32,7 +32,7 @@ pub(crate) async fn a_due_moment_claims_for_whoever_is_online<B: Backend>() {
     for n in [1, 2] {
         bench.accept(&SendSpec { not_before: due, ..send(&format!("s-{n}"), who(n)) }).await;
     }
-    bench.pass(HOUR - Duration::from_mins(1));
+    bench.pass(HOUR.saturating_sub(Duration::from_mins(1)));
     bench.touch(who(2)).await;
     bench.pass(Duration::from_mins(1));
     let claims = bench.tick().await.claims;
@@ -97,13 +97,13 @@ pub(crate) async fn a_deadline_waits_for_a_setting_to_end<B: Backend>() {
 pub(crate) async fn a_deadline_waits_for_the_gap<B: Backend>() {
     let bench = Bench::<B>::with(|rules| rules.min_gap = GAP).await;
     bench.accept(&until(&bench, "late", 1, OnDeadline::Send)).await;
-    bench.pass(HOUR - Duration::from_mins(1));
+    bench.pass(HOUR.saturating_sub(Duration::from_mins(1)));
     bench.accept(&SendSpec { priority: 1, ..send("first", who(1)) }).await;
     let hold = bench.claim(who(1)).await.hold;
     bench.sent(hold).await;
     bench.pass(Duration::from_mins(1));
     assert!(bench.tick().await.claims.is_empty());
-    bench.pass(GAP - Duration::from_mins(1) - Duration::from_millis(1));
+    bench.pass(GAP.saturating_sub(Duration::from_millis(60_001)));
     assert!(bench.tick().await.claims.is_empty());
     bench.pass(Duration::from_millis(1));
     assert_eq!(references(&bench.tick().await.claims), ["late"]);

@@ -43,7 +43,7 @@ pub(crate) async fn a_repeated_finish_is_done_and_another_is_stale<B: Backend>()
     bench.enqueue(&[send("a", who(1)), send("b", who(2))]).await;
     let sent = bench.claim(who(1)).await.hold;
     let later = bench.claim(who(2)).await.hold;
-    let deferral = deferred(&bench, 60, true);
+    let deferral = deferred(&bench, 90, true);
     for _ in 0..2 {
         assert_eq!(finish(&bench, sent, accepted()).await, Fenced::Done);
         assert_eq!(finish(&bench, later, deferral.clone()).await, Fenced::Done);
@@ -53,7 +53,7 @@ pub(crate) async fn a_repeated_finish_is_done_and_another_is_stale<B: Backend>()
     assert_eq!(finish(&bench, later, other).await, Fenced::Stale);
     let record = bench.store().send(later.send).await.expect("send works").expect("known");
     assert_eq!((record.state, record.attempts), (SendState::Waiting, 1), "counted once");
-    assert_eq!(record.due, Some(bench.later(Duration::from_secs(60))));
+    assert_eq!(record.due, Some(bench.later(Duration::from_secs(90))));
 }
 
 pub(crate) async fn a_stale_hold_changes_nothing<B: Backend>() {
@@ -111,16 +111,16 @@ pub(crate) async fn a_rejected_send_has_failed<B: Backend>() {
 
 pub(crate) async fn an_uncertain_send_is_held_or_sent_again<B: Backend>() {
     let bench = Bench::<B>::new().await;
-    let held = send("held", who(1));
+    let kept = send("kept", who(1));
     let mut resent = send("resent", who(2));
     resent.on_uncertain = OnUncertain::Resend;
-    bench.enqueue(&[held.clone(), resent.clone()]).await;
+    bench.enqueue(&[kept.clone(), resent.clone()]).await;
     for n in [1, 2] {
         let hold = bench.claim(who(n)).await.hold;
         begin(&bench, hold).await;
         assert_eq!(finish(&bench, hold, Finish::Uncertain { reason: "cut".into() }).await, Fenced::Done);
     }
-    assert_eq!(bench.state(&held).await, Some(SendState::Uncertain));
+    assert_eq!(bench.state(&kept).await, Some(SendState::Uncertain));
     assert_eq!(bench.claim(who(2)).await.attempt, 2, "sending again counts");
 }
 
@@ -167,10 +167,10 @@ pub(crate) async fn a_lease_that_runs_out_frees_the_send<B: Backend>() {
 
 pub(crate) async fn a_lease_that_runs_out_after_begin_leaves_doubt<B: Backend>() {
     let bench = Bench::<B>::new().await;
-    let held = send("held", who(1));
+    let kept = send("kept", who(1));
     let mut resent = send("resent", who(2));
     resent.on_uncertain = OnUncertain::Resend;
-    bench.enqueue(&[held.clone(), resent.clone()]).await;
+    bench.enqueue(&[kept.clone(), resent.clone()]).await;
     let holds = [bench.claim(who(1)).await.hold, bench.claim(who(2)).await.hold];
     for hold in holds {
         begin(&bench, hold).await;
@@ -178,7 +178,7 @@ pub(crate) async fn a_lease_that_runs_out_after_begin_leaves_doubt<B: Backend>()
     bench.pass(Duration::from_secs(30));
     let expired = bench.tick().await.expired;
     assert_eq!(expired.len(), 2);
-    assert!(expired.contains(&(held.id, SendState::Uncertain)), "{expired:?}");
+    assert!(expired.contains(&(kept.id, SendState::Uncertain)), "{expired:?}");
     assert!(expired.contains(&(resent.id, SendState::Waiting)), "{expired:?}");
     assert_eq!(finish(&bench, holds[0], accepted()).await, Fenced::Stale);
 }

@@ -202,7 +202,9 @@ impl Reference {
         let most = if self.rules.min_gap.is_zero() { self.rules.claims_per_touch } else { 1 };
         let mut ids = if self.free(who) { self.candidates(who, true) } else { Vec::new() };
         ids.truncate(most);
-        ids.iter().for_each(|id| self.claim(*id, request));
+        for id in &ids {
+            self.claim(*id, request);
+        }
         Some(ids)
     }
 
