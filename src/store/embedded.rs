@@ -48,6 +48,7 @@ use crate::model::{
 
 use self::core::{Alarm, Core};
 use self::disk::Disk;
+use self::state::State;
 use self::time::timestamp;
 use self::writer::Job;
 
@@ -219,7 +220,7 @@ impl Store for Embedded {
     }
 
     async fn snapshot(&self) -> Result<Snapshot, StoreError> {
-        self.open_store().await?.core.look(|state, now| state.snapshot(now))
+        self.open_store().await?.core.look(State::snapshot)
     }
 
     async fn close(&self) -> Result<(), StoreError> {

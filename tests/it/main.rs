@@ -5,3 +5,6 @@ mod edge;
 mod layers;
 mod relay;
 mod support;
+//! Integration tests: one binary, one module for each topic.
+
+mod store;
