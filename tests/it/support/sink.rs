@@ -53,7 +53,7 @@ pub enum Step {
 }
 
 /// What the sink does at a step.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Act {
     /// The correct thing.
     Usual,
@@ -105,6 +105,7 @@ pub struct Manner {
     implicit: bool,
     exim: bool,
     login: Option<(String, String)>,
+    parting: Option<Act>,
 }
 
 #[derive(Default)]
@@ -140,6 +141,7 @@ impl Manner {
             implicit: false,
             exim: false,
             login: None,
+            parting: None,
         }
     }
 
@@ -166,6 +168,12 @@ impl Manner {
     /// Keeps a refused transaction open until RSET, as Exim does.
     pub fn like_exim(mut self) -> Self {
         self.exim = true;
+        self
+    }
+
+    /// Ends each connection unasked, right after its first mail was taken.
+    pub fn parting(mut self, act: Act) -> Self {
+        self.parting = Some(act);
         self
     }
 

@@ -80,6 +80,10 @@ impl Conversation<'_> {
         if step == Step::Mail {
             self.talk.trips = 0;
         }
+        self.act(act, usual).await
+    }
+
+    async fn act(&mut self, act: Act, usual: &str) -> io::Result<String> {
         let (said, cut) = match act {
             Act::Usual => (format!("{usual}\r\n").into_bytes(), false),
             Act::Late(by) => {
@@ -202,6 +206,10 @@ impl Conversation<'_> {
             let taken = Taken { from, to: self.to.clone(), content, round_trips, connection: self.number };
             self.state.book().taken.push(taken);
             self.forget();
+            if let Some(act) = self.state.manner.parting.clone() {
+                self.talk.flush().await?;
+                self.act(act, "").await?;
+            }
         } else {
             self.close_transaction();
         }
