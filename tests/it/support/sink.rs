@@ -23,8 +23,6 @@ pub use tls::Authority;
 /// One step of a dialogue, as the script sees it.
 #[derive(Debug, Clone)]
 pub struct Event {
-    /// Which connection, from 0.
-    pub connection: usize,
     /// Which mail on all connections, from 0: mails are counted at `MAIL`.
     pub mail: usize,
     /// What is to be answered.
@@ -238,11 +236,6 @@ impl Sink {
         self.steps().iter().filter(|seen| **seen == step).count()
     }
 
-    /// Every command line seen so far.
-    pub fn lines(&self) -> Vec<String> {
-        self.state.book().events.iter().map(|event| event.line.clone()).collect()
-    }
-
     /// Connections accepted so far.
     pub fn connections(&self) -> usize {
         self.state.connections.load(Ordering::SeqCst)
@@ -283,12 +276,12 @@ impl State {
     }
 
     /// Notes a step and asks the script.
-    fn ask(&self, connection: usize, step: Step, line: &str) -> Act {
+    fn ask(&self, step: Step, line: &str) -> Act {
         let event = {
             let mut book = self.book();
             book.mails += usize::from(step == Step::Mail);
             let mail = book.mails.saturating_sub(1);
-            let event = Event { connection, mail, step, line: line.to_owned() };
+            let event = Event { mail, step, line: line.to_owned() };
             book.events.push(event.clone());
             event
         };

@@ -76,7 +76,7 @@ impl Conversation<'_> {
 
     /// Does what the script says; returns what was said, so that `usual` changes no state if something else was.
     async fn answer(&mut self, step: Step, line: &str, usual: &str) -> io::Result<String> {
-        let act = self.state.ask(self.number, step, line);
+        let act = self.state.ask(step, line);
         if step == Step::Mail {
             self.talk.trips = 0;
         }
@@ -181,7 +181,7 @@ impl Conversation<'_> {
 
     /// Nothing is said to an announcement; a script may refuse it (and its bytes are then taken for commands), or cut.
     async fn announced(&mut self, line: &str) -> io::Result<bool> {
-        match self.state.ask(self.number, Step::Bdat, line) {
+        match self.state.ask(Step::Bdat, line) {
             Act::Say(text) => {
                 self.talk.say(format!("{text}\r\n").as_bytes());
                 Ok(false)
