@@ -9,26 +9,22 @@ use crate::support::sink::{Act, Authority, Manner, Sink, Step};
 
 const OFFERS: [&str; 4] = ["PIPELINING", "CHUNKING", "SIZE", "AUTH PLAIN LOGIN"];
 
-/// Settings for `localhost` with this way of TLS, trusting the CA in the file.
-fn settings(sink: &Sink, scheme: &str, query: &str, ca: Option<&Authority>) -> config::Relay {
+/// Settings for `localhost` with this way of TLS.
+fn settings(sink: &Sink, scheme: &str, query: &str) -> config::Relay {
     let url = format!("{scheme}://localhost:{}{query}", sink.addr().port());
-    config::Relay { ca: ca.map(Authority::ca_file), ..settings_for(&url) }
+    settings_for(&url)
 }
 
 fn with_login(settings: config::Relay, password: &str) -> config::Relay {
     config::Relay { user: "gateway".into(), password: Secret::new(password), ..settings }
 }
 
-/// A sink and the CA file's owner: the sink takes one authority, the test keeps the trust.
+/// A sink with a certificate for `host`, and settings that trust its authority.
 async fn encrypted(host: &str, implicit: bool, manner: Manner) -> (Sink, config::Relay) {
-    let authority = Authority::certifying(host);
-    let ca = tempfile::NamedTempFile::new().unwrap();
-    std::fs::copy(authority.ca_file(), ca.path()).unwrap();
-    let sink = manner.tls(authority, implicit).start().await;
+    let sink = manner.tls(Authority::certifying(host), implicit).start().await;
     let (scheme, query) = if implicit { ("smtps", "") } else { ("smtp", "?tls=required") };
-    // The relay reads the file once, at its start.
-    let (_, path) = ca.keep().unwrap();
-    let settings = config::Relay { ca: Some(path), ..settings(&sink, scheme, query, None) };
+    let settings = settings(&sink, scheme, query);
+    let settings = config::Relay { ca: Some(sink.ca_file()), ..settings };
     (sink, settings)
 }
 
@@ -62,9 +58,9 @@ async fn a_certificate_for_another_host_or_from_nobody_known_is_refused() {
 async fn a_relay_whose_starttls_was_stripped_gets_nothing() {
     let sink = Manner::offering(&OFFERS).login("gateway", "hunter2").start().await;
     for settings in [
-        settings(&sink, "smtp", "?tls=required", None),
-        with_login(settings(&sink, "smtp", "", None), "hunter2"),
-        with_login(settings(&sink, "smtp", "?tls=opportunistic", None), "hunter2"),
+        settings(&sink, "smtp", "?tls=required"),
+        with_login(settings(&sink, "smtp", ""), "hunter2"),
+        with_login(settings(&sink, "smtp", "?tls=opportunistic"), "hunter2"),
     ] {
         let refusal = Rig::new(&settings).refused().await;
         assert_eq!(refusal.decision, Decision::Misconfigured);
@@ -84,8 +80,7 @@ async fn opportunistic_without_login_prefers_mail_to_secrecy() {
     });
     let (odd, refused) = encrypted("localhost", false, refusing).await;
     let refused = config::Relay { url: refused.url.replace("required", "opportunistic"), ..refused };
-    for (sink, settings) in [(&plain, settings(&plain, "smtp", "", None)), (&wrong, broken), (&odd, refused)]
-    {
+    for (sink, settings) in [(&plain, settings(&plain, "smtp", "")), (&wrong, broken), (&odd, refused)] {
         assert!(accepted(&Rig::new(&settings).send(&letter("one")).await));
         assert_eq!(sink.taken().len(), 1);
     }
@@ -140,7 +135,7 @@ async fn a_relay_without_a_mechanism_of_ours_or_with_a_busy_login_is_told_apart(
     });
     let busy = busy.start().await;
     for (sink, expected) in [(none, Decision::Misconfigured), (busy, Decision::Throttle)] {
-        let settings = with_login(settings(&sink, "smtp", "?tls=none", None), "hunter2");
+        let settings = with_login(settings(&sink, "smtp", "?tls=none"), "hunter2");
         assert_eq!(Rig::new(&settings).refused().await.decision, expected);
     }
 }
@@ -148,6 +143,6 @@ async fn a_relay_without_a_mechanism_of_ours_or_with_a_busy_login_is_told_apart(
 #[tokio::test]
 async fn this_machine_may_be_told_the_password_in_clear_if_asked_for() {
     let sink = Manner::offering(&OFFERS).login("gateway", "hunter2").start().await;
-    let settings = with_login(settings(&sink, "smtp", "?tls=none", None), "hunter2");
+    let settings = with_login(settings(&sink, "smtp", "?tls=none"), "hunter2");
     assert!(accepted(&Rig::new(&settings).send(&letter("one")).await));
 }

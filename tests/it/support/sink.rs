@@ -221,6 +221,14 @@ impl Sink {
         self.addr
     }
 
+    /// The PEM file of the authority behind its certificate.
+    ///
+    /// # Panics
+    /// If it does no TLS.
+    pub fn ca_file(&self) -> std::path::PathBuf {
+        self.state.manner.tls.as_ref().expect("a sink with TLS").ca_file()
+    }
+
     /// Every mail taken so far.
     pub fn taken(&self) -> Vec<Taken> {
         self.state.book().taken.clone()
