@@ -43,7 +43,7 @@ use self::metrics::{Counted, Metrics};
 use self::outbox::Outbox;
 use self::pool::Pool;
 use self::reply::Trouble;
-use self::target::{Server, Target};
+use self::target::{Security, Server, Target};
 use self::transaction::End;
 use crate::config;
 use crate::model::Letter;
@@ -127,7 +127,8 @@ impl Relay {
                 (Door::Outbox(Arc::new(Outbox::new(directory)?)), Metrics::new(registry, "outbox".into()))
             }
             Target::Server(server) => {
-                let tls = tls::connector(settings.ca.as_deref())?;
+                let encrypts = server.security != Security::Clear;
+                let tls = tls::connector(encrypts, settings.ca.as_deref())?;
                 let metrics = Metrics::new(registry, server.label());
                 (Door::Server(pool(server, tls, settings, &metrics)), metrics)
             }

@@ -44,11 +44,10 @@ pub(super) struct Dialler {
 impl Dialler {
     /// Opens a connection on which the next word is `MAIL`.
     pub(super) async fn dial(&self) -> Result<Link, Trouble> {
-        match self.attempt(self.server.security).await {
-            // Broken TLS is better than none only if TLS was wanted.
-            Err(Trouble::Own(Decision::Misconfigured, _))
-                if self.server.security == Security::Opportunistic =>
-            {
+        let security = self.server.security;
+        match self.attempt(security).await {
+            // Mail in clear is better than none, where nobody asked for more.
+            Err(trouble) if security == Security::Opportunistic && trouble.is_about_tls() => {
                 self.attempt(Security::Clear).await
             }
             other => other,

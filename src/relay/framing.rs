@@ -141,8 +141,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_wire_has_exactly_one_end(lines in prop::collection::vec("[.a]{0,4}", 0..12)) {
-            let content: String = lines.iter().map(|line| format!("{line}\r\n")).collect();
+        fn the_wire_has_exactly_one_end(lines in prop::collection::vec("[.a]{0,4}\r\n", 0..12)) {
+            let content = lines.concat();
             let mut wire = b"\r\n".to_vec();
             dotted(content.as_bytes(), &mut wire);
             prop_assert_eq!(memchr::memmem::find_iter(&wire, b"\r\n.\r\n").count(), 1);

@@ -94,6 +94,16 @@ impl Trouble {
         Self::Own(Decision::Misconfigured, words.into())
     }
 
+    /// Whether it came up while encrypting, and not for want of a reachable relay.
+    pub(super) fn is_about_tls(&self) -> bool {
+        matches!(
+            self,
+            Self::Said(Stage::StartTls, _)
+                | Self::Broke(Stage::StartTls, _)
+                | Self::Own(Decision::Misconfigured, _)
+        )
+    }
+
     /// What becomes of the send.
     pub(super) fn decision(&self) -> Decision {
         match self {

@@ -15,11 +15,13 @@ use super::decision::Stage;
 use super::reply::{Break, Trouble};
 use super::target::RelayError;
 
-/// Trusts the system's roots and those in `ca`.
-pub(super) fn connector(ca: Option<&Path>) -> Result<TlsConnector, RelayError> {
+/// Trusts the system's roots, if they are asked for, and those in `ca`.
+pub(super) fn connector(system: bool, ca: Option<&Path>) -> Result<TlsConnector, RelayError> {
     let mut roots = RootCertStore::empty();
-    // A machine without roots can still have `relay.ca`; without both, every handshake says what is missing.
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if system {
+        // A machine without roots can still have `relay.ca`; without both, every handshake says what is missing.
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    }
     if let Some(path) = ca {
         let bad = |problem: String| RelayError::Ca { path: path.display().to_string(), problem };
         let certificates = CertificateDer::pem_file_iter(path).map_err(|error| bad(error.to_string()))?;

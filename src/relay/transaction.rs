@@ -216,9 +216,9 @@ impl Heard {
             return (End::Unknown(words.into()), Then::Close);
         }
         let whole = self.whole;
-        let unclear = |stage: Stage, how: Break| match whole {
-            true => End::Unknown(Trouble::Broke(stage, how).reason()),
-            false => End::Refused(Trouble::Broke(stage, how)),
+        let unclear = |stage: Stage, how: Break| {
+            let trouble = Trouble::Broke(stage, how);
+            if whole { End::Unknown(trouble.reason()) } else { End::Refused(trouble) }
         };
         let mut last = None;
         for (stage, reply) in self.replies {

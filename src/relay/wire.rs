@@ -21,6 +21,9 @@ use tokio_rustls::client::TlsStream;
 /// The longest reply line; lettre's own limit is checked only after the line is complete.
 const MAX_LINE: usize = 1000;
 
+/// The most lines behind one write, three replies included; lettre parses a reply anew with each of its lines.
+const MAX_LINES: usize = 256;
+
 /// One connection's stream, shared between lettre (replies) and us (whole transactions in one write).
 #[derive(Debug, Clone)]
 pub(super) struct Wire(Arc<Mutex<Inner>>);
@@ -32,6 +35,8 @@ struct Inner {
     unread: Vec<u8>,
     /// A complete line on its way to lettre.
     line: Vec<u8>,
+    /// Lines handed out since the last write.
+    lines: usize,
     /// The relay closed its side, or the socket failed.
     ended: bool,
 }
@@ -57,7 +62,7 @@ impl Wire {
 
     fn over(stream: Stream) -> Self {
         let unread = Vec::with_capacity(MAX_LINE);
-        Self(Arc::new(Mutex::new(Inner { stream, unread, line: Vec::new(), ended: false })))
+        Self(Arc::new(Mutex::new(Inner { stream, unread, line: Vec::new(), lines: 0, ended: false })))
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -138,16 +143,21 @@ impl Inner {
             if let Some(end) = memchr::memchr(b'\n', &self.unread[..self.unread.len().min(MAX_LINE)]) {
                 canonical(&self.unread[..end], &mut self.line);
                 self.unread.drain(..=end);
-                return Poll::Ready(Ok(true));
+                self.lines += 1;
+                return if self.lines > MAX_LINES { endless() } else { Poll::Ready(Ok(true)) };
             }
             if self.unread.len() >= MAX_LINE {
-                return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, "reply line too long")));
+                return endless();
             }
             if !ready!(self.fill(context))? {
                 return Poll::Ready(Ok(false));
             }
         }
     }
+}
+
+fn endless<T>() -> Poll<io::Result<T>> {
+    Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, "the reply does not end")))
 }
 
 /// The line as lettre's strict parser wants it: ASCII, a space behind a bare code (RFC 5321 section 4.2 allows it to be
@@ -181,7 +191,9 @@ impl AsyncRead for Wire {
 
 impl AsyncWrite for Wire {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match &mut self.inner().stream {
+        let mut inner = self.inner();
+        inner.lines = 0;
+        match &mut inner.stream {
             Stream::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
             Stream::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
             Stream::Gone => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),

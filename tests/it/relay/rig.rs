@@ -76,6 +76,16 @@ impl Rig {
         }
     }
 
+    /// Waits until no connection is open on our side.
+    pub async fn wait_closed(&self) {
+        let closed = async {
+            while self.metric(&["vigie_relay_connections", "open"]) > 0.5 {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(LONG, closed).await.expect("all connections should be closed");
+    }
+
     /// The exposition text's value for a metric line that holds all these words.
     pub fn metric(&self, words: &[&str]) -> f64 {
         let text = self.registry.text();

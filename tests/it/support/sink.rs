@@ -23,8 +23,6 @@ pub use tls::Authority;
 /// One step of a dialogue, as the script sees it.
 #[derive(Debug, Clone)]
 pub struct Event {
-    /// Which connection, from 0.
-    pub connection: usize,
     /// Which mail on all connections, from 0: mails are counted at `MAIL`.
     pub mail: usize,
     /// What is to be answered.
@@ -53,7 +51,7 @@ pub enum Step {
 }
 
 /// What the sink does at a step.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Act {
     /// The correct thing.
     Usual,
@@ -105,6 +103,7 @@ pub struct Manner {
     implicit: bool,
     exim: bool,
     login: Option<(String, String)>,
+    parting: Option<Act>,
 }
 
 #[derive(Default)]
@@ -140,6 +139,7 @@ impl Manner {
             implicit: false,
             exim: false,
             login: None,
+            parting: None,
         }
     }
 
@@ -166,6 +166,12 @@ impl Manner {
     /// Keeps a refused transaction open until RSET, as Exim does.
     pub fn like_exim(mut self) -> Self {
         self.exim = true;
+        self
+    }
+
+    /// Ends each connection unasked, right after its first mail was taken.
+    pub fn parting(mut self, act: Act) -> Self {
+        self.parting = Some(act);
         self
     }
 
@@ -215,6 +221,14 @@ impl Sink {
         self.addr
     }
 
+    /// The PEM file of the authority behind its certificate.
+    ///
+    /// # Panics
+    /// If it does no TLS.
+    pub fn ca_file(&self) -> std::path::PathBuf {
+        self.state.manner.tls.as_ref().expect("a sink with TLS").ca_file()
+    }
+
     /// Every mail taken so far.
     pub fn taken(&self) -> Vec<Taken> {
         self.state.book().taken.clone()
@@ -228,11 +242,6 @@ impl Sink {
     /// How often a step was seen.
     pub fn count(&self, step: Step) -> usize {
         self.steps().iter().filter(|seen| **seen == step).count()
-    }
-
-    /// Every command line seen so far.
-    pub fn lines(&self) -> Vec<String> {
-        self.state.book().events.iter().map(|event| event.line.clone()).collect()
     }
 
     /// Connections accepted so far.
@@ -275,12 +284,12 @@ impl State {
     }
 
     /// Notes a step and asks the script.
-    fn ask(&self, connection: usize, step: Step, line: &str) -> Act {
+    fn ask(&self, step: Step, line: &str) -> Act {
         let event = {
             let mut book = self.book();
             book.mails += usize::from(step == Step::Mail);
             let mail = book.mails.saturating_sub(1);
-            let event = Event { connection, mail, step, line: line.to_owned() };
+            let event = Event { mail, step, line: line.to_owned() };
             book.events.push(event.clone());
             event
         };

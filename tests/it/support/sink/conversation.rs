@@ -76,10 +76,14 @@ impl Conversation<'_> {
 
     /// Does what the script says; returns what was said, so that `usual` changes no state if something else was.
     async fn answer(&mut self, step: Step, line: &str, usual: &str) -> io::Result<String> {
-        let act = self.state.ask(self.number, step, line);
+        let act = self.state.ask(step, line);
         if step == Step::Mail {
             self.talk.trips = 0;
         }
+        self.act(act, usual).await
+    }
+
+    async fn act(&mut self, act: Act, usual: &str) -> io::Result<String> {
         let (said, cut) = match act {
             Act::Usual => (format!("{usual}\r\n").into_bytes(), false),
             Act::Late(by) => {
@@ -117,19 +121,17 @@ impl Conversation<'_> {
     }
 
     async fn auth(&mut self, line: &str) -> io::Result<()> {
-        let told = match line.split_once("PLAIN ") {
-            Some((_, secret)) => decoded(secret),
-            None => {
-                let mut told = String::new();
-                for challenge in ["Username:", "Password:"] {
-                    let challenge = BASE64_STANDARD.encode(challenge);
-                    self.talk.say(format!("334 {challenge}\r\n").as_bytes());
-                    told.push('\0');
-                    told.push_str(&decoded(&self.talk.line().await?));
-                }
-                told
+        let mut told = String::new();
+        if let Some((_, secret)) = line.split_once("PLAIN ") {
+            told = decoded(secret);
+        } else {
+            for challenge in ["Username:", "Password:"] {
+                let challenge = BASE64_STANDARD.encode(challenge);
+                self.talk.say(format!("334 {challenge}\r\n").as_bytes());
+                told.push('\0');
+                told.push_str(&decoded(&self.talk.line().await?));
             }
-        };
+        }
         let login = self.state.manner.login.as_ref();
         self.welcome = login.is_some_and(|(user, password)| told == format!("\0{user}\0{password}"));
         let usual = if self.welcome { "235 2.7.0 Welcome" } else { "535 5.7.8 Not known here" };
@@ -167,7 +169,7 @@ impl Conversation<'_> {
     }
 
     async fn bdat(&mut self, line: &str) -> io::Result<()> {
-        if !self.announced(line).await? {
+        if !self.announced(line)? {
             return Ok(());
         }
         let count = line.split(' ').nth(1).and_then(|count| count.parse().ok()).unwrap_or(0);
@@ -176,8 +178,8 @@ impl Conversation<'_> {
     }
 
     /// Nothing is said to an announcement; a script may refuse it (and its bytes are then taken for commands), or cut.
-    async fn announced(&mut self, line: &str) -> io::Result<bool> {
-        match self.state.ask(self.number, Step::Bdat, line) {
+    fn announced(&mut self, line: &str) -> io::Result<bool> {
+        match self.state.ask(Step::Bdat, line) {
             Act::Say(text) => {
                 self.talk.say(format!("{text}\r\n").as_bytes());
                 Ok(false)
@@ -202,6 +204,10 @@ impl Conversation<'_> {
             let taken = Taken { from, to: self.to.clone(), content, round_trips, connection: self.number };
             self.state.book().taken.push(taken);
             self.forget();
+            if let Some(act) = self.state.manner.parting.clone() {
+                self.talk.flush().await?;
+                self.act(act, "").await?;
+            }
         } else {
             self.close_transaction();
         }

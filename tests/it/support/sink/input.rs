@@ -45,7 +45,7 @@ impl Talk {
 
     async fn more(&mut self) -> io::Result<()> {
         self.flush().await?;
-        let mut chunk = [0; 64 * 1024];
+        let mut chunk = vec![0; 64 * 1024];
         match self.stream.read(&mut chunk).await? {
             0 => Err(io::ErrorKind::UnexpectedEof.into()),
             read => {
