@@ -16,8 +16,11 @@ use crate::config::MailClass;
 use crate::model::{Letter, SendId, SendSpec};
 use crate::token::normalise;
 
-/// Longest name in a `To` header, in characters: folding needs words, and a line may have 998 bytes.
-const LONGEST_NAME: usize = 200;
+/// Longest name in a `To` or `From` header, in characters: folding needs words, and a line may have 998 bytes.
+pub(super) const LONGEST_NAME: usize = 200;
+
+/// Longest reference of a send, in bytes; three times that in a Message-ID still fits a line.
+const LONGEST_REFERENCE: usize = 128;
 
 /// From whom and to whom, for the relay.
 pub(super) struct Envelope {
@@ -64,8 +67,12 @@ pub(super) fn write(
     content: Content,
     links: &Links<'_>,
 ) -> Result<Vec<u8>, Unfit> {
-    if spec.reference.is_empty() || !spec.reference.bytes().all(|b| b.is_ascii_graphic()) {
-        return Err(Unfit::new("id", "is not visible ASCII: use letters, digits and marks without spaces"));
+    let visible = spec.reference.bytes().all(|b| b.is_ascii_graphic());
+    if !visible || !matches!(spec.reference.len(), 1..=LONGEST_REFERENCE) {
+        return Err(Unfit::new(
+            "id",
+            "is not 1 to 128 visible ASCII characters: use letters, digits and marks",
+        ));
     }
     let boundary = boundary(spec.id);
     let alternative = ContentType::parse(&format!("multipart/alternative; boundary=\"{boundary}\""))

@@ -111,9 +111,12 @@ impl Library {
             Ok(Content { subject, text, html })
         })()
         .map_err(|cause| self.explain(edition, &variables, &cause))?;
-        let subject = one_line(&content.subject).map_err(|problem| match variables.culprit() {
-            Some(name) => Unfit::new(format!("vars.{name}"), format!("makes a subject that {problem}")),
-            None => Unfit::new("template", format!("has a subject that {problem} ({})", files.subject)),
+        let subject = one_line(&content.subject).map_err(|problem| {
+            let spoils = |text: &str| content.subject.contains(text) && one_line(text) == Err(problem);
+            match variables.text_that(spoils) {
+                Some(name) => Unfit::new(format!("vars.{name}"), format!("makes a subject that {problem}")),
+                None => Unfit::new("template", format!("{} makes a subject that {problem}", files.subject)),
+            }
         })?;
         if content.text.contains('\0') || content.html.contains('\0') {
             return Err(Unfit::new("template", "holds a NUL character: remove it from its files"));
