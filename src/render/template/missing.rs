@@ -41,9 +41,8 @@ impl Library {
         if known.len() == MOST {
             return None;
         }
-        let root_value = Value::from_object(variables.assuming(known));
-        let files = [&edition.files.subject, &edition.files.text, &edition.files.html];
-        let cause = files.into_iter().find_map(|file| self.render_file(file, root_value.clone()).err())?;
+        let assuming = Value::from_object(variables.assuming(known));
+        let cause = self.render_files(edition.files, assuming).err()?;
         let given = &edition.files.variables;
         undefined(&cause).filter(|name| given.contains(root(name)) && !known.contains(name))
     }
