@@ -2,12 +2,12 @@
 //!
 //! The journey of one letter:
 //!
-//! 1. The brand's [`Sender`] is at hand: mailboxes, addresses and links were parsed and checked at start.
+//! 1. The brand is at hand: mailboxes, addresses and links were parsed and checked at start.
 //! 2. The template is chosen by the send's `template` and its variable `language` (else the brand's language).
 //! 3. Subject, text and HTML are rendered. A template sees the send's variables at top level, and besides them
 //!    `payment_url`, `unsubscribe_url`, `recipient.name`, `sender.name`, `sender.email`, `brand`, `case` and `language`;
-//!    a producer's variable cannot take one of these names. A variable that is missing or `null` is an error unless
-//!    the template asks `is defined` first.
+//!    a producer's variable cannot take one of these names (but `language`, which step 2 reads). A variable that is
+//!    missing or `null` is an error unless the template asks `is defined` first.
 //! 4. Where the recipient agreed to it, links of the HTML part become signed links of the edge and a pixel is added.
 //! 5. Headers and parts become bytes: 7-bit only, CRLF only, no line over 998 bytes.
 //!

@@ -16,8 +16,11 @@ use crate::config::MailClass;
 use crate::model::{Letter, SendId, SendSpec};
 use crate::token::normalise;
 
-/// Longest name in a `To` header, in characters: folding needs words, and a line may have 998 bytes.
-const LONGEST_NAME: usize = 200;
+/// Longest name in a `To` or `From` header, in characters: folding needs words, and a line may have 998 bytes.
+pub(super) const LONGEST_NAME: usize = 200;
+
+/// Longest reference of a send, in bytes; three times that in a Message-ID still fits a line.
+const LONGEST_REFERENCE: usize = 128;
 
 /// From whom and to whom, for the relay.
 pub(super) struct Envelope {
@@ -64,8 +67,12 @@ pub(super) fn write(
     content: Content,
     links: &Links<'_>,
 ) -> Result<Vec<u8>, Unfit> {
-    if spec.reference.is_empty() || !spec.reference.bytes().all(|b| b.is_ascii_graphic()) {
-        return Err(Unfit::new("id", "is not visible ASCII: use letters, digits and marks without spaces"));
+    let visible = spec.reference.bytes().all(|b| b.is_ascii_graphic());
+    if !visible || !matches!(spec.reference.len(), 1..=LONGEST_REFERENCE) {
+        return Err(Unfit::new(
+            "id",
+            "is not 1 to 128 visible ASCII characters: use letters, digits and marks",
+        ));
     }
     let boundary = boundary(spec.id);
     let alternative = ContentType::parse(&format!("multipart/alternative; boundary=\"{boundary}\""))
@@ -125,25 +132,28 @@ fn message_id(reference: &str, domain: &str) -> String {
     id + "@" + domain + ">"
 }
 
+/// Longest line of a part that is not encoded, in bytes without its end.
+const LONGEST_PLAIN_LINE: usize = 72;
+
 /// One part, as it is where it is short lines of ASCII, else quoted-printable.
 fn part(content_type: ContentType, text: &str, boundary: &str) -> SinglePart {
     let text = with_crlf(text);
-    let body = if text.contains(boundary) {
-        Err(text.into_bytes())
-    } else {
-        Body::new_with_encoding(text, ContentTransferEncoding::SevenBit)
-    };
-    let body = body
-        .or_else(|text| Body::new_with_encoding(text, ContentTransferEncoding::QuotedPrintable))
-        .expect("quoted-printable fits every text");
+    let plain = text.is_ascii()
+        && text.split("\r\n").all(|line| line.len() <= LONGEST_PLAIN_LINE)
+        && !text.contains(boundary);
+    let encoding =
+        if plain { ContentTransferEncoding::SevenBit } else { ContentTransferEncoding::QuotedPrintable };
+    // As bytes, since line ends are right already.
+    let body = Body::new_with_encoding(text.into_bytes(), encoding)
+        .expect("short lines of ASCII are 7-bit, and quoted-printable fits every text");
     SinglePart::builder().content_type(content_type).body(body)
 }
 
 /// The text with CRLF at each line's end, wherever it came from: CR and LF alone are line ends too.
 fn with_crlf(text: &str) -> String {
-    let mut lines = String::with_capacity(text.len() + text.len() / 32);
+    let mut lines = String::with_capacity(text.len() + text.len() / 16);
     let mut rest = text.trim_end_matches(['\r', '\n']);
-    while let Some(at) = rest.find(['\r', '\n']) {
+    while let Some(at) = memchr::memchr2(b'\r', b'\n', rest.as_bytes()) {
         lines.push_str(&rest[..at]);
         lines.push_str("\r\n");
         let end = if rest[at..].starts_with("\r\n") { 2 } else { 1 };

@@ -10,6 +10,7 @@ use minijinja::Value;
 use url::Url;
 
 use super::RenderError;
+use super::message::LONGEST_NAME;
 use crate::config::{Brand, MailClass};
 use crate::model::{Grantee, Name};
 use crate::token::{KeyRing, Kind, Seal};
@@ -98,13 +99,16 @@ fn mailbox(setting: &str, text: &str) -> Result<Mailbox, String> {
              of punctuation"
         )
     };
-    if text.chars().any(char::is_control) {
+    if text.contains(char::is_control) {
         return Err(bad());
     }
     let parsed: Mailbox = text.trim().parse().map_err(|_| bad())?;
     let domain = ascii_domain(setting, parsed.email.domain())?;
     let email = Address::new(parsed.email.user(), domain).map_err(|_| bad())?;
     let name = parsed.name.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty());
+    if name.as_ref().is_some_and(|name| name.chars().count() > LONGEST_NAME) {
+        return Err(format!("{setting} has a name longer than {LONGEST_NAME} characters: shorten it"));
+    }
     Ok(Mailbox::new(name, email))
 }
 
@@ -115,8 +119,14 @@ fn ascii_domain(setting: &str, domain: &str) -> Result<String, String> {
         .ok_or_else(|| format!("{setting} has no valid domain name: write one like example.org"))
 }
 
+/// Longest path of a tracking address, in bytes: a click's token has to fit a request target behind it.
+const LONGEST_TRACKING_PATH: usize = 64;
+
 fn tracking_url(text: &str) -> Result<String, String> {
-    let url = web_page(text).filter(|url| url.query().is_none() && url.fragment().is_none());
+    let bare = |url: &Url| {
+        url.query().is_none() && url.fragment().is_none() && url.path().len() <= LONGEST_TRACKING_PATH
+    };
+    let url = web_page(text).filter(bare);
     url.map(|url| url.as_str().trim_end_matches('/').to_owned()).ok_or_else(|| {
         "tracking_url is no web address: write the edge's public address like https://mail.example.org".into()
     })

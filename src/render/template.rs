@@ -3,6 +3,7 @@
 mod files;
 mod missing;
 mod output;
+mod subject;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -75,7 +76,7 @@ impl Library {
         Ok(Self { environment, letters })
     }
 
-    /// The template in the language that the variables ask for, else in the brand's.
+    /// The template in the language that the variables ask for (`fr-CA`, then `fr`), else in the brand's.
     pub(super) fn choose(
         &self,
         template: &Name,
@@ -91,8 +92,8 @@ impl Library {
             Some(Json::String(wanted)) => wanted,
             Some(_) => return Err(Unfit::new("vars.language", "is not text: write a language like \"en\"")),
         };
-        let primary = wanted.split(['-', '_']).next().unwrap_or_default();
-        [wanted, primary, default]
+        let primary = wanted.split(['-', '_']).next().unwrap_or_default().to_ascii_lowercase();
+        [wanted, &primary, default]
             .into_iter()
             .find_map(|language| editions.get_key_value(language))
             .map(|(language, files)| Edition { language, files })
@@ -102,23 +103,14 @@ impl Library {
     /// Subject, text and HTML.
     pub(super) fn render(&self, edition: Edition<'_>, variables: Variables) -> Result<Content, Unfit> {
         let variables = Arc::new(variables);
-        let files = edition.files;
-        let root = Value::from_dyn_object(variables.clone());
-        let content = (|| {
-            let subject = self.render_file(&files.subject, root.clone())?;
-            let text = self.render_file(&files.text, root.clone())?;
-            let html = self.render_file(&files.html, root)?;
-            Ok(Content { subject, text, html })
-        })()
-        .map_err(|cause| self.explain(edition, &variables, &cause))?;
-        let subject = one_line(&content.subject).map_err(|problem| match variables.culprit() {
-            Some(name) => Unfit::new(format!("vars.{name}"), format!("makes a subject that {problem}")),
-            None => Unfit::new("template", format!("has a subject that {problem} ({})", files.subject)),
-        })?;
+        let mut content = self
+            .render_files(edition.files, Value::from_dyn_object(variables.clone()))
+            .map_err(|cause| self.explain(edition, &variables, &cause))?;
+        content.subject = subject::line(&content.subject, &edition.files.subject, &variables)?;
         if content.text.contains('\0') || content.html.contains('\0') {
             return Err(Unfit::new("template", "holds a NUL character: remove it from its files"));
         }
-        Ok(Content { subject, ..content })
+        Ok(content)
     }
 
     /// Name, languages and variables of each template.
@@ -128,6 +120,14 @@ impl Library {
             template: template.clone(),
             languages: editions.keys().cloned().collect(),
             variables: editions.values().flat_map(|files| files.variables.iter().cloned()).collect(),
+        })
+    }
+
+    fn render_files(&self, files: &Files, root: Value) -> Result<Content, minijinja::Error> {
+        Ok(Content {
+            subject: self.render_file(&files.subject, root.clone())?,
+            text: self.render_file(&files.text, root.clone())?,
+            html: self.render_file(&files.html, root)?,
         })
     }
 
@@ -198,26 +198,6 @@ fn located(file: &str, cause: &minijinja::Error) -> String {
     match cause.line() {
         Some(line) => format!("{}:{line}", cause.name().unwrap_or(file)),
         None => file.to_owned(),
-    }
-}
-
-/// Longest subject, in characters: more is shown nowhere, and folding needs words.
-const LONGEST_SUBJECT: usize = 250;
-
-/// A rendered subject without the space around it and with single spaces inside, fit for a header.
-fn one_line(rendered: &str) -> Result<String, &'static str> {
-    let subject =
-        rendered.trim().split([' ', '\t']).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
-    if subject.contains(char::is_control) {
-        return Err("has a line break or another control character: keep it to one line");
-    }
-    if subject.contains("=?") {
-        return Err("holds \"=?\", which mail programs would decode: leave it out");
-    }
-    match subject.chars().count() {
-        0 => Err("is empty: write one"),
-        1..=LONGEST_SUBJECT => Ok(subject),
-        _ => Err("is longer than 250 characters: shorten it"),
     }
 }
 

@@ -21,6 +21,12 @@ use crate::token::{Key, Kind, Seal};
 
 const SECRET: &[u8] = &[7; 32];
 
+/// Tasks share it.
+const _: fn() = || {
+    fn shared<T: Send + Sync>() {}
+    shared::<Renderer>();
+};
+
 fn name(text: &str) -> Name {
     text.parse().expect("a name")
 }

@@ -10,8 +10,8 @@ use url::Url;
 use super::Unfit;
 use super::links::Links;
 
-/// Longest destination that is signed: its token must fit a request target of 2048 bytes, with the path of the
-/// brand's tracking address before it. Longer links stay as they are.
+/// Longest destination that is signed, in bytes: its token (base64url of 57 bytes and this) must fit a request target
+/// of 2048 bytes behind the path of the brand's tracking address. Longer links stay as they are.
 const LONGEST_DESTINATION: usize = 1400;
 
 static ANCHORS: LazyLock<Selector> =

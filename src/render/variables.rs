@@ -77,10 +77,10 @@ impl Variables {
         self.assumed.iter().any(|assumed| assumed == name).then(|| Value::from("x"))
     }
 
-    /// The variable whose text, found in a header, has a line break or another control character.
-    pub(super) fn culprit(&self) -> Option<&str> {
-        let broken = |value: &Json| value.as_str().is_some_and(|text| text.trim().contains(char::is_control));
-        self.spec.vars.iter().find(|(_, value)| broken(value)).map(|(name, _)| name.as_str())
+    /// The first variable whose text meets a condition.
+    pub(super) fn text_that(&self, meets: impl Fn(&str) -> bool) -> Option<&str> {
+        let found = self.spec.vars.iter().find(|(_, value)| value.as_str().is_some_and(&meets));
+        found.map(|(name, _)| name.as_str())
     }
 }
 

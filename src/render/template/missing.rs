@@ -1,79 +1,76 @@
 //! From a template engine's error to the fields of the request that would mend it.
 
-use std::sync::Arc;
-
 use minijinja::{Error, ErrorKind, Value};
 
 use super::{Edition, Library, located, reason};
 use crate::render::Unfit;
-use crate::render::variables::Variables;
+use crate::render::variables::{RESERVED, Variables};
 
 /// Most missing variables that are searched for: each costs one more rendering.
 const MOST: usize = 32;
 
 impl Library {
     /// What to tell the producer: the missing variables, or the place where the template stopped.
-    pub(super) fn explain(&self, edition: Edition<'_>, variables: &Arc<Variables>, cause: &Error) -> Unfit {
-        let file = &edition.files.subject;
-        let place = located(file, cause);
-        let Some(first) = undefined(cause) else {
+    pub(super) fn explain(&self, edition: Edition<'_>, variables: &Variables, cause: &Error) -> Unfit {
+        let place = located(&edition.files.subject, cause);
+        let Some(expression) = undefined(cause) else {
             return Unfit::new("template", format!("{place} {}", reason(cause)));
         };
-        match first.as_str() {
-            "payment_url" => Unfit::new(
-                "template",
-                format!(
-                    "{place} uses payment_url, but the brand has no payment_url or no payment key: add it"
-                ),
-            ),
-            "unsubscribe_url" => Unfit::new(
-                "template",
-                format!("{place} uses unsubscribe_url, but the brand has no unsubscribe key: add it"),
-            ),
-            "case" => Unfit::new("case", format!("is missing: {place} uses it")),
-            "recipient.name" => Unfit::new("to.name", format!("is missing: {place} uses it")),
-            _ => self.missing(edition, variables, first, &place),
+        if let Some(unfit) = ours(&expression, &place) {
+            return unfit;
         }
-    }
-
-    fn missing(&self, edition: Edition<'_>, variables: &Arc<Variables>, first: String, place: &str) -> Unfit {
-        let mut all = vec![first];
-        while let Some(next) = self.next(edition, variables, &all) {
-            all.push(next);
+        if !edition.files.variables.contains(root(&expression)) {
+            // A loop's variable: some element lacks a part.
+            return Unfit::new("vars", format!("lack a value for {expression}: {place} uses it"));
         }
-        let field = format!("vars.{}", all[0]);
-        let others: Vec<_> = all[1..].iter().map(|name| format!("vars.{name}")).collect();
-        let problem = match others.as_slice() {
-            [] => format!("is missing: {place} uses it"),
-            others => format!("is missing: {place} uses it; {} missing too", enumerate(others)),
+        let mut missing = vec![expression];
+        while let Some(next) = self.next(edition, variables, &missing) {
+            missing.push(next);
+        }
+        let others: Vec<_> = missing[1..].iter().map(|name| format!("vars.{name}")).collect();
+        let others = match others.as_slice() {
+            [] => String::new(),
+            [other] => format!("; {other} is missing too"),
+            others => format!("; {} are missing too", others.join(", ")),
         };
-        Unfit::new(field, problem)
+        Unfit::new(format!("vars.{}", missing[0]), format!("is missing: {place} uses it{others}"))
     }
 
     /// The variable that is missing when those in `known` are there.
-    fn next(&self, edition: Edition<'_>, variables: &Arc<Variables>, known: &[String]) -> Option<String> {
-        let root = Value::from_dyn_object(Arc::new(variables.assuming(known)));
-        let files = [&edition.files.subject, &edition.files.text, &edition.files.html];
-        let cause = files.into_iter().find_map(|file| self.render_file(file, root.clone()).err())?;
-        undefined(&cause).filter(|name| known.len() < MOST && is_variable(name) && !known.contains(name))
+    fn next(&self, edition: Edition<'_>, variables: &Variables, known: &[String]) -> Option<String> {
+        if known.len() == MOST {
+            return None;
+        }
+        let assuming = Value::from_object(variables.assuming(known));
+        let cause = self.render_files(edition.files, assuming).err()?;
+        let given = &edition.files.variables;
+        undefined(&cause).filter(|name| given.contains(root(name)) && !known.contains(name))
     }
 }
 
 /// The expression that had no value: `amount`, `customer.city`. The engine quotes it from the template's source.
 fn undefined(cause: &Error) -> Option<String> {
-    if cause.kind() != ErrorKind::UndefinedError {
-        return None;
-    }
-    cause.detail()?.split('`').nth(1).map(str::to_owned)
+    let detail = cause.detail().filter(|_| cause.kind() == ErrorKind::UndefinedError)?;
+    detail.split('`').nth(1).filter(|expression| !root(expression).is_empty()).map(str::to_owned)
 }
 
-fn is_variable(expression: &str) -> bool {
-    !matches!(expression, "payment_url" | "unsubscribe_url" | "case" | "recipient.name")
+/// `customer` of `customer.city`.
+fn root(expression: &str) -> &str {
+    expression.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default()
 }
 
-fn enumerate(names: &[String]) -> String {
-    match names {
-        [one] => format!("{one} is"),
-        many => format!("{} are", many.join(", ")),
+/// What is missing of the names that vigie gives, and who can mend it; none for a producer's variable.
+fn ours(expression: &str, place: &str) -> Option<Unfit> {
+    let of_brand =
+        |lack| Some(Unfit::new("template", format!("{place} uses {expression}, but the brand has {lack}")));
+    match expression {
+        "payment_url" => of_brand("no payment_url or no payment key: add both"),
+        "unsubscribe_url" => of_brand("no key that signs unsubscribe tokens: add one"),
+        "case" => Some(Unfit::new("case", format!("is missing: {place} uses it"))),
+        "recipient.name" => Some(Unfit::new("to.name", format!("is missing: {place} uses it"))),
+        other if RESERVED.contains(&root(other)) => {
+            Some(Unfit::new("template", format!("{place} uses {expression}, which does not exist: mend it")))
+        }
+        _ => None,
     }
 }

@@ -36,6 +36,14 @@ fn what_vigie_gives_is_asked_of_whoever_can_mend_it() {
     assert_eq!(using("case"), ("case".into(), "is missing: note.en.txt:1 uses it".into()));
     assert_eq!(using("recipient.name"), ("to.name".into(), "is missing: note.en.txt:1 uses it".into()));
 
+    assert_eq!(using("sender.phone").0, "template");
+    let items = renderer_with("s", "{% for item in items %}{{ item.label }}{% endfor %}", "h");
+    let (field, problem) = refused(&items, json!({"items": [{"label": 1}, {}]}));
+    assert_eq!(
+        (field.as_str(), problem.as_str()),
+        ("vars", "lack a value for item.label: note.en.txt:1 uses it")
+    );
+
     let directory = tempfile::tempdir().expect("a directory");
     write_note(directory.path(), "s", "{{ payment_url }}{{ unsubscribe_url }}", "h");
     let templates = Some(directory.path().to_owned());
@@ -58,18 +66,25 @@ fn our_names_cannot_be_shadowed() {
 fn nothing_breaks_out_of_a_header() {
     let note = renderer_with("Hello {{ who }}", "t", "h");
     for breaking in ["a\r\nBcc: x@example.org", "a\nb", "a\rb", "a\u{b}b", "a\u{85}b"] {
-        assert_eq!(refused(&note, json!({"who": breaking, "other": "x"})).0, "vars.who", "{breaking:?}");
+        assert_eq!(
+            refused(&note, json!({"who": breaking, "aside": "a\nb\nc"})).0,
+            "vars.who",
+            "{breaking:?}"
+        );
         let to = Mailbox::new("m@example.org".into(), Some(breaking.into()));
         assert_eq!(unfit(&renderer(), &SendSpec { to, ..reminder() }).0, "to.name");
         let to = Mailbox::new(format!("{breaking}@example.org"), None);
         assert_eq!(unfit(&renderer(), &SendSpec { to, ..reminder() }).0, "to.email");
         assert_eq!(unfit(&renderer(), &SendSpec { reference: breaking.into(), ..reminder() }).0, "id");
     }
+    for length in [0, 129] {
+        assert_eq!(unfit(&renderer(), &SendSpec { reference: "x".repeat(length), ..reminder() }).0, "id");
+    }
     assert_eq!(refused(&note, json!({"who": "x", "deep": [{"a": "\0"}]})).0, "vars.deep");
-    assert_eq!(refused(&note, json!({"who": "=?utf-8?q?=0D=0A?="})).0, "template");
-    assert_eq!(refused(&note, json!({"who": "x".repeat(300)})).0, "template");
-    assert_eq!(refused(&renderer_with("{{ x }}", "t", "h"), json!({"x": "  "})).0, "template");
-    assert_eq!(refused(&renderer_with("a\nb", "t", "h"), json!({})).0, "template");
+    assert_eq!(refused(&note, json!({"who": "=?utf-8?q?=0D=0A?="})).0, "vars.who");
+    assert_eq!(refused(&note, json!({"who": "x".repeat(300)})).0, "vars.who");
+    assert_eq!(refused(&renderer_with("{{ x }}", "t", "h"), json!({"x": "  "})).0, "vars.x");
+    assert_eq!(refused(&renderer_with("a\nb", "t", "h"), json!({"x": ""})).0, "template");
 }
 
 #[test]
@@ -121,8 +136,10 @@ fn unusable_settings_are_named_at_start() {
     let problem = |brand| renderer_of(brand).expect_err("an unusable brand").to_string();
     let bad = |from: &str| problem(Brand { from: from.into(), ..brand() });
     assert!(bad("nobody").starts_with("brand demo: from is no mailbox"));
+    assert!(bad(&format!("{} <a@b.example>", "x".repeat(201))).contains("longer than 200"));
     assert!(bad("A\r\nBcc: b <a@b.example>").starts_with("brand demo: from is no mailbox"));
-    for url in ["", "mail.example", "ftp://a.example", "https://a.example/?x"] {
+    let long = format!("https://a.example/{}", "x".repeat(64));
+    for url in ["", "mail.example", "ftp://a.example", "https://a.example/?x", &long] {
         let text = problem(Brand { tracking_url: url.into(), ..brand() });
         assert!(text.starts_with("brand demo: tracking_url is no web address"), "{text}");
     }

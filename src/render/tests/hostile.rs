@@ -25,6 +25,14 @@ fn hostile() -> impl Strategy<Value = String> {
     prop::collection::vec(piece, 0..6).prop_map(|pieces| pieces.concat())
 }
 
+/// What may stand in a header as far as its length goes, mostly without control characters.
+fn short() -> impl Strategy<Value = String> {
+    (hostile(), 0..8).prop_map(|(text, dice)| {
+        let text = if dice == 0 { text } else { text.replace(char::is_control, "") };
+        text.chars().take(200).collect()
+    })
+}
+
 fn assert_sound(letter: &Letter) {
     let bytes = &letter.bytes;
     assert!(bytes.is_ascii() && !bytes.contains(&0), "7-bit, no NUL");
@@ -82,14 +90,17 @@ proptest! {
     }
 
     #[test]
-    fn variables_stay_in_the_subject_and_the_name(subject in hostile(), who in hostile()) {
+    fn variables_stay_in_the_subject_and_the_name(subject in short(), who in short()) {
         let to = Mailbox::new("m@example.org".into(), Some(who.clone()));
         let spec = SendSpec { to, ..spec("title", json!({"subject": subject, "a": "", "b": {"c": [""]}})) };
-        if let Ok(letter) = fixed().render(&claim(spec, true)) {
+        let expected = format!("Re: {subject}").replace('\t', " ");
+        let fits = |text: &str| !text.trim().contains(char::is_control);
+        let result = fixed().render(&claim(spec, true));
+        prop_assert_eq!(result.is_ok(), fits(&expected) && fits(&who) && !subject.contains("=?"));
+        if let Ok(letter) = result {
             assert_sound(&letter);
             let message = parsed(&letter);
             let words = |text: &str| text.split(' ').filter(|w| !w.is_empty()).collect::<Vec<_>>().join(" ");
-            let expected = format!("Re: {subject}").replace('\t', " ");
             prop_assert_eq!(words(message.subject().unwrap_or_default()), words(expected.trim()));
             let name = message.to().and_then(|to| to.first()).and_then(|to| to.name()).unwrap_or_default();
             prop_assert_eq!(words(name), words(who.trim()));

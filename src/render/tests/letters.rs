@@ -57,7 +57,7 @@ fn the_language_is_the_variables_else_the_brands() {
         let letter = letter(&renderer(), spec, false);
         parsed(&letter).subject().expect("a subject").to_owned() + &html_of(&letter)
     };
-    for french in ["fr", "fr-FR", "fr_CA"] {
+    for french in ["fr", "fr-FR", "FR_ca"] {
         let french = in_language(json!(french));
         assert!(french.starts_with("Rappel\u{a0}: 120,50 € à régler"), "{french}");
         assert!(french.contains("<html lang=\"fr\">"));
