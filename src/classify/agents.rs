@@ -1,8 +1,9 @@
-//! The agent rules of `config/agents.toml`, compiled into one automaton that reads an agent once.
+//! The agent rules of `config/agents.toml`, compiled into one automaton.
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use serde::Deserialize;
 
+use super::remembered::Remembered;
 use crate::model::{Class, Verdict};
 
 /// The embedded rules: data, so that adding an agent is a line of text with its source.
@@ -52,6 +53,8 @@ pub(super) struct Agents {
     automaton: AhoCorasick,
     /// In the file's order: a lower number wins.
     patterns: Vec<Pattern>,
+    /// Which pattern decided on an agent, plus one; zero is none.
+    remembered: Remembered,
 }
 
 impl Agents {
@@ -78,7 +81,8 @@ impl Agents {
             .kind(Some(AhoCorasickKind::DFA))
             .build(texts)
             .expect("a few hundred short patterns fit an automaton");
-        Self { automaton, patterns }
+        assert!(patterns.len() < usize::from(u16::MAX), "patterns are numbered in 16 bits");
+        Self { automaton, patterns, remembered: Remembered::new() }
     }
 
     /// The verdict of the first rule in the file that fits this agent.
@@ -87,12 +91,19 @@ impl Agents {
             return Some(EMPTY);
         }
         let agent = &agent[..agent.len().min(LONGEST)];
+        let decided = self.remembered.decision(agent, || self.read(agent));
+        Some(self.patterns[usize::from(decided).checked_sub(1)?].verdict)
+    }
+
+    /// The number of the first pattern in the file that fits this agent, plus one; zero if none does.
+    fn read(&self, agent: &[u8]) -> u16 {
         let fits = |found: &aho_corasick::Match| {
             let pattern = &self.patterns[found.pattern()];
             (!pattern.starts || found.start() == 0) && (!pattern.ends || found.end() == agent.len())
         };
         let found = self.automaton.find_overlapping_iter(agent).filter(fits);
-        found.map(|found| found.pattern()).min().map(|first| self.patterns[first].verdict)
+        let first = found.map(|found| found.pattern().as_usize()).min();
+        first.and_then(|first| u16::try_from(first + 1).ok()).unwrap_or(0)
     }
 }
 

@@ -43,6 +43,8 @@ impl Door {
         // The pulse of each connection does what hyper's own timer would, once per connection.
         http.header_read_timeout(None).max_buf_size(config.max_head.max(SMALLEST_BUFFER));
         http.max_header_size(config.max_head);
+        // Answers are small: copying 43 bytes behind the head is cheaper than a vectored write.
+        http.writev(false);
         Self {
             tracker,
             metrics: Metrics::new(registry),

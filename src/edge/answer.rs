@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{
-    ALLOW, CACHE_CONTROL as CACHE_CONTROL_NAME, CONNECTION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
-    LOCATION, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    self, ALLOW, CONNECTION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, REFERRER_POLICY,
+    X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{Response, StatusCode};
 
@@ -21,6 +21,22 @@ pub const CACHE_CONTROL: &str = "no-store, no-cache, must-revalidate, max-age=0,
 /// For the person whose link does not work (any more).
 const NO_SUCH_LINK: &str =
     "This link is not valid, or not any more.\nCe lien n'est pas valable, ou ne l'est plus.\n";
+
+// Headers, checked and made when vigie is compiled.
+static PIXEL_HEADERS: [(HeaderName, HeaderValue); 2] = [
+    (CONTENT_TYPE, HeaderValue::from_static("image/gif")),
+    (header::CACHE_CONTROL, HeaderValue::from_static(CACHE_CONTROL)),
+];
+static LINK_HEADERS: [(HeaderName, HeaderValue); 2] = [
+    (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+];
+static PAGE_HEADERS: [(HeaderName, HeaderValue); 2] = [
+    (CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8")),
+    (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+];
+static NOT_ALLOWED_HEADERS: [(HeaderName, HeaderValue); 1] = [(ALLOW, HeaderValue::from_static("GET, HEAD"))];
+static AMBIGUOUS_HEADERS: [(HeaderName, HeaderValue); 1] = [(CONNECTION, HeaderValue::from_static("close"))];
 
 /// What to answer.
 #[derive(Debug, Clone)]
@@ -72,44 +88,27 @@ impl Answer {
     pub(super) fn into_response(self, mut headers: HeaderMap) -> Response<Full<Bytes>> {
         headers.clear();
         let status = Self::STATUSES[self.number()];
-        let body = match self {
-            Self::Pixel => {
-                fill(&mut headers, [(CONTENT_TYPE, "image/gif"), (CACHE_CONTROL_NAME, CACHE_CONTROL)]);
-                Bytes::from_static(&GIF)
-            }
+        let (body, constants): (&'static [u8], &[(HeaderName, HeaderValue)]) = match self {
+            Self::Pixel => (&GIF, &PIXEL_HEADERS),
             Self::Redirect(destination) => {
                 headers.insert(LOCATION, destination);
-                fill(&mut headers, [(REFERRER_POLICY, "no-referrer"), (CACHE_CONTROL_NAME, "no-store")]);
-                Bytes::new()
+                (b"", &LINK_HEADERS)
             }
             Self::NoSuchLink => {
-                fill(
-                    &mut headers,
-                    [(CONTENT_TYPE, "text/plain; charset=utf-8"), (X_CONTENT_TYPE_OPTIONS, "nosniff")],
-                );
-                fill(&mut headers, [(REFERRER_POLICY, "no-referrer"), (CACHE_CONTROL_NAME, "no-store")]);
-                Bytes::from_static(NO_SUCH_LINK.as_bytes())
+                headers.extend(PAGE_HEADERS.iter().cloned());
+                (NO_SUCH_LINK.as_bytes(), &LINK_HEADERS)
             }
-            Self::NotAllowed => {
-                fill(&mut headers, [(ALLOW, "GET, HEAD")]);
-                Bytes::new()
-            }
-            Self::Ambiguous => {
-                fill(&mut headers, [(CONNECTION, "close")]);
-                Bytes::new()
-            }
-            Self::NotFound | Self::TargetTooLong => Bytes::new(),
+            Self::NotAllowed => (b"", &NOT_ALLOWED_HEADERS),
+            Self::Ambiguous => (b"", &AMBIGUOUS_HEADERS),
+            Self::NotFound | Self::TargetTooLong => (b"", &[]),
         };
-        let mut response = Response::new(Full::new(body));
+        for (name, value) in constants {
+            headers.insert(name, value.clone());
+        }
+        let mut response = Response::new(Full::new(Bytes::from_static(body)));
         *response.status_mut() = status;
         *response.headers_mut() = headers;
         response
-    }
-}
-
-fn fill<const N: usize>(headers: &mut HeaderMap, with: [(HeaderName, &'static str); N]) {
-    for (name, value) in with {
-        headers.insert(name, HeaderValue::from_static(value));
     }
 }
 

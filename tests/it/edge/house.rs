@@ -172,6 +172,11 @@ impl House {
         }
     }
 
+    /// Drops the future that runs the edge.
+    pub(super) fn abandon(&self) {
+        self.served.abort();
+    }
+
     /// Stops the edge and says how that went.
     pub(super) fn close(self) -> io::Result<()> {
         self.stop.cancel();

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use vigie::config;
 
-use super::house::{House, brand, edge_config, open};
+use super::house::{House, PATIENCE, brand, edge_config, open};
 
-const SHORT: Duration = Duration::from_millis(300);
+const SHORT: Duration = Duration::from_secs(1);
 
 fn impatient() -> House {
     House::with(&config::Edge { header_timeout: SHORT, ..edge_config() }, 100)
@@ -128,4 +128,15 @@ fn a_first_request_under_way_when_we_stop_is_answered() {
     assert_eq!(client.reply(false).status, 200);
     assert!(client.ends());
     house.close().expect("an orderly end");
+}
+
+#[test]
+fn an_edge_that_nobody_waits_for_any_more_stops() {
+    let house = House::open();
+    house.abandon();
+    let until = Instant::now() + PATIENCE;
+    while TcpStream::connect(house.address).is_ok() {
+        assert!(Instant::now() < until, "still listening");
+        std::thread::yield_now();
+    }
 }

@@ -49,7 +49,7 @@ fn every_refused_token_gets_the_bytes_of_a_good_one() {
         "..".into(),
         "%00".into(),
         format!("%{:02X}{}", good.as_bytes()[0], &good[1..]),
-        format!("{}.png", good),
+        format!("{good}.png"),
     ];
     for token in &bad {
         assert_eq!(house.get(&format!("/o/{token}.gif")), expected, "{token}");
