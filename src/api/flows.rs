@@ -172,12 +172,8 @@ impl Desk {
             }
             _ => {}
         }
-        let setting = FlowSetting {
-            state: change.state,
-            until: change.until,
-            reason: change.reason,
-            since: Some(now),
-        };
+        let setting =
+            FlowSetting { state: change.state, until: change.until, reason: change.reason, since: Some(now) };
         self.store.set_flow(scope.clone(), setting.clone()).await?;
         Ok(Json(FlowView::of(&scope, setting)))
     }

@@ -25,8 +25,11 @@ use stream::{Answers, Frame, Reader};
 /// A batch is handed on when its lines have this many bytes together.
 const BATCH_BYTES: usize = 1024 * 1024;
 
+/// What is known of a line that was refused, and why it was.
+pub(super) type Refused = (Map<String, Value>, Problem);
+
 /// The answer to one line: status and members of the answer, or what is known of the line and its problem.
-pub(super) type Answer = Result<(StatusCode, Map<String, Value>), (Map<String, Value>, Problem)>;
+pub(super) type Answer = Result<(StatusCode, Map<String, Value>), Refused>;
 
 /// What is done with lines.
 #[async_trait]
@@ -35,7 +38,7 @@ pub(super) trait Work: Send + Sync + 'static {
     type Item: Send;
 
     /// Understands one line, without I/O; a problem is this line's answer.
-    fn read(&self, line: &[u8]) -> Result<Self::Item, (Map<String, Value>, Problem)>;
+    fn read(&self, line: &[u8]) -> Result<Self::Item, Refused>;
 
     /// Does a batch, answering each item in order.
     async fn finish(&self, items: Vec<Self::Item>) -> Vec<Answer>;
@@ -64,7 +67,7 @@ struct Bulk<W: Work> {
 
 /// Lines read but not yet done.
 struct Batch<I> {
-    lines: Vec<(u64, Result<I, (Map<String, Value>, Problem)>)>,
+    lines: Vec<(u64, Result<I, Refused>)>,
     bytes: usize,
 }
 
@@ -187,7 +190,7 @@ fn render(text: &mut Vec<u8>, number: u64, answer: Answer) {
 impl<W: Work> Work for Arc<W> {
     type Item = W::Item;
 
-    fn read(&self, line: &[u8]) -> Result<Self::Item, (Map<String, Value>, Problem)> {
+    fn read(&self, line: &[u8]) -> Result<Self::Item, Refused> {
         W::read(self, line)
     }
 

@@ -86,6 +86,7 @@ fn problem(meaning: &str) -> Response {
 /// Serves the document.
 pub(super) fn router(document: &OpenApi) -> Router {
     let text: Arc<str> = document.to_json().expect("the document is plain data").into();
-    let answer = || async move { ([(header::CONTENT_TYPE, "application/json")], text.to_string()).into_response() };
+    let answer =
+        || async move { ([(header::CONTENT_TYPE, "application/json")], text.to_string()).into_response() };
     Router::new().route(PATH, get(answer))
 }

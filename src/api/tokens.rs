@@ -15,7 +15,7 @@ use utoipa_axum::routes;
 
 use super::body::{self, Media};
 use super::guard::{Slot, Tasks};
-use super::ndjson::{self, Answer, Work};
+use super::ndjson::{self, Answer, Refused, Work};
 use super::{Access, Doors, Limits, Problem, strict};
 use mint::{Mint, Minted, TokenRequest};
 
@@ -64,7 +64,7 @@ struct Bulk {
 impl Work for Bulk {
     type Item = Minted;
 
-    fn read(&self, line: &[u8]) -> Result<Minted, (Map<String, Value>, Problem)> {
+    fn read(&self, line: &[u8]) -> Result<Minted, Refused> {
         let minted = strict::parse(line).and_then(|wanted| self.mint.mint(&self.access, &wanted));
         minted.map_err(|problem| (Map::new(), problem))
     }

@@ -87,12 +87,15 @@ impl SendRequest {
     ///
     /// # Errors
     /// 422 for the first field at fault.
-    pub(super) fn into_spec(self, identity: &Identity, on_uncertain: OnUncertain) -> Result<SendSpec, Problem> {
+    pub(super) fn into_spec(
+        self,
+        identity: &Identity,
+        on_uncertain: OnUncertain,
+    ) -> Result<SendSpec, Problem> {
         let digest = self.digest();
         let reference = reference(self.id)?;
-        let recipient = identity
-            .of_address(&self.to.email)
-            .map_err(|bad| Problem::field("to.email", bad.to_string()))?;
+        let recipient =
+            identity.of_address(&self.to.email).map_err(|bad| Problem::field("to.email", bad.to_string()))?;
         check_case(self.case.as_deref())?;
         check_name(self.to.name.as_deref())?;
         let (not_before, deadline) = (self.not_before.map(whole_millis), self.deadline.map(whole_millis));
@@ -127,7 +130,8 @@ impl SendRequest {
 fn sorted(value: Value) -> Value {
     match value {
         Value::Object(members) => {
-            let members: BTreeMap<_, _> = members.into_iter().map(|(key, value)| (key, sorted(value))).collect();
+            let members: BTreeMap<_, _> =
+                members.into_iter().map(|(key, value)| (key, sorted(value))).collect();
             Value::Object(members.into_iter().collect())
         }
         Value::Array(items) => items.into_iter().map(sorted).collect(),

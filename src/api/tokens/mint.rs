@@ -119,7 +119,9 @@ impl Mint {
     fn owner<'a>(&self, access: &Access, wanted: &'a TokenRequest) -> Result<&'a Name, Problem> {
         match (&wanted.brand, &wanted.partner) {
             (Some(brand), None) => self.brands.named(access, brand).map(|_| brand),
-            (None, Some(_)) => Err(Problem::field("partner", "there is no such partner in the configuration")),
+            (None, Some(_)) => {
+                Err(Problem::field("partner", "there is no such partner in the configuration"))
+            }
             _ => Err(Problem::field("brand", "say for whom: give either brand or partner")),
         }
     }
@@ -172,7 +174,9 @@ fn destination(wanted: &TokenRequest) -> Result<String, Problem> {
                 Ok(url) if plain && web && url.username().is_empty() && url.password().is_none() => {
                     Ok(to.clone())
                 }
-                _ => refuse("must be an absolute http or https address in visible ASCII, without a user name"),
+                _ => {
+                    refuse("must be an absolute http or https address in visible ASCII, without a user name")
+                }
             }
         }
         (_, Some(_)) => refuse("only clicks have a destination"),
