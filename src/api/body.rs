@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 
+use super::guard::Seat;
 use super::{Limits, Problem, strict};
 use crate::listener::PATIENCE;
 
@@ -66,7 +67,8 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
         if media(request.headers())? != Media::Json {
             return Err(Problem::media_type("this request takes one JSON object: application/json"));
         }
-        let limits = Limits::of(&request);
+        let seat: &Seat = request.extensions().get().expect("admission gives every request its seat");
+        let limits = seat.limits;
         json(request.into_body(), limits).await.map(Self)
     }
 }

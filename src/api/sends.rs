@@ -20,7 +20,7 @@ pub(super) use view::SendView;
 
 use super::body::{self, Media, Params};
 use super::brands::Brands;
-use super::guard::{Slot, Tasks};
+use super::guard::Seat;
 use super::{Access, Doors, Limits, Problem, ndjson};
 use crate::flow::{Gate, explain};
 use crate::model::{Name, SendId, SendRecord};
@@ -72,20 +72,18 @@ struct PushQuery {
 async fn push(
     State(counter): State<Arc<Counter>>,
     Extension(access): Extension<Access>,
-    Extension(slot): Extension<Slot>,
-    Extension(tasks): Extension<Tasks>,
+    Extension(seat): Extension<Seat>,
     Params(query): Params<PushQuery>,
     request: Request,
 ) -> Result<Response, Problem> {
     if query.wait.is_some_and(|wait| wait != "durable") {
         return Err(Problem::field("wait", "the only thing to wait for is `durable`"));
     }
-    let limits = Limits::of(&request);
     match body::media(request.headers())? {
-        Media::Json => push_one(&counter, &access, request.into_body(), limits).await,
+        Media::Json => push_one(&counter, &access, request.into_body(), seat.limits).await,
         Media::Lines => {
             let bulk = Bulk { counter, access };
-            Ok(ndjson::respond(bulk, request.into_body(), limits, &tasks, slot))
+            ndjson::respond(bulk, request.into_body(), seat)
         }
     }
 }

@@ -149,3 +149,24 @@ async fn stopping_cuts_a_bulk_push_so_that_it_is_seen() {
     let _ = tokio::io::AsyncReadExt::read_to_end(&mut stream, &mut rest).await;
     assert!(!rest.ends_with(b"0\r\n\r\n"), "{}", String::from_utf8_lossy(&rest));
 }
+
+#[tokio::test]
+async fn a_client_may_write_everything_before_it_reads() {
+    let house = House::open().await;
+    let mut stream = TcpStream::connect(house.address).await.expect("connected");
+    let body = lines(10_000);
+    let head = format!(
+        "POST /v1/sends HTTP/1.1\r\nhost: vigie\r\nauthorization: Bearer key of demo\r\n\
+         content-type: application/x-ndjson\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    let all = async {
+        stream.write_all(head.as_bytes()).await.expect("written");
+        stream.write_all(body.as_bytes()).await.expect("written");
+    };
+    tokio::time::timeout(Duration::from_secs(60), all).await.expect("no deadlock");
+    let mut stream = BufReader::new(stream);
+    for n in 0..10_000 {
+        assert_eq!(answer(&mut stream).await["line"], n + 1);
+    }
+}
