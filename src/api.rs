@@ -3,7 +3,7 @@
 //! The life of one request:
 //!
 //! 1. [`serve`] takes a connection of a socket that is already bound (see [`crate::listener`] for its limits).
-//! 2. The request takes one of `api.max_requests` slots, or is told 503 at once, and runs in a task of its own: a
+//! 2. The request takes one of `api.max_requests` seats, or is told 503 at once, and runs in a task of its own: a
 //!    client that leaves cancels nothing, a panic ends one request.
 //! 3. Its key is compared in constant time; its role must be one that the OpenAPI document gives to the operation.
 //! 4. Its body is read within limits, as strict JSON: no unknown field, no key twice.
@@ -31,7 +31,6 @@ mod whom;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::extract::Request;
 use axum::{Router, middleware};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -98,13 +97,6 @@ struct Limits {
     max_line: usize,
     /// NDJSON lines handed to the store at a time.
     batch: usize,
-}
-
-impl Limits {
-    /// The limits that admission gave to this request.
-    fn of(request: &Request) -> Self {
-        *request.extensions().get().expect("admission gives every request its limits")
-    }
 }
 
 /// Serves the API on a bound socket until `shutdown`; returns when every request under way is answered and every

@@ -1,12 +1,14 @@
-//! Reading request bodies: the right media type, not too long, not too slow.
+//! Reading what a request brings: a body of the right media type, not too long, not too slow; and its query.
 
 use axum::body::Body;
-use axum::extract::{FromRequest, Request};
+use axum::extract::{FromRequest, FromRequestParts, Query, Request};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 
+use super::guard::Seat;
 use super::{Limits, Problem, strict};
 use crate::listener::PATIENCE;
 
@@ -65,7 +67,20 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
         if media(request.headers())? != Media::Json {
             return Err(Problem::media_type("this request takes one JSON object: application/json"));
         }
-        let limits = Limits::of(&request);
+        let seat: &Seat = request.extensions().get().expect("admission gives every request its seat");
+        let limits = seat.limits;
         json(request.into_body(), limits).await.map(Self)
+    }
+}
+
+/// A request's query.
+pub(super) struct Params<T>(pub(super) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let read = Query::from_request_parts(parts, state).await;
+        read.map(|Query(params)| Self(params)).map_err(|_| Problem::syntax("the query cannot be read"))
     }
 }

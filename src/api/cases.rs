@@ -66,6 +66,7 @@ async fn settle(
     let brand = cases.brands.in_path(&access, &brand)?;
     flows::check_reason(Some(&settlement.reason))?;
     let settled = cases.store.settle(&brand, &case, &settlement.reason).await?;
+    tracing::info!(key = access.key, %brand, cancelled = settled.cancelled, "a case was settled");
     Ok(Json(SettledCase {
         brand: brand.to_string(),
         case,

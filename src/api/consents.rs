@@ -61,6 +61,7 @@ struct Statement {
     #[schema(value_type = Option<String>)]
     partner: Option<Name>,
     /// For what.
+    #[expect(dead_code, reason = "there is one purpose so far; reading it checks that it is this one")]
     purpose: Subject,
     /// `true` granted, `false` withdrawn.
     granted: bool,

@@ -131,7 +131,7 @@ async fn set_brand(
     body::Json(change): body::Json<FlowChange>,
 ) -> Result<Json<FlowView>, Problem> {
     let brand = desk.brands.in_path(&access, &brand)?;
-    desk.set(FlowScope { brand, campaign: None }, change).await
+    desk.set(&access, FlowScope { brand, campaign: None }, change).await
 }
 
 /// Pause or resume one campaign of a brand.
@@ -156,11 +156,16 @@ async fn set_campaign(
     let brand = desk.brands.in_path(&access, &brand)?;
     let campaign: Name =
         campaign.parse().map_err(|bad: crate::model::BadName| Problem::field("campaign", bad.to_string()))?;
-    desk.set(FlowScope { brand, campaign: Some(campaign) }, change).await
+    desk.set(&access, FlowScope { brand, campaign: Some(campaign) }, change).await
 }
 
 impl Desk {
-    async fn set(&self, scope: FlowScope, change: FlowChange) -> Result<Json<FlowView>, Problem> {
+    async fn set(
+        &self,
+        access: &Access,
+        scope: FlowScope,
+        change: FlowChange,
+    ) -> Result<Json<FlowView>, Problem> {
         let now = self.clock.now();
         check_reason(change.reason.as_deref())?;
         match change.until {
@@ -175,6 +180,7 @@ impl Desk {
         let setting =
             FlowSetting { state: change.state, until: change.until, reason: change.reason, since: Some(now) };
         self.store.set_flow(scope.clone(), setting.clone()).await?;
+        tracing::info!(key = access.key, flow = ?scope, state = ?setting.state, "a flow was set");
         Ok(Json(FlowView::of(&scope, setting)))
     }
 }

@@ -1,4 +1,4 @@
-//! What every request passes before its handler: a slot, a task of its own, a key with the right role.
+//! What every request passes before its handler: a seat, a task of its own, a key with the right role.
 //!
 //! Roles are read from the OpenAPI document itself (`security` of each operation), so what is documented is what is
 //! enforced; an operation without `security` is open to nobody.
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::Method;
 use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -24,16 +24,36 @@ use crate::config::Role;
 /// Longest request target in bytes.
 const MAX_TARGET: usize = 2048;
 
-/// A place among the requests answered at the same time; free again when the last clone is dropped.
+/// Bulk requests at the same time: each may hold some megabytes of answers.
+const MAX_BULK: usize = 16;
+
+/// A request's place among those answered at the same time, and what it may use there.
 #[derive(Clone)]
-pub(super) struct Slot {
+pub(super) struct Seat {
+    /// How much it may bring.
+    pub(super) limits: Limits,
+    /// Where its work goes on without it.
+    pub(super) tasks: Tasks,
+    bulk: Arc<Semaphore>,
+    /// Free again when the last clone of this seat is dropped.
     _permit: Arc<OwnedSemaphorePermit>,
+}
+
+impl Seat {
+    /// The right to be one of the bulk requests served at the same time.
+    ///
+    /// # Errors
+    /// 503 if there are enough of them.
+    pub(super) fn bulk(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        Arc::clone(&self.bulk).try_acquire_owned().map_err(|_| Problem::busy())
+    }
 }
 
 /// Lets requests in, a bounded number at a time.
 #[derive(Clone)]
 pub(super) struct Admission {
-    slots: Arc<Semaphore>,
+    requests: Arc<Semaphore>,
+    bulk: Arc<Semaphore>,
     limits: Limits,
     tasks: Tasks,
 }
@@ -49,32 +69,37 @@ pub(super) struct Tasks {
 
 impl Admission {
     pub(super) fn new(max_requests: usize, limits: Limits, tasks: Tasks) -> Self {
-        let slots = Arc::new(Semaphore::new(max_requests.min(Semaphore::MAX_PERMITS)));
-        Self { slots, limits, tasks }
+        let requests = Arc::new(Semaphore::new(max_requests.min(Semaphore::MAX_PERMITS)));
+        Self { requests, bulk: Arc::new(Semaphore::new(MAX_BULK)), limits, tasks }
+    }
+
+    fn seat(&self) -> Result<Seat, Problem> {
+        let permit = Arc::clone(&self.requests).try_acquire_owned().map_err(|_| Problem::busy())?;
+        let (tasks, bulk) = (self.tasks.clone(), Arc::clone(&self.bulk));
+        Ok(Seat { limits: self.limits, tasks, bulk, _permit: Arc::new(permit) })
     }
 }
 
-/// Runs the request in a slot and in a task of its own: it goes on if the client leaves (a claim that came back from
+/// Runs the request in a seat and in a task of its own: it goes on if the client leaves (a claim that came back from
 /// the store is fired in any case), and a panic ends this request only.
-pub(super) async fn admit(State(door): State<Admission>, mut request: Request, next: Next) -> Response {
+pub(super) async fn admit(
+    State(door): State<Admission>,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
     if request.uri().path_and_query().is_some_and(|target| target.as_str().len() > MAX_TARGET) {
-        return Problem::long_target().into_response();
+        return Err(Problem::long_target());
     }
-    let Ok(permit) = Arc::clone(&door.slots).try_acquire_owned() else {
-        return Problem::busy().into_response();
-    };
-    let slot = Slot { _permit: Arc::new(permit) };
-    request.extensions_mut().insert(door.limits);
-    request.extensions_mut().insert(door.tasks.clone());
-    request.extensions_mut().insert(slot.clone());
+    let seat = door.seat()?;
+    request.extensions_mut().insert(seat.clone());
     let answer = door.tasks.tracker.spawn(async move {
         let response = next.run(request).await;
-        drop(slot);
+        drop(seat);
         response
     });
-    answer.await.unwrap_or_else(|_| {
+    answer.await.map_err(|_| {
         tracing::error!("a handler of the API panicked");
-        Problem::internal().into_response()
+        Problem::internal()
     })
 }
 
@@ -82,6 +107,7 @@ pub(super) async fn admit(State(door): State<Admission>, mut request: Request, n
 #[derive(Debug, Clone)]
 pub(super) struct Authority {
     keys: Arc<Keys>,
+    /// By path and method.
     allowed: Arc<BTreeMap<(String, String), Allowed>>,
 }
 
@@ -102,7 +128,7 @@ impl Authority {
         let operations = paths.flat_map(|(path, item)| {
             item.as_object().into_iter().flatten().filter_map(move |(method, operation)| {
                 let allowed = Allowed::read(&operation["security"])?;
-                Some(((method.to_ascii_uppercase(), path.clone()), allowed))
+                Some(((path.clone(), method.to_ascii_uppercase()), allowed))
             })
         });
         Self { keys: Arc::new(keys), allowed: Arc::new(operations.collect()) }
@@ -110,7 +136,13 @@ impl Authority {
 
     fn allowed(&self, method: &Method, path: &str) -> Option<&Allowed> {
         let method = if method == Method::HEAD { &Method::GET } else { method };
-        self.allowed.get(&(method.as_str().to_owned(), path.to_owned()))
+        self.allowed.get(&(path.to_owned(), method.as_str().to_owned()))
+    }
+
+    /// The documented methods of a path, as `Allow` lists them.
+    fn methods(&self, path: &str) -> String {
+        let documented = self.allowed.keys().filter(|(at, _)| at == path).map(|(_, method)| method.as_str());
+        documented.collect::<Vec<_>>().join(", ")
     }
 
     /// Who calls, or none where nobody needs to say.
@@ -124,7 +156,7 @@ impl Authority {
                 }
                 Err(Problem::forbidden("the role of this key does not cover this request"))
             }
-            None => Err(Problem::forbidden("this operation declares no role")),
+            None => Err(Problem::method(&self.methods(path))),
         }
     }
 }

@@ -3,7 +3,8 @@
 //! A line that is torn, too long or wrong is answered with its problem and its number; the others live. Lines are
 //! handed on in batches: when a batch is full, and whenever the client has nothing more to read right now, so a slow
 //! stream is answered line by line and a fast one at the speed of the store. Answers go out while the body is still
-//! being read; a client that sends very much must read them meanwhile, or both sides wait.
+//! being read; a client that sends more than some 25 000 lines must read them meanwhile, or both sides wait and we give
+//! up first. That makes bulk requests heavier than others, so only a few of them are served at the same time.
 
 mod split;
 mod stream;
@@ -16,8 +17,9 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use serde_json::{Map, Value};
+use tokio::sync::OwnedSemaphorePermit;
 
-use super::guard::{Slot, Tasks};
+use super::guard::Seat;
 use super::{Limits, Problem};
 use split::{Line, Splitter};
 use stream::{Answers, Frame, Reader};
@@ -25,8 +27,11 @@ use stream::{Answers, Frame, Reader};
 /// A batch is handed on when its lines have this many bytes together.
 const BATCH_BYTES: usize = 1024 * 1024;
 
+/// What is known of a line that was refused, and why it was.
+pub(super) type Refused = (Map<String, Value>, Problem);
+
 /// The answer to one line: status and members of the answer, or what is known of the line and its problem.
-pub(super) type Answer = Result<(StatusCode, Map<String, Value>), (Map<String, Value>, Problem)>;
+pub(super) type Answer = Result<(StatusCode, Map<String, Value>), Refused>;
 
 /// What is done with lines.
 #[async_trait]
@@ -35,7 +40,7 @@ pub(super) trait Work: Send + Sync + 'static {
     type Item: Send;
 
     /// Understands one line, without I/O; a problem is this line's answer.
-    fn read(&self, line: &[u8]) -> Result<Self::Item, (Map<String, Value>, Problem)>;
+    fn read(&self, line: &[u8]) -> Result<Self::Item, Refused>;
 
     /// Does a batch, answering each item in order.
     async fn finish(&self, items: Vec<Self::Item>) -> Vec<Answer>;
@@ -43,28 +48,33 @@ pub(super) trait Work: Send + Sync + 'static {
 
 /// Answers a bulk request with a stream. The work runs in a task of its own, so that what was handed to the store
 /// is finished also when the client has gone.
-pub(super) fn respond<W: Work>(work: W, body: Body, limits: Limits, tasks: &Tasks, slot: Slot) -> Response {
-    let (answers, stream) = stream::answers();
+///
+/// # Errors
+/// 503 if there are enough bulk requests already.
+pub(super) fn respond<W: Work>(work: W, body: Body, seat: Seat) -> Result<Response, Problem> {
+    let permit = seat.bulk()?;
+    let reader = Reader::new(body, seat.tasks.shutdown.clone());
+    let (limits, tracker) = (seat.limits, seat.tasks.tracker.clone());
+    let (answers, stream) = stream::answers((seat, permit));
     let bulk = Bulk { work, limits, batch: Batch::default(), answers };
-    let reader = Reader::new(body, tasks.shutdown.clone());
-    tasks.tracker.spawn(async move {
-        bulk.run(reader).await;
-        drop(slot);
-    });
-    ([(header::CONTENT_TYPE, "application/x-ndjson")], Body::new(stream)).into_response()
+    tracker.spawn(bulk.run(reader));
+    Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], Body::new(stream)).into_response())
 }
+
+/// What a bulk request occupies until its last answer is read.
+type Place = (Seat, OwnedSemaphorePermit);
 
 /// One bulk request under way.
 struct Bulk<W: Work> {
     work: W,
     limits: Limits,
     batch: Batch<W::Item>,
-    answers: Answers,
+    answers: Answers<Place>,
 }
 
 /// Lines read but not yet done.
 struct Batch<I> {
-    lines: Vec<(u64, Result<I, (Map<String, Value>, Problem)>)>,
+    lines: Vec<(u64, Result<I, Refused>)>,
     bytes: usize,
 }
 
@@ -89,7 +99,7 @@ impl<W: Work> Bulk<W> {
                 Frame::End => {
                     let ended = self.end(splitter).await;
                     if ended.is_ok() {
-                        self.answers.complete().await;
+                        self.answers.complete();
                     }
                     return;
                 }
@@ -187,7 +197,7 @@ fn render(text: &mut Vec<u8>, number: u64, answer: Answer) {
 impl<W: Work> Work for Arc<W> {
     type Item = W::Item;
 
-    fn read(&self, line: &[u8]) -> Result<Self::Item, (Map<String, Value>, Problem)> {
+    fn read(&self, line: &[u8]) -> Result<Self::Item, Refused> {
         W::read(self, line)
     }
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use axum::extract::Request;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -27,9 +27,9 @@ pub struct Problem {
     /// The field at fault, as a dotted name (`to.email`, `vars.amount`).
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<String>,
-    /// Seconds after which trying again makes sense.
+    /// A header that belongs to it: `Retry-After`, `WWW-Authenticate`, `Allow`.
     #[serde(skip)]
-    retry_after: Option<u16>,
+    header: Option<Box<(HeaderName, HeaderValue)>>,
 }
 
 /// The media type of problems.
@@ -50,7 +50,7 @@ impl Problem {
             status: status.as_u16(),
             detail: detail.into(),
             field: None,
-            retry_after: None,
+            header: None,
         }
     }
 
@@ -67,7 +67,9 @@ impl Problem {
 
     /// 401: no key, or one that is not known.
     pub(super) fn unauthorized(detail: &'static str) -> Self {
+        let challenge = HeaderValue::from_static("Bearer realm=\"vigie\"");
         Self::new(StatusCode::UNAUTHORIZED, "unauthorized", detail)
+            .header(header::WWW_AUTHENTICATE, challenge)
     }
 
     /// 403: the key may not do this at all.
@@ -84,6 +86,15 @@ impl Problem {
     /// 404, in the same words for what does not exist and for what belongs to somebody else.
     pub(super) fn not_found(what: &str) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not-found", format!("there is no such {what}"))
+    }
+
+    /// 405: the path takes these methods only.
+    pub(super) fn method(allowed: &str) -> Self {
+        let problem = Self::of_status(StatusCode::METHOD_NOT_ALLOWED);
+        match HeaderValue::from_str(allowed) {
+            Ok(allowed) => problem.header(header::ALLOW, allowed),
+            Err(_) => problem,
+        }
     }
 
     /// 408: the body did not arrive in time.
@@ -130,7 +141,11 @@ impl Problem {
     }
 
     fn retry_after(self, seconds: u16) -> Self {
-        Self { retry_after: Some(seconds), ..self }
+        self.header(header::RETRY_AFTER, seconds.into())
+    }
+
+    fn header(self, name: HeaderName, value: HeaderValue) -> Self {
+        Self { header: Some(Box::new((name, value))), ..self }
     }
 
     /// The HTTP status.
@@ -170,17 +185,15 @@ impl IntoResponse for Problem {
         let mut response = (self.status(), axum::Json(&self)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, PROBLEM_JSON);
-        if let Some(seconds) = self.retry_after {
-            headers.insert(header::RETRY_AFTER, seconds.into());
-        }
-        if self.status() == StatusCode::UNAUTHORIZED {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"vigie\""));
+        if let Some(header) = self.header {
+            let (name, value) = *header;
+            headers.insert(name, value);
         }
         response
     }
 }
 
-/// The outermost layer: an error that is not yet a problem (a path nobody serves, a method nobody takes) becomes one.
+/// The outermost layer: an error that is not yet a problem (a path nobody serves) becomes one.
 pub(super) async fn ensure(request: Request, next: Next) -> Response {
     let response = next.run(request).await;
     let status = response.status();
@@ -188,9 +201,5 @@ pub(super) async fn ensure(request: Request, next: Next) -> Response {
     if !(plain && (status.is_client_error() || status.is_server_error())) {
         return response;
     }
-    let mut problem = Problem::of_status(status).into_response();
-    if let Some(allow) = response.headers().get(header::ALLOW) {
-        problem.headers_mut().insert(header::ALLOW, allow.clone());
-    }
-    problem
+    Problem::of_status(status).into_response()
 }

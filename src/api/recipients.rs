@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Json;
 use axum::extract::State;
+use axum::{Extension, Json};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -14,7 +14,7 @@ use utoipa_axum::routes;
 use super::consents::ConsentView;
 use super::sends::SendView;
 use super::whom::Whom;
-use super::{Doors, Problem, body};
+use super::{Access, Doors, Problem, body};
 use crate::clock::{Clock, after};
 use crate::model::{RecipientId, Source};
 use crate::store::{Person, Store};
@@ -136,10 +136,12 @@ async fn lookup(
 )]
 async fn forget(
     State(people): State<People>,
+    Extension(access): Extension<Access>,
     body::Json(who): body::Json<Who>,
 ) -> Result<Json<Erased>, Problem> {
     let recipient = who.find(&people.identity)?;
     let gone = people.store.forget(recipient).await?;
+    tracing::info!(key = access.key, sends = gone.sends, "a person was forgotten");
     Ok(Json(Erased {
         recipient,
         sends: gone.sends,

@@ -7,21 +7,20 @@ mod view;
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{Path, Query, Request, State};
+use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use jiff::Timestamp;
 use serde::Deserialize;
-use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub(super) use view::SendView;
 
-use super::body::{self, Media};
+use super::body::{self, Media, Params};
 use super::brands::Brands;
-use super::guard::{Slot, Tasks};
+use super::guard::Seat;
 use super::{Access, Doors, Limits, Problem, ndjson};
 use crate::flow::{Gate, explain};
 use crate::model::{Name, SendId, SendRecord};
@@ -43,8 +42,7 @@ pub(super) fn router(doors: &Doors) -> OpenApiRouter {
 }
 
 /// How a push wants to be answered.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
+#[derive(Debug, Deserialize)]
 struct PushQuery {
     /// `durable`: answer after the send is on disk. The embedded store always does.
     wait: Option<String>,
@@ -56,7 +54,8 @@ struct PushQuery {
 /// with `line`, `status`, and `id`, `brand`, `state` or a `problem`; read the answers while you write. The `id` is
 /// yours and makes pushing again safe.
 #[utoipa::path(
-    post, path = "/v1/sends", tag = "sends", security(("key" = ["producer", "operator"])), params(PushQuery),
+    post, path = "/v1/sends", tag = "sends", security(("key" = ["producer", "operator"])),
+    params(("wait" = Option<String>, Query, description = "`durable`: answer after the send is on disk; the embedded store always does")),
     request_body(content(
         (SendRequest = "application/json"),
         (String = "application/x-ndjson"),
@@ -73,20 +72,18 @@ struct PushQuery {
 async fn push(
     State(counter): State<Arc<Counter>>,
     Extension(access): Extension<Access>,
-    Extension(slot): Extension<Slot>,
-    Extension(tasks): Extension<Tasks>,
-    Query(query): Query<PushQuery>,
+    Extension(seat): Extension<Seat>,
+    Params(query): Params<PushQuery>,
     request: Request,
 ) -> Result<Response, Problem> {
     if query.wait.is_some_and(|wait| wait != "durable") {
         return Err(Problem::field("wait", "the only thing to wait for is `durable`"));
     }
-    let limits = Limits::of(&request);
     match body::media(request.headers())? {
-        Media::Json => push_one(&counter, &access, request.into_body(), limits).await,
+        Media::Json => push_one(&counter, &access, request.into_body(), seat.limits).await,
         Media::Lines => {
             let bulk = Bulk { counter, access };
-            Ok(ndjson::respond(bulk, request.into_body(), limits, &tasks, slot))
+            ndjson::respond(bulk, request.into_body(), seat)
         }
     }
 }
@@ -114,8 +111,7 @@ struct Looking {
 }
 
 /// Which brand's send is meant.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
+#[derive(Debug, Deserialize)]
 struct WhoseQuery {
     /// The brand; without it the brand of the key, or for operators the first brand that has a send with this id.
     brand: Option<String>,
@@ -148,7 +144,10 @@ impl Looking {
 /// Look at one send: its state, its history, and why it has not gone out.
 #[utoipa::path(
     get, path = "/v1/sends/{id}", tag = "sends", security(("key" = ["producer", "operator"])),
-    params(("id" = String, Path, description = "The id it was pushed with, or was given"), WhoseQuery),
+    params(
+        ("id" = String, Path, description = "The id it was pushed with, or was given"),
+        ("brand" = Option<String>, Query, description = "The brand; without it the key's, or for operators the first that has it"),
+    ),
     responses(
         (status = 200, description = "The send", body = SendView),
         (status = 404, description = "No such send", body = Problem, content_type = "application/problem+json"),
@@ -158,7 +157,7 @@ async fn look(
     State(looking): State<Looking>,
     Extension(access): Extension<Access>,
     Path(id): Path<String>,
-    Query(whose): Query<WhoseQuery>,
+    Params(whose): Params<WhoseQuery>,
 ) -> Result<Json<SendView>, Problem> {
     let record = looking.find(&access, &id, whose).await?;
     let why = looking.why(&record, looking.clock.now()).await?;
@@ -168,7 +167,10 @@ async fn look(
 /// Cancel one send.
 #[utoipa::path(
     delete, path = "/v1/sends/{id}", tag = "sends", security(("key" = ["producer", "operator"])),
-    params(("id" = String, Path, description = "The id it was pushed with, or was given"), WhoseQuery),
+    params(
+        ("id" = String, Path, description = "The id it was pushed with, or was given"),
+        ("brand" = Option<String>, Query, description = "The brand; without it the key's, or for operators the first that has it"),
+    ),
     responses(
         (status = 200, description = "It will not go out", body = SendView),
         (status = 404, description = "No such send", body = Problem, content_type = "application/problem+json"),
@@ -179,7 +181,7 @@ async fn cancel(
     State(looking): State<Looking>,
     Extension(access): Extension<Access>,
     Path(id): Path<String>,
-    Query(whose): Query<WhoseQuery>,
+    Params(whose): Params<WhoseQuery>,
 ) -> Result<(StatusCode, Json<SendView>), Problem> {
     let record = looking.find(&access, &id, whose).await?;
     match looking.store.cancel(record.id, "cancelled through the API").await? {

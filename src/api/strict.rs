@@ -29,17 +29,15 @@ fn syntax(error: &serde_json::Error) -> Problem {
     Problem::syntax(format!("this is not JSON: {}", foreign(&error.to_string())))
 }
 
-/// The dotted name of the field at fault. Serde blames the object for a missing or unknown field, and names the
-/// field in backticks.
+/// The dotted name of the field at fault. For a missing field serde blames the object and names the field in backticks.
 fn blame(path: &str, detail: &str) -> String {
     let inside = path.trim_matches('.');
-    let named = ["unknown field `", "missing field `"]
-        .iter()
-        .find_map(|start| detail.strip_prefix(start))
-        .and_then(|rest| rest.split('`').next());
-    let Some(named) = named else { return inside.to_owned() };
-    // For a field of the wrong name the path may already end in it.
-    if inside.is_empty() || inside == named { foreign(named) } else { format!("{inside}.{}", foreign(named)) }
+    let missing = detail.strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
+    match missing {
+        Some(field) if inside.is_empty() => field.to_owned(),
+        Some(field) => format!("{inside}.{field}"),
+        None => foreign(inside),
+    }
 }
 
 /// A JSON value in which no object has a key twice.

@@ -9,14 +9,14 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use serde_json::{Map, Value};
+use serde_json::Map;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::body::{self, Media};
-use super::guard::{Slot, Tasks};
-use super::ndjson::{self, Answer, Work};
-use super::{Access, Doors, Limits, Problem, strict};
+use super::guard::Seat;
+use super::ndjson::{self, Answer, Refused, Work};
+use super::{Access, Doors, Problem, strict};
 use mint::{Mint, Minted, TokenRequest};
 
 pub(super) fn router(doors: &Doors) -> OpenApiRouter {
@@ -40,17 +40,15 @@ pub(super) fn router(doors: &Doors) -> OpenApiRouter {
 async fn tokens(
     State(mint): State<Arc<Mint>>,
     Extension(access): Extension<Access>,
-    Extension(slot): Extension<Slot>,
-    Extension(tasks): Extension<Tasks>,
+    Extension(seat): Extension<Seat>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let limits = Limits::of(&request);
     match body::media(request.headers())? {
         Media::Json => {
-            let wanted: TokenRequest = body::json(request.into_body(), limits).await?;
+            let wanted: TokenRequest = body::json(request.into_body(), seat.limits).await?;
             Ok(Json(mint.mint(&access, &wanted)?).into_response())
         }
-        Media::Lines => Ok(ndjson::respond(Bulk { mint, access }, request.into_body(), limits, &tasks, slot)),
+        Media::Lines => ndjson::respond(Bulk { mint, access }, request.into_body(), seat),
     }
 }
 
@@ -64,7 +62,7 @@ struct Bulk {
 impl Work for Bulk {
     type Item = Minted;
 
-    fn read(&self, line: &[u8]) -> Result<Minted, (Map<String, Value>, Problem)> {
+    fn read(&self, line: &[u8]) -> Result<Minted, Refused> {
         let minted = strict::parse(line).and_then(|wanted| self.mint.mint(&self.access, &wanted));
         minted.map_err(|problem| (Map::new(), problem))
     }

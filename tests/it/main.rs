@@ -8,3 +8,4 @@ mod support;
 //! Integration tests: one binary, one module for each topic.
 
 mod store;
+mod api;

@@ -2,20 +2,22 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::body::Body;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::{Body as HttpBody, Frame as HttpFrame};
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use super::Gone;
 use crate::listener::PATIENCE;
 
-/// Batches of answers that may wait for the client to read them.
-const ANSWERS_WAITING: usize = 16;
+/// Bytes of answers that may wait for the client to read them. Many clients write a whole body before they read
+/// anything: this much (about 25 000 lines at the least) they may do so.
+const ANSWERS_WAITING: u32 = 4 * 1024 * 1024;
 
 /// What comes next from the client.
 pub(super) enum Frame {
@@ -64,34 +66,54 @@ impl Reader {
 }
 
 /// Where answers are put.
-pub(super) struct Answers(mpsc::Sender<Option<Bytes>>);
+pub(super) struct Answers<P> {
+    waiting: mpsc::UnboundedSender<Message>,
+    /// Bounds what waits, in bytes.
+    room: Arc<Semaphore>,
+    _place: Arc<P>,
+}
+
+/// What the stream is told.
+enum Message {
+    /// Some answers, and the room they take until they are written.
+    Answers { bytes: Bytes, _room: OwnedSemaphorePermit },
+    /// Every line was answered.
+    Complete,
+}
 
 /// The answers as a response body: fails unless it was completed, so that a client cannot take a part for the whole.
-pub(super) struct AnswerStream {
-    waiting: mpsc::Receiver<Option<Bytes>>,
+pub(super) struct AnswerStream<P> {
+    waiting: mpsc::UnboundedReceiver<Message>,
     complete: bool,
+    _place: Arc<P>,
 }
 
-/// A bounded way for answers.
-pub(super) fn answers() -> (Answers, AnswerStream) {
-    let (sender, waiting) = mpsc::channel(ANSWERS_WAITING);
-    (Answers(sender), AnswerStream { waiting, complete: false })
+/// A bounded way for answers. The place is given up when both its ends are gone.
+pub(super) fn answers<P>(place: P) -> (Answers<P>, AnswerStream<P>) {
+    let (sender, waiting) = mpsc::unbounded_channel();
+    let room = Arc::new(Semaphore::new(ANSWERS_WAITING as usize));
+    let place = Arc::new(place);
+    let answers = Answers { waiting: sender, room, _place: Arc::clone(&place) };
+    (answers, AnswerStream { waiting, complete: false, _place: place })
 }
 
-impl Answers {
+impl<P> Answers<P> {
     /// Sends some answers, waiting for a client that reads slowly.
     pub(super) async fn send(&self, answers: Bytes) -> Result<(), Gone> {
-        self.0.send_timeout(Some(answers), PATIENCE).await.map_err(|_| Gone)
+        let bytes = u32::try_from(answers.len()).unwrap_or(u32::MAX).min(ANSWERS_WAITING);
+        let room = Arc::clone(&self.room).acquire_many_owned(bytes);
+        let permit = tokio::time::timeout(PATIENCE, room).await.map_err(|_| Gone)?.map_err(|_| Gone)?;
+        self.waiting.send(Message::Answers { bytes: answers, _room: permit }).map_err(|_| Gone)
     }
 
     /// Says that every line was answered.
-    pub(super) async fn complete(self) {
+    pub(super) fn complete(self) {
         // A client that has gone does not care.
-        let _ = self.0.send_timeout(None, PATIENCE).await;
+        let _ = self.waiting.send(Message::Complete);
     }
 }
 
-impl HttpBody for AnswerStream {
+impl<P> HttpBody for AnswerStream<P> {
     type Data = Bytes;
     type Error = io::Error;
 
@@ -102,9 +124,9 @@ impl HttpBody for AnswerStream {
         if self.complete {
             return Poll::Ready(None);
         }
-        self.waiting.poll_recv(context).map(|answers| match answers {
-            Some(Some(answers)) => Some(Ok(HttpFrame::data(answers))),
-            Some(None) => {
+        self.waiting.poll_recv(context).map(|message| match message {
+            Some(Message::Answers { bytes, .. }) => Some(Ok(HttpFrame::data(bytes))),
+            Some(Message::Complete) => {
                 self.complete = true;
                 None
             }

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use super::request::SendRequest;
 use crate::api::brands::Brands;
-use crate::api::ndjson::{Answer, Work};
+use crate::api::ndjson::{Answer, Refused, Work};
 use crate::api::{Access, Doors, Fire, Problem, TryOut, strict};
 use crate::clock::Clock;
 use crate::model::{ClaimId, SendSpec, SendState};
@@ -164,7 +164,7 @@ pub(super) struct Bulk {
 impl Work for Bulk {
     type Item = SendSpec;
 
-    fn read(&self, line: &[u8]) -> Result<SendSpec, (Map<String, Value>, Problem)> {
+    fn read(&self, line: &[u8]) -> Result<SendSpec, Refused> {
         let request: SendRequest = strict::parse(line).map_err(|problem| (Map::new(), problem))?;
         let id = request.id().map(|id| ("id".to_owned(), Value::from(id)));
         self.counter.examine(&self.access, request).map_err(|problem| (id.into_iter().collect(), problem))

@@ -126,7 +126,7 @@ impl SendRequest {
     }
 }
 
-/// The same value with every object's keys in order, whatever map serde_json was built with.
+/// The same value with every object's keys in order, whatever map the JSON library keeps them in.
 fn sorted(value: Value) -> Value {
     match value {
         Value::Object(members) => {

@@ -1,0 +1,228 @@
+//! A gateway's private side: embedded store, API and operations listener on free ports, time that stands still.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use vigie::api::{Doors, Keys, TryOut, Unfit};
+use vigie::clock::Clock;
+use vigie::config::{Api, ApiKey, Brand, Role};
+use vigie::flow::Gate;
+use vigie::model::{Claim, ClaimId, ConsentRule, Grantee, Name, Origin, SendSpec, Source};
+use vigie::ops::Phase;
+use vigie::redact::Secret;
+use vigie::store::embedded::Embedded;
+use vigie::store::{Rules, Store, Touch};
+use vigie::telemetry::Registry;
+use vigie::token::{Identity, Key, KeyRing, Kind};
+
+use super::client::Client;
+
+/// What differs between tests.
+pub struct Plan {
+    pub max_requests: usize,
+    pub max_waiting: u64,
+    pub batch: usize,
+    pub try_out: TryOut,
+}
+
+/// Everything under test; dropping it stops it.
+pub struct House {
+    pub store: Arc<dyn Store>,
+    pub clock: Clock,
+    pub identity: Identity,
+    pub ring: Arc<KeyRing>,
+    pub registry: Registry,
+    pub phase: watch::Sender<Phase>,
+    pub fired: watch::Receiver<Vec<Claim>>,
+    pub address: SocketAddr,
+    pub ops: SocketAddr,
+    pub shutdown: CancellationToken,
+    pub serving: JoinHandle<()>,
+    _directory: tempfile::TempDir,
+}
+
+/// Where the clock stands.
+pub const NOW: &str = "2026-03-02T09:00:00Z";
+
+impl Default for Plan {
+    fn default() -> Self {
+        Self { max_requests: 64, max_waiting: 100_000, batch: 100, try_out: Arc::new(amount_needed) }
+    }
+}
+
+/// Stands in for the renderer: the template is `reminder` and needs `amount`.
+fn amount_needed(spec: &SendSpec) -> Result<(), Unfit> {
+    let unfit = |field: &str, problem: &str| Unfit { field: field.into(), problem: problem.into() };
+    match spec.vars.get("amount") {
+        _ if spec.template.as_str() != "reminder" => Err(unfit("template", "there is no such template")),
+        None => Err(unfit("vars.amount", "the template needs this variable")),
+        Some(_) => Ok(()),
+    }
+}
+
+pub fn name(text: &str) -> Name {
+    text.parse().expect("a name")
+}
+
+/// A complete send of brand `demo`.
+pub fn send(id: &str, email: &str) -> Value {
+    json!({
+        "id": id, "brand": "demo", "campaign": "wave", "case": "c-1", "to": {"email": email, "name": "Marie"},
+        "template": "reminder", "vars": {"amount": "120,50 €"},
+    })
+}
+
+fn rules(plan: &Plan) -> Rules {
+    let consent = [(name("demo"), ConsentRule::Presumed), (name("other"), ConsentRule::Required)];
+    Rules {
+        window: Duration::from_mins(3),
+        min_gap: Duration::from_mins(10),
+        scan_grace: Duration::from_mins(1),
+        lease: Duration::from_secs(30),
+        claims_per_touch: 1,
+        max_attempts: 8,
+        max_waiting: plan.max_waiting,
+        max_online: 1000,
+        keep_finished: Duration::from_hours(48),
+        consent: consent.into(),
+    }
+}
+
+fn brands() -> BTreeMap<Name, Brand> {
+    let brand = |text: &str| -> Brand { toml::from_str(text).expect("a brand") };
+    let demo = "from = 'Demo <demo@demo.example>'\ntracking_url = 'https://t.demo.example'\nlanguage = 'fr'";
+    let other = "from = 'Other <o@other.example>'\ntracking_url = 'https://t.other.example'\nlanguage = 'en'";
+    [(name("demo"), brand(demo)), (name("other"), brand(other))].into()
+}
+
+fn ring() -> KeyRing {
+    let kinds = vec![Kind::Open, Kind::Click, Kind::Beacon, Kind::Unsubscribe];
+    let key = Key::new(1, Grantee::Brand(name("demo")), kinds, true, &[1; 32]).expect("a key");
+    KeyRing::new(vec![key], vec![]).expect("a ring")
+}
+
+fn keys() -> Keys {
+    let key = |id: &str, role, brand: Option<&str>| ApiKey {
+        id: id.into(),
+        hash: format!("sha256:{}", const_hex::encode(Sha256::digest(format!("key of {id}")))),
+        role,
+        brand: brand.map(name),
+    };
+    let configured = [
+        key("demo", Role::Producer, Some("demo")),
+        key("other", Role::Producer, Some("other")),
+        key("signals", Role::Signals, None),
+    ];
+    Keys::new(&configured).expect("good keys").with_operator("env", &Secret::new("key of operator"))
+}
+
+fn settings(plan: &Plan) -> Api {
+    let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+    Api {
+        listen,
+        max_body: 8192,
+        max_line: 1024,
+        batch: plan.batch,
+        max_requests: plan.max_requests,
+        keys: vec![],
+    }
+}
+
+async fn bind() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("bound");
+    (listener, address)
+}
+
+impl House {
+    pub async fn open() -> Self {
+        Self::with(Plan::default()).await
+    }
+
+    pub async fn with(plan: Plan) -> Self {
+        let clock = Clock::manual(NOW.parse().expect("a moment"));
+        let directory = tempfile::tempdir().expect("a directory");
+        let rules = rules(&plan);
+        let store =
+            Embedded::open(directory.path(), 16, rules.clone(), clock.clone()).expect("an empty store");
+        let store: Arc<dyn Store> = Arc::new(store);
+        let (fire, fired) = watch::channel(Vec::new());
+        let (identity, ring) = (Identity::new(&[2; 32]), Arc::new(ring()));
+        let doors = Doors {
+            store: Arc::clone(&store),
+            rules: Arc::new(rules),
+            identity: identity.clone(),
+            ring: Arc::clone(&ring),
+            brands: Arc::new(brands()),
+            keys: keys(),
+            gate: Gate::new(store.flows(), clock.clone()),
+            clock: clock.clone(),
+            settings: settings(&plan),
+            try_out: plan.try_out,
+            fire: Arc::new(move |claims| fire.send_modify(|all| all.extend(claims))),
+        };
+        let shutdown = CancellationToken::new();
+        let (listener, address) = bind().await;
+        let serving = tokio::spawn(vigie::api::serve(listener, doors, shutdown.clone()));
+        let (phase, receiver) = watch::channel(Phase::Starting);
+        let registry = Registry::new();
+        let ops_doors =
+            vigie::ops::Doors { registry: registry.clone(), store: Arc::clone(&store), phase: receiver };
+        let (listener, ops) = bind().await;
+        tokio::spawn(vigie::ops::serve(listener, ops_doors, shutdown.clone()));
+        Self {
+            store,
+            clock,
+            identity,
+            ring,
+            registry,
+            phase,
+            fired,
+            address,
+            ops,
+            shutdown,
+            serving,
+            _directory: directory,
+        }
+    }
+
+    /// A caller with the key of `demo`, `other`, `signals` or `operator`.
+    pub fn caller(&self, who: &str) -> Client {
+        Client { address: self.address, key: Some(format!("key of {who}")) }
+    }
+
+    /// The producer of brand `demo`.
+    pub fn producer(&self) -> Client {
+        self.caller("demo")
+    }
+
+    pub fn operator(&self) -> Client {
+        self.caller("operator")
+    }
+
+    /// Somebody is seen in the mailbox; returns what was claimed.
+    pub async fn seen(&self, email: &str) -> Vec<Claim> {
+        let touch = Touch {
+            request: ClaimId::random(),
+            recipient: self.identity.of_address(email).expect("an address"),
+            source: Source::Portal,
+            origin: Origin::Trusted,
+            about: None,
+        };
+        self.store.touch(touch).await.expect("touched").claims
+    }
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        self.shutdown.cancel();
+    }
+}
