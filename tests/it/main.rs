@@ -9,3 +9,8 @@ mod support;
 
 mod store;
 mod api;
+mod demo;
+mod journey;
+mod kill;
+mod readme;
+mod support;

@@ -10,11 +10,18 @@
 //! `tests/install` installs the programs; a missing one is a failure, never a
 //! skipped test.
 
+pub mod crowd;
 pub mod exim;
+pub mod gateway;
+pub mod http;
+pub mod letter;
+pub mod metrics;
 pub mod nginx;
 pub mod postfix;
 pub mod process;
 pub mod sink;
+pub mod tap;
+pub mod wait;
 
 mod maildir;
 mod server;
