@@ -1,16 +1,13 @@
-//! Integration tests: one binary, one module per topic.
-
-mod cli;
-mod edge;
-mod layers;
-mod relay;
-mod support;
 //! Integration tests: one binary, one module for each topic.
 
-mod store;
 mod api;
+mod cli;
 mod demo;
+mod edge;
 mod journey;
 mod kill;
+mod layers;
 mod readme;
+mod relay;
+mod store;
 mod support;
