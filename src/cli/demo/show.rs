@@ -46,7 +46,7 @@ impl Show {
         let blocks = (latency.as_nanos() / BLOCK.as_nanos()).clamp(1, LONGEST_BAR as u128);
         let bar = "▆".repeat(usize::try_from(blocks).unwrap_or(LONGEST_BAR));
         let trips = if round_trips == 1 { "1 round trip" } else { "more than 1 round trip" };
-        self.scene(style("●").green(), name, scene);
+        self.scene(&style("●").green(), name, scene);
         let figure = pad_str(&millis(latency), 9, console::Alignment::Right, None).into_owned();
         self.line(&format!(
             "      letter out {} {}  {}",
@@ -58,19 +58,19 @@ impl Show {
 
     /// A letter will not leave.
     pub(super) fn settled(&self, name: &str, scene: &str) {
-        self.scene(style("✕").yellow(), name, scene);
+        self.scene(&style("✕").yellow(), name, scene);
         self.line(&dim("      case settled: the letter will not go out"));
     }
 
     /// A letter goes on waiting.
     pub(super) fn stays(&self, name: &str, scene: &str) {
-        self.scene(style("○").dim(), name, scene);
+        self.scene(&style("○").dim(), name, scene);
         self.line(&dim("      the letter goes on waiting"));
     }
 
     /// A forgery was answered and ignored.
     pub(super) fn forged(&self) {
-        self.scene(style("○").dim(), "Someone", "fetches a forged pixel");
+        self.scene(&style("○").dim(), "Someone", "fetches a forged pixel");
         self.line(&dim("      the same GIF, and nothing happens"));
     }
 
@@ -96,7 +96,7 @@ impl Show {
         }
     }
 
-    fn scene(&self, mark: console::StyledObject<&str>, name: &str, scene: &str) {
+    fn scene(&self, mark: &console::StyledObject<&str>, name: &str, scene: &str) {
         self.line(&format!("  {mark} {} {scene}", style(name).bold()));
     }
 
