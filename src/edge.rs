@@ -2,12 +2,12 @@
 //!
 //! # One request
 //!
-//! 1. A thread of the edge **accepts** the connection if a permit is free in all and for its address ([`limits`]).
-//! 2. hyper reads the head; a watch per connection ([`pulse`]) cuts clients that send it slowly or read slowly.
-//! 3. The path chooses the [`route`]; everything unknown is an empty 404.
-//! 4. The token is **verified in memory** and the request judged ([`tracker`]); what comes of it is offered to the
+//! 1. A thread of the edge **accepts** the connection if a permit is free in all and for its address (`limits`).
+//! 2. hyper reads the head; a watch per connection (`pulse`) cuts clients that send it slowly or read slowly.
+//! 3. The path chooses the `route`; everything unknown is an empty 404.
+//! 4. The token is **verified in memory** and the request judged (`tracker`); what comes of it is offered to the
 //!    [intake](crate::intake), which never waits. Agent and address end here.
-//! 5. The **answer** is one of a few constants ([`answer`]). For a pixel it is the same bytes whatever the token was.
+//! 5. The **answer** is one of a few constants (`answer`). For a pixel it is the same bytes whatever the token was.
 //!
 //! Nothing between the first and the last byte touches a disk, a lock that is held over work, or another socket.
 //!
@@ -31,7 +31,7 @@
 //!
 //! What that took, in instructions per request outside the kernel (callgrind; about 10,000 in all with SHA
 //! instructions, most of them hyper's): one timer for each connection instead of hyper's for each request saves 1,350
-//! ([`pulse`]); header values made at compile time and plain instead of vectored writes save 1,280 ([`answer`]).
+//! (`pulse`); header values made at compile time and plain instead of vectored writes save 1,280 (`answer`).
 //! Reading the agent by the rules was 5 % of all time and is remembered instead ([`classify`](crate::classify)).
 //! Counters and the lookup of recently touched recipients do not show in profiles.
 
