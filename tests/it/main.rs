@@ -1,3 +1,4 @@
-//! Integration tests: one binary, one module per topic.
+//! Integration tests: one binary, one module for each topic.
 
 mod api;
+mod store;

@@ -4,21 +4,24 @@
 //! microseconds, done where the caller runs. If a write fails, memory and disk no longer agree, so the store stops
 //! answering for good; a restart goes on from disk.
 
+mod view;
+
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
-use jiff::Timestamp;
 use tokio::sync::{Notify, watch};
 
 use crate::clock::Clock;
-use crate::model::{Claim, Consent, Finish, FlowScope, FlowSetting, Flows, Hold, RecipientId, SendId};
-use crate::model::{SendRecord, SendSpec, SendState};
-use crate::store::{Cancelled, Fenced, Forgotten, Person, Rules, StoreError, Ticked};
+use crate::model::{
+    Consent, Finish, FlowScope, FlowSetting, Flows, Hold, RecipientId, SendId, SendSpec, SendState,
+};
+use crate::store::{Cancelled, Fenced, Forgotten, Rules, StoreError};
 
 use super::disk::Disk;
-use super::records::{Change, Head, Held, Label};
-use super::state::{State, Taken, Turn, fingerprint};
-use super::time::{EVER, Millis, NEVER, millis, span, timestamp};
+use super::records::{Change, Head, Held};
+use super::state::{State, fingerprint};
+use super::time::{Millis, NEVER, millis, span};
+pub(super) use view::claim;
 
 /// What sleepers in [`due`](super::Store::due) listen to.
 #[derive(Debug)]
@@ -49,9 +52,6 @@ pub(super) struct Core {
 }
 
 impl Core {
-    /// How many of a person's sends are shown.
-    const SHOWN: usize = 1000;
-
     /// Reads the store from its directory.
     pub(super) fn load(disk: Disk, rules: Rules, clock: Clock) -> Result<Self, StoreError> {
         let now = millis(clock.now());
@@ -175,23 +175,6 @@ impl Core {
         Ok(())
     }
 
-    /// The whole claims: with payloads. Whatever was cancelled in the meantime is left out.
-    pub(super) fn claims(&self, taken: Vec<Taken>) -> Result<Vec<Claim>, StoreError> {
-        let mut claims = Vec::with_capacity(taken.len());
-        for taken in taken {
-            if let Some(spec) = self.disk.spec(taken.hold.send)? {
-                claims.push(claim(&taken, Arc::new(spec)));
-            }
-        }
-        Ok(claims)
-    }
-
-    /// What a turn did, with payloads.
-    pub(super) fn ticked(&self, turn: Turn) -> Result<Ticked, StoreError> {
-        let claims = self.claims(turn.claims)?;
-        Ok(Ticked { claims, expired: turn.expired, ended: turn.ended, more: turn.more })
-    }
-
     /// `begin`, also for a send that has ended.
     pub(super) fn begin(&self, hold: Hold) -> Result<Fenced, StoreError> {
         match self.step(|state, now| state.begin(hold, now))? {
@@ -209,8 +192,8 @@ impl Core {
     }
 
     fn of_ended(&self, hold: Hold, answer: impl FnOnce(&Held) -> Fenced) -> Result<Fenced, StoreError> {
-        let held = self.disk.end(hold.send)?.and_then(|end| end.held);
-        Ok(held.filter(|held| held.claim == hold.claim).map_or(Fenced::Stale, |held| answer(&held)))
+        let last = self.disk.end(hold.send)?.and_then(|end| end.held);
+        Ok(last.filter(|last| last.claim == hold.claim).map_or(Fenced::Stale, |last| answer(&last)))
     }
 
     /// `cancel`, also for a send that has ended.
@@ -230,7 +213,9 @@ impl Core {
         let consents = self.disk.consents(who)?;
         let mut forgotten = self.step(|state, now| state.forget(who, now))?;
         let mut erase = self.disk.step();
-        consents.iter().for_each(|consent| erase.no_consent(who, &consent.grantee));
+        for consent in &consents {
+            erase.no_consent(who, &consent.grantee);
+        }
         erase.write().map_err(|error| self.fail(error))?;
         forgotten.consents = consents.len() as u64;
         Ok(forgotten)
@@ -271,89 +256,5 @@ impl Core {
     /// Where to hear of changed flow settings.
     pub(super) fn flows(&self) -> watch::Receiver<Arc<Flows>> {
         self.flows.subscribe()
-    }
-
-    /// One send as it stands.
-    pub(super) fn record(&self, id: SendId) -> Result<Option<SendRecord>, StoreError> {
-        let Some(label) = self.disk.label(id)? else { return Ok(None) };
-        if let Some((head, state)) = self.look(|state, _| state.live(id))? {
-            let spec = self.disk.spec(id)?;
-            if spec.is_some() || head.forgotten {
-                return Ok(Some(live_record(
-                    id,
-                    label.clone(),
-                    &head,
-                    state,
-                    spec,
-                    self.disk.history(id, &label)?,
-                )));
-            }
-        }
-        // Not alive, or it has ended since: a send that is being accepted is neither and not known yet.
-        let Some(end) = self.disk.end(id)? else { return Ok(None) };
-        let history = self.disk.history(id, &label)?;
-        Ok(Some(SendRecord {
-            id,
-            reference: label.reference,
-            brand: label.brand,
-            campaign: label.campaign,
-            state: end.state,
-            attempts: end.attempts,
-            spec: None,
-            due: None,
-            sent_at: (end.state == SendState::Sent).then(|| timestamp(end.at)),
-            handing_over: false,
-            history,
-        }))
-    }
-
-    /// What is known of one person.
-    pub(super) fn person(&self, who: RecipientId) -> Result<Person, StoreError> {
-        let (online, last_sent, ids) = self.look(|state, now| {
-            (state.online(who, now), state.last_sent(who, now), state.sends_of(who, Self::SHOWN))
-        })?;
-        let mut waiting = Vec::with_capacity(ids.len());
-        for id in ids {
-            waiting.extend(self.record(id)?.filter(|record| !record.state.is_final()));
-        }
-        let online = online.map(|(at, source)| (timestamp(at), source));
-        let last_sent = last_sent.map(timestamp);
-        Ok(Person { online, last_sent, waiting, consents: self.disk.consents(who)? })
-    }
-}
-
-/// A claim with its payload.
-pub(super) fn claim(taken: &Taken, spec: Arc<SendSpec>) -> Claim {
-    Claim {
-        hold: taken.hold,
-        spec,
-        cause: taken.cause,
-        attempt: taken.attempt,
-        dated: Timestamp::from_second(taken.dated.into()).unwrap_or(Timestamp::UNIX_EPOCH),
-        tracked: taken.tracked,
-        overdue: taken.overdue,
-    }
-}
-
-fn live_record(
-    id: SendId,
-    label: Label,
-    head: &Head,
-    state: SendState,
-    spec: Option<SendSpec>,
-    history: Vec<crate::model::HistoryEntry>,
-) -> SendRecord {
-    SendRecord {
-        id,
-        reference: label.reference,
-        brand: label.brand,
-        campaign: label.campaign,
-        state,
-        attempts: head.attempts,
-        spec,
-        due: (state == SendState::Waiting && head.due != EVER).then(|| timestamp(head.due)),
-        sent_at: None,
-        handing_over: head.held.is_some_and(|held| held.begun && held.ended.is_none()),
-        history,
     }
 }

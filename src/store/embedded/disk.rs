@@ -258,7 +258,9 @@ pub(super) fn json<T: Serialize>(value: &T) -> Vec<u8> {
 fn key(kind: Kind, parts: &[&[u8]]) -> Vec<u8> {
     let mut key = Vec::with_capacity(1 + parts.iter().map(|part| part.len()).sum::<usize>());
     key.push(kind as u8);
-    parts.iter().for_each(|part| key.extend_from_slice(part));
+    for part in parts {
+        key.extend_from_slice(part);
+    }
     key
 }
 

@@ -116,9 +116,10 @@ impl Present {
     }
 
     fn unpack(&self) -> (Millis, Source) {
-        let [a, b, c, d, e, f] = self.stamp;
-        let stamp = Millis::from_le_bytes([a, b, c, d, e, f, 0, 0]);
-        (stamp >> 3, Source::ALL[usize::from(a & 7).min(Source::ALL.len() - 1)])
+        let mut bytes = [0; 8];
+        bytes[..6].copy_from_slice(&self.stamp);
+        let stamp = Millis::from_le_bytes(bytes);
+        (stamp >> 3, Source::ALL[usize::from(bytes[0] & 7).min(Source::ALL.len() - 1)])
     }
 }
 

@@ -46,12 +46,12 @@ impl State {
         now: Millis,
     ) -> Option<Fenced> {
         let slot = self.sends.find(hold.send)?;
-        let Some(held) = self.holds.get(&slot).filter(|held| held.claim == hold.claim) else {
+        let Some(last) = self.holds.get(&slot).filter(|last| last.claim == hold.claim) else {
             return Some(Fenced::Stale);
         };
         let mark = fingerprint(finish);
-        if held.ended.is_some() {
-            return Some(held.finished_by(mark));
+        if last.ended.is_some() {
+            return Some(last.finished_by(mark));
         }
         self.unclaim(slot, mark);
         match finish {

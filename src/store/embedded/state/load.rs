@@ -50,14 +50,14 @@ impl State {
         if let Some(held) = head.held {
             self.holds.insert(slot, held);
         }
-        let Some(held) = claimed else {
+        let Some(last) = claimed else {
             self.flows.counts_mut(flow).states[SendState::Waiting as usize] += 1;
             return;
         };
         self.flows.counts_mut(flow).states[SendState::Claimed as usize] += 1;
         self.unshelve(slot);
         self.unclaim(slot, 0);
-        if held.begun {
+        if last.begun {
             self.doubt(slot, "restart", now);
         } else {
             self.note(slot, now, "released", "restart");

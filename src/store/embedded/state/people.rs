@@ -170,9 +170,9 @@ impl Consents {
     }
 
     /// The person said this now.
-    pub(super) fn set(&mut self, who: RecipientId, grantee: &Grantee, granted: bool) {
+    pub(super) fn set(&mut self, who: RecipientId, to: &Grantee, granted: bool) {
         let next = u32::try_from(self.grantees.len()).expect("grantees are named by configuration");
-        let number = *self.grantees.entry(grantee.clone()).or_insert(next);
+        let number = *self.grantees.entry(to.clone()).or_insert(next);
         match self.said.get_mut(&who.0, |(person, to, _)| *person == who && *to == number) {
             Some(said) => said.2 = granted,
             None => self.said.insert(&who.0, (who, number, granted), |(person, ..)| person.0),

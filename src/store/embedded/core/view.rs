@@ -1,0 +1,119 @@
+//! Looking: claims with their payloads, sends and people as they are shown.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::model::{Claim, HistoryEntry, RecipientId, SendId, SendRecord, SendSpec, SendState};
+use crate::store::{Person, StoreError, Ticked};
+
+use super::super::records::{Head, Label};
+use super::super::state::{Taken, Turn};
+use super::super::time::{EVER, timestamp};
+use super::Core;
+
+impl Core {
+    /// How many of a person's sends are shown.
+    const SHOWN: usize = 1000;
+
+    /// The whole claims: with payloads. Whatever was cancelled in the meantime is left out.
+    pub(in crate::store::embedded) fn claims(&self, taken: Vec<Taken>) -> Result<Vec<Claim>, StoreError> {
+        let mut claims = Vec::with_capacity(taken.len());
+        for taken in taken {
+            if let Some(spec) = self.disk.spec(taken.hold.send)? {
+                claims.push(claim(&taken, Arc::new(spec)));
+            }
+        }
+        Ok(claims)
+    }
+
+    /// What a turn did, with payloads.
+    pub(in crate::store::embedded) fn ticked(&self, turn: Turn) -> Result<Ticked, StoreError> {
+        let claims = self.claims(turn.claims)?;
+        Ok(Ticked { claims, expired: turn.expired, ended: turn.ended, more: turn.more })
+    }
+
+    /// One send as it stands.
+    pub(in crate::store::embedded) fn record(&self, id: SendId) -> Result<Option<SendRecord>, StoreError> {
+        let Some(label) = self.disk.label(id)? else { return Ok(None) };
+        if let Some((head, state)) = self.look(|state, _| state.live(id))? {
+            let spec = self.disk.spec(id)?;
+            if spec.is_some() || head.forgotten {
+                return Ok(Some(live_record(
+                    id,
+                    label.clone(),
+                    &head,
+                    state,
+                    spec,
+                    self.disk.history(id, &label)?,
+                )));
+            }
+        }
+        // Not alive, or it has ended since: a send that is being accepted is neither and not known yet.
+        let Some(end) = self.disk.end(id)? else { return Ok(None) };
+        let history = self.disk.history(id, &label)?;
+        Ok(Some(SendRecord {
+            id,
+            reference: label.reference,
+            brand: label.brand,
+            campaign: label.campaign,
+            state: end.state,
+            attempts: end.attempts,
+            spec: None,
+            due: None,
+            sent_at: (end.state == SendState::Sent).then(|| timestamp(end.at)),
+            handing_over: false,
+            history,
+        }))
+    }
+
+    /// What is known of one person.
+    pub(in crate::store::embedded) fn person(&self, who: RecipientId) -> Result<Person, StoreError> {
+        let (online, last_sent, ids) = self.look(|state, now| {
+            (state.online(who, now), state.last_sent(who, now), state.sends_of(who, Self::SHOWN))
+        })?;
+        let mut waiting = Vec::with_capacity(ids.len());
+        for id in ids {
+            waiting.extend(self.record(id)?.filter(|record| !record.state.is_final()));
+        }
+        let online = online.map(|(at, source)| (timestamp(at), source));
+        let last_sent = last_sent.map(timestamp);
+        Ok(Person { online, last_sent, waiting, consents: self.disk.consents(who)? })
+    }
+}
+
+/// A claim with its payload.
+pub(in crate::store::embedded) fn claim(taken: &Taken, spec: Arc<SendSpec>) -> Claim {
+    Claim {
+        hold: taken.hold,
+        spec,
+        cause: taken.cause,
+        attempt: taken.attempt,
+        dated: Timestamp::from_second(taken.dated.into()).unwrap_or(Timestamp::UNIX_EPOCH),
+        tracked: taken.tracked,
+        overdue: taken.overdue,
+    }
+}
+
+fn live_record(
+    id: SendId,
+    label: Label,
+    head: &Head,
+    state: SendState,
+    spec: Option<SendSpec>,
+    history: Vec<HistoryEntry>,
+) -> SendRecord {
+    SendRecord {
+        id,
+        reference: label.reference,
+        brand: label.brand,
+        campaign: label.campaign,
+        state,
+        attempts: head.attempts,
+        spec,
+        due: (state == SendState::Waiting && head.due != EVER).then(|| timestamp(head.due)),
+        sent_at: None,
+        handing_over: head.held.is_some_and(|held| held.begun && held.ended.is_none()),
+        history,
+    }
+}

@@ -1,0 +1,155 @@
+//! The contract of [`Store`](vigie::store::Store), checked against every backend, and a model beside it.
+//!
+//! A case is an async function over a [`Backend`]. Three macros make tests of them for one backend:
+//!
+//! - `timeless` cases need no clock;
+//! - `timed` cases move the clock, so the backend must go by one that moves;
+//! - `lasting` cases stop the store, gently or not, and open it again.
+
+mod bench;
+mod claiming;
+mod consent;
+mod crowd;
+mod deadlines;
+mod directory;
+mod ending;
+mod fencing;
+mod flows;
+mod lasting;
+mod model;
+mod spacing;
+
+/// Makes the tests of one backend from these cases.
+macro_rules! contract {
+    ($backend:ty, $($module:ident: [$($case:ident),* $(,)?]),* $(,)?) => {
+        $(mod $module {
+            $(#[tokio::test]
+            async fn $case() {
+                crate::store::$module::$case::<$backend>().await;
+            })*
+        })*
+    };
+}
+
+/// Cases that need no clock.
+macro_rules! timeless {
+    ($backend:ty) => {
+        contract!($backend,
+        claiming: [
+            a_new_send_waits,
+            the_same_send_again_is_the_same,
+            another_body_under_the_same_id_is_a_conflict,
+            a_touch_claims_what_waits,
+            a_touch_claims_only_its_own_persons_sends,
+            an_enqueue_to_somebody_online_comes_back_claimed,
+            a_repeated_touch_gets_the_same_claims,
+            a_repeated_enqueue_gets_the_same_claim,
+            priority_then_deadline_then_arrival,
+            one_touch_claims_a_bounded_number,
+            beyond_the_bound_sends_are_refused_one_by_one,
+            away_ends_presence,
+            beyond_max_online_signals_claim_but_are_not_remembered,
+        ],
+        fencing: [
+            an_accepted_send_is_sent_and_keeps_nothing_personal,
+            a_repeated_finish_is_done_and_another_is_stale,
+            a_stale_hold_changes_nothing,
+            a_repeated_begin_is_done,
+            a_released_send_can_be_claimed_at_once,
+            a_rejected_send_has_failed,
+            an_uncertain_send_is_held_or_sent_again,
+            counting_deferrals_come_to_an_end,
+            the_history_is_bounded,
+        ],
+        ending: [
+            a_cancelled_send_never_goes,
+            a_cancel_makes_a_claim_stale,
+            a_cancel_after_begin_comes_too_late,
+            a_cancel_of_what_ended_says_how,
+            a_settled_case_cancels_its_sends_and_no_other,
+            forgetting_a_person_leaves_nothing,
+            a_forgotten_send_in_hand_over_ends_and_keeps_nothing,
+        ],
+        consent: [
+            without_consent_there_is_no_presence,
+            a_withdrawal_wins_over_presumption,
+            a_later_statement_replaces_an_earlier_one,
+            a_claim_says_whether_it_may_be_tracked,
+        ],
+        flows: [
+            a_paused_flow_holds_its_sends,
+            a_paused_campaign_leaves_the_others_running,
+            settings_are_published,
+        ],
+        );
+    };
+}
+
+/// Cases that move the clock.
+macro_rules! timed {
+    ($backend:ty) => {
+        contract!($backend,
+        spacing: [
+            presence_ends_with_the_window,
+            one_visit_one_mail,
+            two_brands_share_one_person,
+            a_scan_of_a_fresh_mail_is_no_presence,
+            the_gap_is_forgotten_when_it_is_over,
+        ],
+        deadlines: [
+            not_before_holds_until_its_moment,
+            a_due_moment_claims_for_whoever_is_online,
+            a_deadline_sends_without_presence,
+            a_deadline_hands_off_or_drops_even_in_a_paused_flow,
+            a_deadline_waits_for_its_flow,
+            a_deadline_waits_for_a_setting_to_end,
+            a_deadline_waits_for_the_gap,
+            a_deadline_waits_for_the_claim_before_it,
+            a_claimed_send_is_left_alone_at_its_deadline,
+            a_deferral_beyond_the_deadline_goes_without_presence,
+            due_sleeps_until_the_earliest_moment,
+            a_tick_does_a_bounded_number,
+            a_repeated_tick_gets_the_same_claims,
+            a_lapsed_send_is_not_claimed_before_the_tick,
+        ],
+        fencing: [
+            a_lease_that_runs_out_frees_the_send,
+            a_lease_that_runs_out_after_begin_leaves_doubt,
+            a_renewed_lease_lasts,
+            a_late_finish_still_counts_until_the_tick,
+            every_attempt_has_the_date_of_the_first,
+        ],
+        lasting: [finished_sends_are_purged_in_time],
+        );
+    };
+}
+
+/// Cases that stop the store and open it again.
+macro_rules! lasting {
+    ($backend:ty) => {
+        contract!($backend,
+        lasting: [
+            everything_survives_a_clean_stop,
+            everything_survives_a_crash,
+            a_crash_frees_claims_and_leaves_doubt_after_begin,
+            a_crash_sends_again_where_the_brand_wants_it,
+            the_gap_and_the_grace_survive_a_crash,
+            a_repeated_finish_is_recognised_after_a_crash,
+            counters_survive_and_stay_conserved,
+            a_closed_store_is_unavailable,
+        ],
+        );
+    };
+}
+
+mod embedded {
+    mod timeless {
+        timeless!(crate::store::bench::EmbeddedBackend);
+    }
+    mod timed {
+        timed!(crate::store::bench::EmbeddedBackend);
+    }
+    mod lasting {
+        lasting!(crate::store::bench::EmbeddedBackend);
+    }
+}

@@ -1,0 +1,205 @@
+//! What time brings.
+
+use std::time::Duration;
+
+use vigie::model::{Cause, ClaimId, Deferral, Finish, FlowSetting, OnDeadline, SendSpec, SendState};
+
+use super::bench::{Backend, Bench, references, send, who};
+use super::flows::{paused, scope};
+
+const HOUR: Duration = Duration::from_hours(1);
+const GAP: Duration = Duration::from_mins(10);
+
+fn until<B: Backend>(bench: &Bench<B>, reference: &str, n: u8, on_deadline: OnDeadline) -> SendSpec {
+    SendSpec { deadline: Some(bench.later(HOUR)), on_deadline, ..send(reference, who(n)) }
+}
+
+pub(crate) async fn not_before_holds_until_its_moment<B: Backend>() {
+    let bench = Bench::<B>::new().await;
+    let letter = SendSpec { not_before: Some(bench.later(HOUR)), ..send("s-1", who(1)) };
+    bench.accept(&letter).await;
+    bench.pass(HOUR.saturating_sub(Duration::from_millis(1)));
+    assert!(bench.touch(who(1)).await.is_empty());
+    bench.store().away(who(1)).await.expect("away works");
+    bench.pass(Duration::from_millis(1));
+    assert!(bench.tick().await.claims.is_empty(), "nobody is there");
+    assert_eq!(references(&bench.touch(who(1)).await), ["s-1"]);
+}
+
+pub(crate) async fn a_due_moment_claims_for_whoever_is_online<B: Backend>() {
+    let bench = Bench::<B>::new().await;
+    let due = Some(bench.later(HOUR));
+    for n in [1, 2] {
+        bench.accept(&SendSpec { not_before: due, ..send(&format!("s-{n}"), who(n)) }).await;
+    }
+    bench.pass(HOUR.saturating_sub(Duration::from_mins(1)));
+    bench.touch(who(2)).await;
+    bench.pass(Duration::from_mins(1));
+    let claims = bench.tick().await.claims;
+    assert_eq!((references(&claims), claims[0].cause), (vec!["s-2"], Cause::Time));
+}
+
+pub(crate) async fn a_deadline_sends_without_presence<B: Backend>() {
+    let bench = Bench::<B>::new().await;
+    bench.accept(&until(&bench, "s-1", 1, OnDeadline::Send)).await;
+    bench.pass(HOUR);
+    let ticked = bench.tick().await;
+    assert_eq!(references(&ticked.claims), ["s-1"]);
+    assert!(ticked.claims[0].overdue && !ticked.more);
+    assert_eq!(ticked.claims[0].cause, Cause::Time);
+}
+
+pub(crate) async fn a_deadline_hands_off_or_drops_even_in_a_paused_flow<B: Backend>() {
+    let bench = Bench::<B>::new().await;
+    let handed = until(&bench, "handed", 1, OnDeadline::Handoff);
+    let dropped = until(&bench, "dropped", 2, OnDeadline::Drop);
+    bench.enqueue(&[handed.clone(), dropped.clone()]).await;
+    bench.store().set_flow(scope(None), paused()).await.expect("set_flow works");
+    bench.pass(HOUR);
+    let ended = bench.tick().await.ended;
+    assert_eq!(ended.len(), 2);
+    assert!(ended.contains(&(handed.id, SendState::HandedOff)), "{ended:?}");
+    assert!(ended.contains(&(dropped.id, SendState::Dropped)), "{ended:?}");
+    assert_eq!(bench.events(&handed).await, ["accepted", "handed_off"]);
+    bench.counts().await;
+}
+
+pub(crate) async fn a_deadline_waits_for_its_flow<B: Backend>() {
+    let bench = Bench::<B>::new().await;
+    bench.accept(&until(&bench, "s-1", 1, OnDeadline::Send)).await;
+    bench.store().set_flow(scope(None), paused()).await.expect("set_flow works");
+    bench.pass(HOUR);
+    assert!(bench.tick().await.claims.is_empty());
+    let store = bench.store();
+    let waiting = tokio::spawn(async move { store.due().await });
+    tokio::task::yield_now().await;
+    assert!(!waiting.is_finished(), "nothing to do while it is paused");
+    bench.store().set_flow(scope(None), FlowSetting::default()).await.expect("set_flow works");
+    waiting.await.expect("due returns at once");
+    assert_eq!(references(&bench.tick().await.claims), ["s-1"]);
+}
+
+pub(crate) async fn a_deadline_waits_for_a_setting_to_end<B: Backend>() {
+    let bench = Bench::<B>::new().await;
+    bench.accept(&until(&bench, "s-1", 1, OnDeadline::Send)).await;
+    let setting = FlowSetting { until: Some(bench.later(2 * HOUR)), ..paused() };
+    bench.store().set_flow(scope(None), setting).await.expect("set_flow works");
+    bench.pass(HOUR);
+    assert!(bench.tick().await.claims.is_empty());
+    let store = bench.store();
+    let waiting = tokio::spawn(async move { store.due().await });
+    tokio::task::yield_now().await;
+    bench.pass(HOUR);
+    waiting.await.expect("due returns when the setting ends");
+    assert_eq!(references(&bench.tick().await.claims), ["s-1"]);
+}
+
+pub(crate) async fn a_deadline_waits_for_the_gap<B: Backend>() {
+    let bench = Bench::<B>::with(|rules| rules.min_gap = GAP).await;
+    bench.accept(&until(&bench, "late", 1, OnDeadline::Send)).await;
+    bench.pass(HOUR.saturating_sub(Duration::from_mins(1)));
+    bench.accept(&SendSpec { priority: 1, ..send("first", who(1)) }).await;
+    let hold = bench.claim(who(1)).await.hold;
+    bench.sent(hold).await;
+    bench.pass(Duration::from_mins(1));
+    assert!(bench.tick().await.claims.is_empty());
+    bench.pass(GAP.saturating_sub(Duration::from_millis(60_001)));
+    assert!(bench.tick().await.claims.is_empty());
+    bench.pass(Duration::from_millis(1));
+    assert_eq!(references(&bench.tick().await.claims), ["late"]);
+}
+
+pub(crate) async fn a_deadline_waits_for_the_claim_before_it<B: Backend>() {
+    let bench = Bench::<B>::with(|rules| rules.min_gap = GAP).await;
+    let letters = ["a", "b", "c"].map(|reference| until(&bench, reference, 1, OnDeadline::Send));
+    bench.enqueue(&letters).await;
+    bench.pass(HOUR);
+    let first = bench.tick().await.claims;
+    assert_eq!(references(&first), ["a"]);
+    assert!(bench.tick().await.claims.is_empty());
+    bench
+        .store()
+        .finish(first[0].hold, Finish::Rejected { reason: "550".into() })
+        .await
+        .expect("finish works");
+    let second = bench.tick().await.claims;
+    assert_eq!(references(&second), ["b"], "nothing was sent, so there is no gap");
+    bench.sent(second[0].hold).await;
+    assert!(bench.tick().await.claims.is_empty());
+    bench.pass(GAP);
+    assert_eq!(references(&bench.tick().await.claims), ["c"]);
+}
+
+pub(crate) async fn a_claimed_send_is_left_alone_at_its_deadline<B: Backend>() {
+    let bench = Bench::<B>::with(|rules| rules.lease = 2 * HOUR).await;
+    let (kept, back) =
+        (until(&bench, "kept", 1, OnDeadline::Drop), until(&bench, "back", 2, OnDeadline::Drop));
+    bench.enqueue(&[kept.clone(), back.clone()]).await;
+    let holds = [bench.claim(who(1)).await.hold, bench.claim(who(2)).await.hold];
+    bench.pass(HOUR);
+    assert!(bench.tick().await.ended.is_empty());
+    bench.sent(holds[0]).await;
+    let released = Finish::Released { reason: "shutdown".into() };
+    bench.store().finish(holds[1], released).await.expect("finish works");
+    assert_eq!(bench.tick().await.ended, [(back.id, SendState::Dropped)], "it ends once it is back");
+    assert_eq!(bench.state(&kept).await, Some(SendState::Sent));
+}
+
+pub(crate) async fn a_deferral_beyond_the_deadline_goes_without_presence<B: Backend>() {
+    let bench = Bench::<B>::new().await;
+    bench.accept(&until(&bench, "s-1", 1, OnDeadline::Send)).await;
+    let hold = bench.claim(who(1)).await.hold;
+    let deferral = Deferral { until: bench.later(2 * HOUR), reason: "451".into(), counts: true };
+    bench.store().finish(hold, Finish::Deferred(deferral)).await.expect("finish works");
+    bench.pass(HOUR);
+    assert!(bench.tick().await.claims.is_empty(), "not before the re-arm");
+    bench.pass(HOUR);
+    assert_eq!(references(&bench.tick().await.claims), ["s-1"]);
+}
+
+pub(crate) async fn due_sleeps_until_the_earliest_moment<B: Backend>() {
+    let bench = Bench::<B>::new().await;
+    bench.accept(&until(&bench, "late", 1, OnDeadline::Send)).await;
+    let store = bench.store();
+    let waiting = tokio::spawn(async move { store.due().await });
+    tokio::task::yield_now().await;
+    bench.pass(Duration::from_mins(1));
+    tokio::task::yield_now().await;
+    assert!(!waiting.is_finished());
+    bench.accept(&SendSpec { deadline: Some(bench.later(GAP)), ..send("sooner", who(2)) }).await;
+    bench.pass(GAP);
+    waiting.await.expect("the sooner one wakes it");
+    assert_eq!(references(&bench.tick().await.claims), ["sooner"]);
+}
+
+pub(crate) async fn a_tick_does_a_bounded_number<B: Backend>() {
+    let bench = Bench::<B>::new().await;
+    let letters: Vec<_> = (0..5).map(|n| until(&bench, &format!("s-{n}"), n, OnDeadline::Send)).collect();
+    bench.enqueue(&letters).await;
+    bench.pass(HOUR);
+    for (claims, more) in [(2, true), (2, true), (1, false)] {
+        let ticked = bench.store().tick(ClaimId::random(), 2).await.expect("tick works");
+        assert_eq!((ticked.claims.len(), ticked.more), (claims, more));
+    }
+}
+
+pub(crate) async fn a_repeated_tick_gets_the_same_claims<B: Backend>() {
+    let bench = Bench::<B>::new().await;
+    bench.enqueue(&[until(&bench, "a", 1, OnDeadline::Send), until(&bench, "b", 2, OnDeadline::Send)]).await;
+    bench.pass(HOUR);
+    let request = ClaimId::random();
+    let first = bench.store().tick(request, 1).await.expect("tick works").claims;
+    let again = bench.store().tick(request, 1).await.expect("tick works").claims;
+    assert_eq!(first.len(), 1);
+    assert_eq!(first[0].hold, again[0].hold);
+    assert_eq!(bench.counts().await.states[1], 1);
+}
+
+pub(crate) async fn a_lapsed_send_is_not_claimed_before_the_tick<B: Backend>() {
+    let bench = Bench::<B>::new().await;
+    let letter = until(&bench, "s-1", 1, OnDeadline::Handoff);
+    bench.accept(&letter).await;
+    bench.pass(HOUR);
+    assert!(bench.touch(who(1)).await.is_empty());
+    assert_eq!(bench.tick().await.ended, [(letter.id, SendState::HandedOff)]);
+}

@@ -1,0 +1,269 @@
+//! Random histories against the [`reference`]: after each step both must agree on every answer and on everything that
+//! can be seen. `PROPTEST_CASES` sets how many histories are tried.
+
+mod history;
+mod reference;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use proptest::test_runner::Config;
+use vigie::model::{
+    ClaimId, Consent, ConsentRule, Deferral, Finish, FlowScope, FlowSetting, FlowState, Grantee, Hold,
+    OnUncertain, Origin, RecipientId, SendSpec,
+};
+use vigie::store::{Enqueued, Fenced, Rules, Touch};
+
+use super::bench::{Backend, Bench, EmbeddedBackend, name, send_of, signal, start, who};
+use history::{End, Step, Wish, step};
+use reference::{Fate, Reference};
+
+const BRANDS: [&str; 2] = ["demo", "rival"];
+
+fn rules(spaced: bool, grace: bool) -> Rules {
+    Rules {
+        window: Duration::from_secs(100),
+        min_gap: Duration::from_secs(if spaced { 50 } else { 0 }),
+        scan_grace: Duration::from_secs(if grace { 20 } else { 0 }),
+        claims_per_touch: 2,
+        max_attempts: 2,
+        max_waiting: 8,
+        max_online: 2,
+        ..super::bench::rules()
+    }
+}
+
+/// The store and the reference, side by side.
+struct Both {
+    bench: Bench<EmbeddedBackend>,
+    reference: Reference,
+    /// Every hold ever given out, the newest last.
+    holds: Vec<Hold>,
+    requests: u128,
+}
+
+impl Both {
+    fn request(&mut self) -> ClaimId {
+        self.requests += 1;
+        ClaimId(self.requests.to_be_bytes())
+    }
+
+    fn spec(&self, wish: &Wish) -> SendSpec {
+        let seconds =
+            |seconds: Option<u16>| seconds.map(|by| self.bench.later(Duration::from_secs(by.into())));
+        let brand = BRANDS[usize::from(wish.reference) % 2];
+        let mut spec = send_of(brand, &wish.reference.to_string(), who(wish.reference % 3));
+        spec.campaign = wish.campaign.then(|| name("wave"));
+        spec.case = wish.case.then(|| "7".to_owned());
+        (spec.not_before, spec.deadline) = (seconds(wish.due), seconds(wish.deadline));
+        (spec.priority, spec.on_deadline) = (wish.priority, wish.on_deadline);
+        spec.on_uncertain = if wish.resend { OnUncertain::Resend } else { OnUncertain::Hold };
+        spec.digest = format!("{:?}", (spec.priority, spec.campaign.is_some()));
+        spec
+    }
+
+    /// One of the last holds.
+    fn hold(&self, back: usize) -> Option<Hold> {
+        self.holds.iter().rev().nth(back).copied()
+    }
+
+    async fn apply(&mut self, step: Step) {
+        match step {
+            Step::Enqueue(wishes) => self.enqueue(&wishes).await,
+            Step::Touch { who, tracked, about } => self.touch(super::bench::who(who), tracked, about).await,
+            Step::Away(n) => {
+                self.bench.store().away(who(n)).await.expect("away works");
+                self.reference.online.remove(&who(n));
+            }
+            Step::Tick { limit } => {
+                let request = self.request();
+                let ticked = self.bench.store().tick(request, limit).await.expect("tick works");
+                assert!(limit < 1000 || !ticked.more);
+                self.reference.tick(request, &ticked);
+                self.holds.extend(ticked.claims.iter().map(|claim| claim.hold));
+            }
+            Step::Pass(seconds) => {
+                self.bench.pass(Duration::from_secs(seconds.into()));
+                self.reference.pass(Duration::from_secs(seconds.into()));
+            }
+            Step::Reopen => {
+                self.bench.backend.reopen().await;
+                self.reference.restart();
+            }
+            Step::Crash => {
+                self.bench.backend.crash().await;
+                self.reference.restart();
+            }
+            Step::Renew(_) | Step::Begin(_) | Step::Finish(..) => self.hold_on(step).await,
+            other => self.decide(other).await,
+        }
+    }
+
+    async fn enqueue(&mut self, wishes: &[Wish]) {
+        let specs: Vec<_> = wishes.iter().map(|wish| self.spec(wish)).collect();
+        let request = self.request();
+        let answers = self.bench.store().enqueue(request, specs.clone()).await.expect("enqueue works");
+        let fates = answers.iter().map(|answer| match answer {
+            Enqueued::New(claim) => Fate::New { claimed: claim.is_some() },
+            Enqueued::Same => Fate::Same,
+            Enqueued::Conflict => Fate::Conflict,
+            Enqueued::Full => Fate::Full,
+        });
+        assert_eq!(fates.collect::<Vec<_>>(), self.reference.enqueue(request, &specs));
+        self.holds.extend(answers.iter().filter_map(|answer| match answer {
+            Enqueued::New(claim) => claim.as_ref().map(|claim| claim.hold),
+            _ => None,
+        }));
+    }
+
+    async fn touch(&mut self, person: RecipientId, tracked: bool, about: Option<u8>) {
+        let grantee = Grantee::Brand(name("demo"));
+        let said = self.reference.consents.get(&(person, grantee.clone())).copied();
+        let about = about.map(|n| send_of(BRANDS[usize::from(n) % 2], &n.to_string(), person).id);
+        let origin =
+            if tracked { Origin::Tracked { grantee, rule: ConsentRule::Presumed } } else { Origin::Trusted };
+        let touch = Touch { request: self.request(), origin, about, ..signal(person) };
+        let touched = self.bench.store().touch(touch.clone()).await.expect("touch works");
+        let claims = touched.claims.iter().map(|claim| claim.hold.send).collect::<Vec<_>>();
+        let consent = said.filter(|_| tracked);
+        let expected = self.reference.touch(touch.request, person, consent, about);
+        assert_eq!(touched.ignored.is_none().then_some(claims), expected);
+        self.holds.extend(touched.claims.iter().map(|claim| claim.hold));
+        let again = self.bench.store().touch(touch).await.expect("touch works").claims;
+        if !touched.claims.is_empty() {
+            let holds = |claims: &[vigie::model::Claim]| claims.iter().map(|c| c.hold).collect::<Vec<_>>();
+            assert_eq!(holds(&again), holds(&touched.claims), "a repeat gets the same answer");
+        }
+    }
+
+    async fn hold_on(&mut self, step: Step) {
+        let (Step::Renew(back) | Step::Begin(back) | Step::Finish(back, _)) = step else { return };
+        let Some(hold) = self.hold(back) else { return };
+        let store = self.bench.store();
+        match step {
+            Step::Renew(_) => {
+                let renewed = store.renew(&[hold]).await.expect("renew works");
+                assert_eq!(renewed, [self.reference.renew(hold)]);
+            }
+            Step::Finish(_, end) => {
+                let finish = self.finish(&end);
+                let fenced = store.finish(hold, finish.clone()).await.expect("finish works");
+                assert_eq!(fenced, self.reference.finish(hold, &finish));
+                let again = store.finish(hold, finish).await.expect("finish works");
+                assert_eq!(again, fenced, "a repeat gets the same answer");
+            }
+            _ => {
+                let begun = store.begin(hold).await.expect("begin works");
+                assert_eq!(begun, self.reference.begin(hold));
+                let again = store.begin(hold).await.expect("begin works");
+                assert!(begun == again || begun == Fenced::Stale, "a repeat gets the same answer");
+            }
+        }
+    }
+
+    fn finish(&self, end: &End) -> Finish {
+        let reason = String::from("because");
+        match end {
+            End::Accepted => super::bench::accepted(),
+            End::Deferred { seconds, counts } => {
+                let until = self.bench.later(Duration::from_secs((*seconds).into()));
+                Finish::Deferred(Deferral { until, reason, counts: *counts })
+            }
+            End::Rejected => Finish::Rejected { reason },
+            End::Released => Finish::Released { reason },
+            End::Uncertain => Finish::Uncertain { reason },
+        }
+    }
+
+    async fn decide(&mut self, step: Step) {
+        let store = self.bench.store();
+        match step {
+            Step::Cancel(n) => {
+                let id = send_of(BRANDS[usize::from(n) % 2], &n.to_string(), who(n % 3)).id;
+                let cancelled = store.cancel(id, "paid").await.expect("cancel works");
+                assert_eq!(cancelled, self.reference.cancel(id));
+            }
+            Step::Settle(n) => {
+                let brand = name(BRANDS[usize::from(n)]);
+                let settled = store.settle(&brand, "7", "paid").await.expect("settle works");
+                assert_eq!(settled, self.reference.settle(&brand, "7"));
+            }
+            Step::Forget(n) => {
+                let forgotten = store.forget(who(n)).await.expect("forget works");
+                assert_eq!(forgotten, self.reference.forget(who(n)));
+            }
+            Step::Consent { who: n, granted } => {
+                let (grantee, at) = (Grantee::Brand(name("demo")), self.bench.now());
+                let consent = Consent { recipient: who(n), grantee, granted, proof: "form 3".into(), at };
+                store.consent(consent.clone()).await.expect("consent works");
+                self.reference.consent(&consent);
+            }
+            Step::Flow { brand, campaign, paused, until } => {
+                let scope =
+                    FlowScope { brand: name(BRANDS[brand]), campaign: campaign.then(|| name("wave")) };
+                let state = if paused { FlowState::Paused } else { FlowState::Running };
+                let until = until.map(|by| self.bench.later(Duration::from_secs(by.into())));
+                let setting = FlowSetting { state, until, ..FlowSetting::default() };
+                store.set_flow(scope.clone(), setting.clone()).await.expect("set_flow works");
+                self.reference.set_flow(scope, setting);
+            }
+            other => unreachable!("{other:?} is dealt with elsewhere"),
+        }
+    }
+
+    /// Everything that can be seen is the same.
+    async fn compare(&self) {
+        let store = self.bench.store();
+        let snapshot = store.snapshot().await.expect("snapshot works");
+        assert_eq!(snapshot.flows, self.reference.counts());
+        assert!(snapshot.flows.values().all(|counts| counts.gap() == 0));
+        let mut online = 0;
+        for n in 0..3 {
+            let person = store.person(who(n)).await.expect("person works");
+            let seen = self.reference.online.get(&who(n)).filter(|_| self.reference.is_online(who(n)));
+            assert_eq!(person.online.map(|(at, _)| at), seen.copied());
+            assert_eq!(person.last_sent, self.reference.last_sent(who(n)));
+            let waiting: BTreeSet<_> = person.waiting.iter().map(|record| record.id).collect();
+            assert_eq!(waiting, self.reference.waiting(who(n)));
+            online += u64::from(seen.is_some());
+        }
+        assert!(snapshot.online >= online, "at least those within the window are counted");
+        for letter in &self.reference.letters {
+            let record = store.send(letter.spec.id).await.expect("send works").expect("it is known");
+            assert_eq!((record.state, record.attempts), (letter.state, letter.attempts));
+            assert!(record.spec.is_none() || !record.state.is_final());
+        }
+        let due = tokio::select! { biased; () = store.due() => true, () = std::future::ready(()) => false };
+        assert!(due || !self.reference.has_work(), "due has come");
+    }
+}
+
+async fn run(steps: Vec<Step>, rules: Rules) {
+    let bench = Bench::<EmbeddedBackend> { backend: EmbeddedBackend::start(rules.clone()).await };
+    let reference = Reference::new(rules, start());
+    let mut both = Both { bench, reference, holds: Vec::new(), requests: 0 };
+    for step in steps {
+        both.apply(step).await;
+        both.compare().await;
+    }
+}
+
+proptest! {
+    #![proptest_config(Config { cases: cases(), failure_persistence: None, ..Config::default() })]
+
+    #[test]
+    fn the_store_agrees_with_the_reference(
+        steps in prop::collection::vec(step(), 1..120),
+        spaced: bool,
+        grace: bool,
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(run(steps, rules(spaced, grace)));
+    }
+}
+
+/// As many as fit in half a minute of a debug build.
+fn cases() -> u32 {
+    std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(32)
+}

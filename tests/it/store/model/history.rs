@@ -1,0 +1,99 @@
+//! What can happen in a history, and how often.
+
+use proptest::prelude::*;
+use vigie::model::OnDeadline;
+
+/// One step of a history. Numbers choose among few people, sends and claims, so that steps meet each other.
+#[derive(Debug, Clone)]
+pub(super) enum Step {
+    Enqueue(Vec<Wish>),
+    Touch { who: u8, tracked: bool, about: Option<u8> },
+    Away(u8),
+    Tick { limit: usize },
+    Renew(usize),
+    Begin(usize),
+    Finish(usize, End),
+    Cancel(u8),
+    Settle(u8),
+    Forget(u8),
+    Consent { who: u8, granted: bool },
+    Flow { brand: usize, campaign: bool, paused: bool, until: Option<u16> },
+    Pass(u16),
+    Reopen,
+    Crash,
+}
+
+/// A send to be accepted; times in seconds from now.
+#[derive(Debug, Clone)]
+pub(super) struct Wish {
+    pub(super) reference: u8,
+    pub(super) priority: i16,
+    pub(super) due: Option<u16>,
+    pub(super) deadline: Option<u16>,
+    pub(super) on_deadline: OnDeadline,
+    pub(super) resend: bool,
+    pub(super) campaign: bool,
+    pub(super) case: bool,
+}
+
+/// How a claim ends.
+#[derive(Debug, Clone)]
+pub(super) enum End {
+    Accepted,
+    Deferred { seconds: u16, counts: bool },
+    Rejected,
+    Released,
+    Uncertain,
+}
+
+fn wish() -> impl Strategy<Value = Wish> {
+    let on_deadline = prop_oneof![Just(OnDeadline::Send), Just(OnDeadline::Handoff), Just(OnDeadline::Drop)];
+    let times = (prop::option::weighted(0.3, 0..90_u16), prop::option::weighted(0.5, 0..200_u16));
+    let flags = (any::<bool>(), any::<bool>(), any::<bool>());
+    (0..16_u8, -1..2_i16, times, on_deadline, flags).prop_map(
+        |(reference, priority, (due, deadline), on_deadline, (resend, campaign, case))| Wish {
+            reference,
+            priority,
+            due,
+            deadline,
+            on_deadline,
+            resend,
+            campaign,
+            case,
+        },
+    )
+}
+
+fn end() -> impl Strategy<Value = End> {
+    prop_oneof![
+        3 => Just(End::Accepted),
+        2 => (0..60_u16, any::<bool>()).prop_map(|(seconds, counts)| End::Deferred { seconds, counts }),
+        1 => Just(End::Rejected),
+        1 => Just(End::Released),
+        1 => Just(End::Uncertain),
+    ]
+}
+
+/// Any step, the frequent ones more often.
+pub(super) fn step() -> impl Strategy<Value = Step> {
+    let people = 0..3_u8;
+    prop_oneof![
+        12 => prop::collection::vec(wish(), 1..4).prop_map(Step::Enqueue),
+        12 => (people.clone(), any::<bool>(), prop::option::weighted(0.3, 0..16_u8))
+            .prop_map(|(who, tracked, about)| Step::Touch { who, tracked, about }),
+        2 => people.clone().prop_map(Step::Away),
+        10 => prop_oneof![1 => 1..4_usize, 3 => Just(1000)].prop_map(|limit| Step::Tick { limit }),
+        2 => (0..4_usize).prop_map(Step::Renew),
+        8 => (0..4_usize).prop_map(Step::Begin),
+        12 => ((0..4_usize), end()).prop_map(|(hold, end)| Step::Finish(hold, end)),
+        2 => (0..16_u8).prop_map(Step::Cancel),
+        1 => (0..2_u8).prop_map(Step::Settle),
+        1 => people.clone().prop_map(Step::Forget),
+        2 => (people, any::<bool>()).prop_map(|(who, granted)| Step::Consent { who, granted }),
+        3 => (0..2_usize, any::<bool>(), any::<bool>(), prop::option::of(0..120_u16))
+            .prop_map(|(brand, campaign, paused, until)| Step::Flow { brand, campaign, paused, until }),
+        10 => (1..70_u16).prop_map(Step::Pass),
+        1 => Just(Step::Reopen),
+        1 => Just(Step::Crash),
+    ]
+}

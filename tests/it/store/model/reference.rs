@@ -1,0 +1,390 @@
+//! The reference: the contract in the plainest words, without indexes, timers or files. Everything is looked for in
+//! one list, every time.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use vigie::clock::after;
+use vigie::model::{
+    ClaimId, Consent, Finish, FlowScope, FlowSetting, Flows, Grantee, Hold, Name, OnDeadline, OnUncertain,
+    RecipientId, SendId, SendSpec, SendState,
+};
+use vigie::store::{Cancelled, Counts, Fenced, Forgotten, Rules, Settled, Ticked};
+
+/// One send, for ever.
+#[derive(Debug, Clone)]
+pub(super) struct Letter {
+    pub(super) spec: SendSpec,
+    pub(super) state: SendState,
+    pub(super) attempts: u32,
+    due: Option<Timestamp>,
+    hold: Option<Holding>,
+    forgotten: bool,
+}
+
+/// The last claim on a send.
+#[derive(Debug, Clone)]
+struct Holding {
+    claim: ClaimId,
+    lease: Timestamp,
+    begun: bool,
+    finish: Option<Finish>,
+}
+
+/// What becomes of one send of an enqueue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    New { claimed: bool },
+    Same,
+    Conflict,
+    Full,
+}
+
+/// The whole store.
+#[derive(Debug)]
+pub(super) struct Reference {
+    rules: Rules,
+    pub(super) now: Timestamp,
+    pub(super) letters: Vec<Letter>,
+    pub(super) online: BTreeMap<RecipientId, Timestamp>,
+    sent: BTreeMap<RecipientId, Timestamp>,
+    accepted: BTreeMap<SendId, Timestamp>,
+    pub(super) consents: BTreeMap<(RecipientId, Grantee), bool>,
+    flows: Flows,
+}
+
+impl Letter {
+    fn waits(&self) -> bool {
+        self.state == SendState::Waiting
+    }
+
+    fn claimed(&self) -> bool {
+        self.state == SendState::Claimed
+    }
+
+    fn begun(&self) -> bool {
+        self.claimed() && self.hold.as_ref().is_some_and(|hold| hold.begun)
+    }
+
+    fn late(&self, now: Timestamp) -> bool {
+        self.spec.deadline.is_some_and(|deadline| deadline <= now)
+    }
+
+    fn lapsed(&self, now: Timestamp) -> bool {
+        self.waits() && self.late(now) && self.spec.on_deadline != OnDeadline::Send
+    }
+
+    fn is_for(&self, who: RecipientId) -> bool {
+        self.spec.recipient == who && !self.forgotten
+    }
+
+    fn comes_back(&mut self) -> SendState {
+        self.state = if self.forgotten { SendState::Cancelled } else { SendState::Waiting };
+        self.state
+    }
+
+    fn tries_again(&mut self, most: u32) -> bool {
+        let more = self.attempts < most;
+        self.attempts += u32::from(more);
+        more
+    }
+
+    fn doubt(&mut self, most: u32) -> SendState {
+        let resend = self.spec.on_uncertain == OnUncertain::Resend && !self.forgotten;
+        self.state = if resend && self.tries_again(most) { SendState::Waiting } else { SendState::Uncertain };
+        self.state
+    }
+}
+
+impl Reference {
+    pub(super) fn new(rules: Rules, now: Timestamp) -> Self {
+        let (letters, online, sent) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
+        let (accepted, consents, flows) = (BTreeMap::new(), BTreeMap::new(), Flows::default());
+        Self { rules, now, letters, online, sent, accepted, consents, flows }
+    }
+
+    pub(super) fn pass(&mut self, by: Duration) {
+        self.now = after(self.now, by);
+    }
+
+    fn letter(&mut self, id: SendId) -> Option<&mut Letter> {
+        self.letters.iter_mut().find(|letter| letter.spec.id == id)
+    }
+
+    pub(super) fn is_online(&self, who: RecipientId) -> bool {
+        self.online.get(&who).is_some_and(|seen| self.now < after(*seen, self.rules.window))
+    }
+
+    pub(super) fn last_sent(&self, who: RecipientId) -> Option<Timestamp> {
+        self.sent.get(&who).copied().filter(|at| self.now < after(*at, self.rules.min_gap))
+    }
+
+    /// One visit, one mail.
+    fn free(&self, who: RecipientId) -> bool {
+        let busy = self.letters.iter().any(|letter| letter.claimed() && letter.is_for(who));
+        self.rules.min_gap.is_zero() || (!busy && self.last_sent(who).is_none())
+    }
+
+    /// Waiting, due, in an open flow, and not lapsed.
+    fn claimable(&self, letter: &Letter) -> bool {
+        let due = letter.due.is_none_or(|due| due <= self.now);
+        let open = self.flows.open(&letter.spec.brand, letter.spec.campaign.as_ref(), self.now);
+        letter.waits() && due && open && !letter.lapsed(self.now)
+    }
+
+    /// What may be claimed for a person now, best first; if they are not there, only what is overdue.
+    fn candidates(&self, who: RecipientId, there: bool) -> Vec<SendId> {
+        let mut found: Vec<_> = self.letters.iter().enumerate().collect();
+        found.retain(|(_, letter)| letter.is_for(who) && self.claimable(letter));
+        found.retain(|(_, letter)| there || letter.late(self.now));
+        found.sort_by_key(|(arrival, Letter { spec, .. })| {
+            (-i32::from(spec.priority), spec.deadline.unwrap_or(Timestamp::MAX), *arrival)
+        });
+        found.into_iter().map(|(_, letter)| letter.spec.id).collect()
+    }
+
+    fn claim(&mut self, id: SendId, claim: ClaimId) {
+        let lease = after(self.now, self.rules.lease);
+        let letter = self.letter(id).expect("a known send");
+        letter.state = SendState::Claimed;
+        letter.hold = Some(Holding { claim, lease, begun: false, finish: None });
+    }
+
+    pub(super) fn enqueue(&mut self, request: ClaimId, sends: &[SendSpec]) -> Vec<Fate> {
+        let mut claimed = BTreeMap::<RecipientId, usize>::new();
+        let mut fates = Vec::new();
+        for spec in sends {
+            let live = self.letters.iter().filter(|letter| !letter.state.is_final()).count() as u64;
+            let known = self.letter(spec.id).map(|letter| letter.spec.digest == spec.digest);
+            fates.push(match known {
+                Some(true) => Fate::Same,
+                Some(false) => Fate::Conflict,
+                None if live >= self.rules.max_waiting => Fate::Full,
+                None => {
+                    let (due, state) = (spec.not_before, SendState::Waiting);
+                    let letter =
+                        Letter { spec: spec.clone(), state, attempts: 0, due, hold: None, forgotten: false };
+                    let (who, id) = (spec.recipient, spec.id);
+                    let taken = claimed.entry(who).or_default();
+                    let now = self.claimable(&letter)
+                        && self.is_online(who)
+                        && self.free(who)
+                        && *taken < self.rules.claims_per_touch;
+                    *taken += usize::from(now);
+                    self.letters.push(letter);
+                    if now {
+                        self.claim(id, request);
+                    }
+                    Fate::New { claimed: now }
+                }
+            });
+        }
+        fates
+    }
+
+    /// What a signal claims, or nothing if it is ignored.
+    pub(super) fn touch(
+        &mut self,
+        request: ClaimId,
+        who: RecipientId,
+        consent: Option<bool>,
+        about: Option<SendId>,
+    ) -> Option<Vec<SendId>> {
+        let scan = |id| self.accepted.get(&id).is_some_and(|at| self.now < after(*at, self.rules.scan_grace));
+        if consent == Some(false) || about.is_some_and(scan) {
+            return None;
+        }
+        let others = self.online.keys().filter(|other| **other != who && self.is_online(**other)).count();
+        if self.is_online(who) || others < self.rules.max_online {
+            self.online.insert(who, self.now);
+        }
+        let most = if self.rules.min_gap.is_zero() { self.rules.claims_per_touch } else { 1 };
+        let mut ids = if self.free(who) { self.candidates(who, true) } else { Vec::new() };
+        ids.truncate(most);
+        for id in &ids {
+            self.claim(*id, request);
+        }
+        Some(ids)
+    }
+
+    /// Checks that each thing a tick did was right, does the same, and checks that nothing was left out.
+    pub(super) fn tick(&mut self, request: ClaimId, ticked: &Ticked) {
+        let now = self.now;
+        for (id, state) in &ticked.expired {
+            let most = self.rules.max_attempts;
+            let letter = self.letter(*id).expect("a known send");
+            assert!(
+                letter.claimed() && letter.hold.as_ref().is_some_and(|hold| hold.lease <= now),
+                "{letter:?}"
+            );
+            let became = if letter.begun() { letter.doubt(most) } else { letter.comes_back() };
+            assert_eq!(became, *state);
+        }
+        for (id, state) in &ticked.ended {
+            let letter = self.letter(*id).expect("a known send");
+            assert!(letter.lapsed(now), "{letter:?}");
+            letter.state = match letter.spec.on_deadline {
+                OnDeadline::Handoff => SendState::HandedOff,
+                _ => SendState::Dropped,
+            };
+            assert_eq!(letter.state, *state);
+        }
+        for claim in &ticked.claims {
+            let (id, who) = (claim.hold.send, claim.spec.recipient);
+            let candidates = self.candidates(who, self.is_online(who));
+            assert!(candidates.contains(&id), "{id} may be claimed");
+            if !self.rules.min_gap.is_zero() {
+                assert!(self.free(who) && candidates[0] == id, "{id} is the one to claim");
+            }
+            self.claim(id, request);
+        }
+        assert!(ticked.more || !self.has_work(), "nothing was left out: {self:?}");
+    }
+
+    /// Whether there is something that a tick must do.
+    pub(super) fn has_work(&self) -> bool {
+        self.letters.iter().any(|letter| {
+            let expired = letter.claimed() && letter.hold.as_ref().is_some_and(|hold| hold.lease <= self.now);
+            let overdue = self.claimable(letter) && letter.late(self.now) && self.free(letter.spec.recipient);
+            expired || letter.lapsed(self.now) || overdue
+        })
+    }
+
+    pub(super) fn renew(&mut self, hold: Hold) -> Fenced {
+        let (now, lease) = (self.now, after(self.now, self.rules.lease));
+        match self.in_force(hold, now) {
+            Some(holding) => holding.lease = lease,
+            None => return Fenced::Stale,
+        }
+        Fenced::Done
+    }
+
+    fn in_force(&mut self, hold: Hold, now: Timestamp) -> Option<&mut Holding> {
+        let letter = self.letter(hold.send).filter(|letter| letter.claimed())?;
+        letter.hold.as_mut().filter(|holding| holding.claim == hold.claim && now < holding.lease)
+    }
+
+    pub(super) fn begin(&mut self, hold: Hold) -> Fenced {
+        let now = self.now;
+        if let Some(holding) = self.in_force(hold, now) {
+            holding.begun = true;
+            return Fenced::Done;
+        }
+        let last = self.letter(hold.send).and_then(|letter| letter.hold.as_ref());
+        let repeated =
+            last.is_some_and(|last| last.claim == hold.claim && last.begun && last.finish.is_some());
+        if repeated { Fenced::Done } else { Fenced::Stale }
+    }
+
+    pub(super) fn finish(&mut self, hold: Hold, finish: &Finish) -> Fenced {
+        let (now, most) = (self.now, self.rules.max_attempts);
+        let Some(letter) = self.letter(hold.send) else { return Fenced::Stale };
+        let claimed = letter.claimed();
+        let Some(holding) = letter.hold.as_mut().filter(|holding| holding.claim == hold.claim) else {
+            return Fenced::Stale;
+        };
+        if !claimed {
+            return if holding.finish.as_ref() == Some(finish) { Fenced::Done } else { Fenced::Stale };
+        }
+        holding.finish = Some(finish.clone());
+        match finish {
+            Finish::Accepted { .. } => {
+                letter.state = SendState::Sent;
+                let who = Some(letter.spec.recipient).filter(|_| !letter.forgotten);
+                self.accepted.insert(hold.send, now);
+                self.sent.extend(who.map(|who| (who, now)));
+            }
+            Finish::Deferred(deferral) if deferral.counts && !letter.tries_again(most) => {
+                letter.state = SendState::Failed;
+            }
+            Finish::Deferred(deferral) => {
+                letter.due = Some(deferral.until);
+                letter.comes_back();
+            }
+            Finish::Rejected { .. } => letter.state = SendState::Failed,
+            Finish::Released { .. } => drop(letter.comes_back()),
+            Finish::Uncertain { .. } => drop(letter.doubt(most)),
+        }
+        Fenced::Done
+    }
+
+    pub(super) fn cancel(&mut self, id: SendId) -> Cancelled {
+        match self.letter(id) {
+            None => Cancelled::Unknown,
+            Some(letter) if letter.begun() => Cancelled::InHandOver,
+            Some(letter) if letter.state == SendState::Cancelled => Cancelled::Done,
+            Some(letter) if letter.state.is_final() => Cancelled::Ended(letter.state),
+            Some(letter) => {
+                letter.state = SendState::Cancelled;
+                Cancelled::Done
+            }
+        }
+    }
+
+    fn cancel_all(&mut self, wanted: impl Fn(&Letter) -> bool) -> (u64, u64, Vec<SendId>) {
+        let live = self.letters.iter().filter(|letter| !letter.state.is_final() && !letter.forgotten);
+        let ids: Vec<_> = live.filter(|letter| wanted(letter)).map(|letter| letter.spec.id).collect();
+        let (done, leaving): (Vec<_>, Vec<_>) =
+            ids.into_iter().partition(|id| self.cancel(*id) == Cancelled::Done);
+        (done.len() as u64, leaving.len() as u64, leaving)
+    }
+
+    pub(super) fn settle(&mut self, brand: &Name, case: &str) -> Settled {
+        let (cancelled, in_hand_over, _) = self
+            .cancel_all(|letter| letter.spec.brand == *brand && letter.spec.case.as_deref() == Some(case));
+        Settled { cancelled, in_hand_over }
+    }
+
+    pub(super) fn forget(&mut self, who: RecipientId) -> Forgotten {
+        let presence = self.is_online(who);
+        let (sends, in_hand_over, leaving) = self.cancel_all(|letter| letter.spec.recipient == who);
+        for id in leaving {
+            self.letter(id).expect("a known send").forgotten = true;
+        }
+        let before = self.consents.len();
+        self.consents.retain(|(person, _), _| *person != who);
+        self.online.remove(&who);
+        self.sent.remove(&who);
+        Forgotten { sends, in_hand_over, consents: (before - self.consents.len()) as u64, presence }
+    }
+
+    pub(super) fn consent(&mut self, consent: &Consent) {
+        self.consents.insert((consent.recipient, consent.grantee.clone()), consent.granted);
+    }
+
+    pub(super) fn set_flow(&mut self, scope: FlowScope, setting: FlowSetting) {
+        self.flows.settings.insert(scope, setting);
+    }
+
+    /// The holder of every claim is dead.
+    pub(super) fn restart(&mut self) {
+        self.online.clear();
+        let most = self.rules.max_attempts;
+        for letter in self.letters.iter_mut().filter(|letter| letter.claimed()) {
+            if letter.begun() {
+                letter.doubt(most);
+            } else {
+                letter.comes_back();
+            }
+        }
+    }
+
+    /// A person's live sends, best first.
+    pub(super) fn waiting(&self, who: RecipientId) -> BTreeSet<SendId> {
+        let live = self.letters.iter().filter(|letter| !letter.state.is_final() && letter.is_for(who));
+        live.map(|letter| letter.spec.id).collect()
+    }
+
+    pub(super) fn counts(&self) -> BTreeMap<FlowScope, Counts> {
+        let mut all = BTreeMap::<FlowScope, Counts>::new();
+        for letter in &self.letters {
+            let scope =
+                FlowScope { brand: letter.spec.brand.clone(), campaign: letter.spec.campaign.clone() };
+            let counts = all.entry(scope).or_default();
+            counts.accepted += 1;
+            counts.states[letter.state as usize] += 1;
+        }
+        all
+    }
+}
