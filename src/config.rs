@@ -1,26 +1,45 @@
 //! Configuration: what may be set, in the order of the file `config/default.toml`, which is the manual.
 //!
-//! The default file is embedded and complete; files given with `--config` override it in order, and variables
-//! `VIGIE__SECTION__KEY` override both. This module only knows the shape; it imports no component.
+//! The way from text to a [`Config`] that can be relied on ([`Config::load`]):
+//!
+//! 1. **Layers.** The embedded default file is complete; files given with `--config` override it in order, and
+//!    variables `VIGIE__SECTION__KEY` override both. Who set a key last is remembered.
+//! 2. **Fields.** Each value becomes what the types of this module say. An unknown key or a value of the wrong kind
+//!    is refused with the key, the value and where it came from ([`Invalid`]).
+//! 3. **Relations.** What no single field can know (a timeout shorter than the steps it spans, a key for a brand that
+//!    does not exist) is checked by named functions, and all problems are told at once ([`Problem`]).
+//!
+//! This module only knows the shape; it imports no component.
 
 mod brand;
+mod check;
 mod edge;
+mod environment;
+mod invalid;
+mod layers;
 mod mail;
 mod span;
 mod state;
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use serde::Deserialize;
 
 pub use brand::{Brand, MailClass};
+pub use check::{Problem, is_base_url};
 pub use edge::{Api, ApiKey, Edge, Intake, Ops, Role};
+pub use invalid::{Invalid, Origin};
 pub use mail::{Dispatch, Relay, RelayTimeouts, Retry};
 pub use state::{Presence, Store};
 
+use self::layers::Layers;
 use crate::model::Name;
+
+/// The default configuration file: complete and commented, the manual.
+pub const DEFAULT: &str = include_str!("../config/default.toml");
 
 /// The whole configuration, validated field by field; relations between fields are checked by `check`.
 #[derive(Debug, Clone, Deserialize)]
@@ -48,6 +67,27 @@ pub struct Config {
     pub relay: Relay,
     /// Who writes.
     pub brands: BTreeMap<Name, Brand>,
+}
+
+impl Config {
+    /// The default file, overridden by `files` in order, overridden by the `VIGIE__…` variables of `environment`;
+    /// every field and every relation checked. Other variables are ignored.
+    pub fn load(
+        files: &[PathBuf],
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Result<Self, Invalid> {
+        let mut layers = Layers::embedded()?;
+        for file in files {
+            layers.add_file(file)?;
+        }
+        layers.add_environment(environment)?;
+        let mut config: Self = layers.read()?;
+        config.presence.refresh = config.presence.refresh.min(config.presence.window / 4);
+        match check::problems(&config) {
+            none if none.is_empty() => Ok(config),
+            problems => Err(Invalid::Relations(problems)),
+        }
+    }
 }
 
 /// `[data]`: vigie's own files.
@@ -80,3 +120,6 @@ pub enum LogFormat {
 
 /// The address a listener binds; port 0 takes a free one.
 pub type Listen = SocketAddr;
+
+#[cfg(test)]
+mod tests;

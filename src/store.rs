@@ -22,6 +22,7 @@
 //! 3. Highest priority first, then earliest deadline, then earliest arrival.
 
 pub mod embedded;
+pub mod measured;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

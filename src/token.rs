@@ -12,6 +12,7 @@
 //! cannot be changed. Keys live in a [`KeyRing`]; each is valid for stated kinds and one brand or partner.
 
 mod identity;
+mod order;
 mod ring;
 
 use base64::Engine;
@@ -20,6 +21,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use identity::{BadAddress, Identity, normalise};
+pub use order::{BadOrder, Minted, Order};
 pub use ring::{Key, KeyRing, NoKey, RingError, Seal};
 
 use crate::model::{Grantee, RecipientId, SendId};
@@ -118,6 +120,10 @@ pub enum Refused {
 }
 
 impl Refused {
+    /// Every reason, in the order of their numbers.
+    pub const ALL: [Self; 5] =
+        [Self::Malformed, Self::UnknownKey, Self::Forged, Self::Expired, Self::WrongKind];
+
     /// The word for metric labels.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -155,8 +161,18 @@ impl Token {
         today: Day,
         ring: &'ring KeyRing,
     ) -> Result<(Self, &'ring Key), Refused> {
+        Self::verify_any(text, &[kind], today, ring)
+    }
+
+    /// [`verify`](Self::verify) for an endpoint that takes tokens of several kinds.
+    pub fn verify_any<'ring>(
+        text: &[u8],
+        kinds: &[Kind],
+        today: Day,
+        ring: &'ring KeyRing,
+    ) -> Result<(Self, &'ring Key), Refused> {
         let (token, key) = Self::read(text, ring)?;
-        if token.kind != kind {
+        if !kinds.contains(&token.kind) {
             return Err(Refused::WrongKind);
         }
         if token.expires.is_some_and(|expires| expires <= today) {
@@ -199,6 +215,12 @@ impl Token {
         }
         Ok(Self { kind, expires, recipient: RecipientId(part(signed, 8)), send, purpose, destination })
     }
+}
+
+/// The key id that a token names, whether or not it tells the truth: to say which key is missing.
+pub fn named_key(text: &[u8]) -> Option<u16> {
+    let bytes = URL_SAFE_NO_PAD.decode(text).ok().filter(|bytes| bytes.len() >= FIXED + TAG)?;
+    Some(u16::from_be_bytes(part(&bytes, 2)))
 }
 
 /// `N` bytes at `from`.

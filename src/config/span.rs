@@ -1,16 +1,29 @@
 //! Durations in configuration: `"250ms"`, `"90s"`, `"3m"`, `"12h"`, `"30d"`.
 
+use std::fmt;
 use std::time::Duration;
 
 use jiff::{Span, SpanRelativeTo};
-use serde::{Deserialize, Deserializer, de};
+use serde::Deserializer;
+use serde::de::{self, Unexpected, Visitor};
 
 /// Reads a duration; a day is 24 hours.
 pub(super) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    parse(&text).ok_or_else(|| {
-        de::Error::custom(format!("{text:?} is no duration like \"90s\", \"3m\", \"12h\" or \"30d\""))
-    })
+    deserializer.deserialize_str(DurationText)
+}
+
+struct DurationText;
+
+impl Visitor<'_> for DurationText {
+    type Value = Duration;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a duration such as \"90s\", \"3m\", \"12h\" or \"30d\"")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Duration, E> {
+        parse(text).ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
+    }
 }
 
 fn parse(text: &str) -> Option<Duration> {

@@ -13,7 +13,8 @@ pub struct Presence {
     /// How long a signal means "online now".
     #[serde(deserialize_with = "duration")]
     pub window: Duration,
-    /// A recipient touched less than this ago costs no store call. At most a quarter of `window`.
+    /// A recipient touched less than this ago costs no store call. Never more than a quarter of `window`:
+    /// a larger value is brought down to it, so that shortening the window alone is enough.
     #[serde(deserialize_with = "duration")]
     pub refresh: Duration,
     /// Recently touched recipients that are remembered, at most.

@@ -1,9 +1,9 @@
 //! What a signal is worth.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Who or what is behind a request, in the words of the metric label `verdict`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Class {
     /// A person's own mail client or browser.

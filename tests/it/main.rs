@@ -1,4 +1,13 @@
 //! Integration tests: one binary, one module for each topic.
 
 mod api;
+mod cli;
+mod demo;
+mod edge;
+mod journey;
+mod kill;
+mod layers;
+mod readme;
+mod relay;
 mod store;
+mod support;

@@ -1,0 +1,89 @@
+//! One edge, as the product runs it, with a token of a recipient whose presence was just recorded.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use vigie::classify::Classifier;
+use vigie::clock::Clock;
+use vigie::config;
+use vigie::edge::{Edge, Tracker};
+use vigie::intake::Intake;
+use vigie::model::{ConsentRule, Grantee, RecipientId, SendId};
+use vigie::telemetry::Registry;
+use vigie::token::{Key, KeyRing, Kind, Purpose, Token, day};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// Threads of the edge.
+    #[arg(long, default_value_t = 1)]
+    threads: usize,
+}
+
+/// The recipient who is online.
+const RECIPIENT: RecipientId = RecipientId([7; 16]);
+
+/// Prints the pixel's URL, then serves until killed.
+pub(crate) fn run(arguments: &Arguments) -> io::Result<()> {
+    let registry = Registry::new();
+    let (intake, _outlets) = Intake::new(&intake_config(), &presence_config(), &registry);
+    intake.touched(&RECIPIENT);
+    let brand: vigie::model::Name = "demo".parse().map_err(io::Error::other)?;
+    let owner = Grantee::Brand(brand.clone());
+    let key = Key::new(1, owner.clone(), vec![Kind::Open], true, &[42; 32]).map_err(io::Error::other)?;
+    let ring = KeyRing::new(vec![key], vec![]).map_err(io::Error::other)?;
+    let clock = Clock::system();
+    let token = Token {
+        kind: Kind::Open,
+        expires: Some(day(clock.now()) + 30),
+        recipient: RECIPIENT,
+        send: Some(SendId([9; 16])),
+        purpose: Purpose::Presence,
+        destination: String::new(),
+    };
+    let token = token.mint(&ring, &owner).map_err(io::Error::other)?;
+    let rules = BTreeMap::from([(brand, ConsentRule::Presumed)]);
+    let classifier = Arc::new(Classifier::new());
+    let tracker = Tracker::new(Arc::new(ring), rules, classifier, Arc::new(intake), clock, &registry);
+    let edge = Edge::bind(&edge_config(arguments.threads), tracker, &registry)?;
+    announce(&format!("http://{}/o/{token}.gif", edge.local_addr()));
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    runtime.block_on(edge.run(CancellationToken::new()))
+}
+
+#[expect(clippy::print_stdout, reason = "the parent reads the URL there")]
+fn announce(url: &str) {
+    println!("{url}");
+}
+
+fn edge_config(threads: usize) -> config::Edge {
+    config::Edge {
+        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+        threads,
+        max_connections: 10_000,
+        max_connections_per_address: 10_000,
+        header_timeout: Duration::from_secs(10),
+        request_timeout: Duration::from_secs(15),
+        max_target: 2048,
+        max_head: 16 * 1024,
+    }
+}
+
+fn intake_config() -> config::Intake {
+    config::Intake { capacity: 65_536, shards: 4 }
+}
+
+/// Presence that outlasts the measurement, so that every request takes the way of a recipient already online.
+fn presence_config() -> config::Presence {
+    config::Presence {
+        window: Duration::from_hours(4),
+        refresh: Duration::from_hours(1),
+        recent_capacity: 100_000,
+        min_gap: Duration::from_hours(4),
+        scan_grace: Duration::from_secs(30),
+        max_online: 100_000,
+    }
+}

@@ -1,0 +1,63 @@
+//! Durable enqueue through NDJSON, and what waiting sends cost on disk and in memory.
+
+use std::time::Instant;
+
+use anyhow::{Result, ensure};
+use hyper::Method;
+
+use crate::fires::line;
+use crate::gateway::Gateway;
+
+/// What to run.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub struct Options {
+    /// Sends in all.
+    #[arg(long, default_value_t = 200_000)]
+    sends: usize,
+    /// Requests at the same time, each an NDJSON stream.
+    #[arg(long, default_value_t = 4)]
+    producers: usize,
+    /// Sends per request.
+    #[arg(long, default_value_t = 5000)]
+    lines: usize,
+}
+
+/// Runs the scenario and prints its figures.
+pub async fn run(options: Options) -> Result<()> {
+    let gateway = Gateway::start(&[("VIGIE__LOG__FILTER", "warn")]).await?;
+    let (memory, disk) = (gateway.resident()?, gateway.on_disk()?);
+    let bodies: Vec<String> = (0..options.sends)
+        .step_by(options.lines)
+        .map(|from| (from..options.sends.min(from + options.lines)).map(line).collect())
+        .collect();
+    let bodies = std::sync::Arc::new(std::sync::Mutex::new(bodies));
+    let start = Instant::now();
+    let mut producers = tokio::task::JoinSet::new();
+    for _ in 0..options.producers {
+        let mut client = gateway.client().await?;
+        let bodies = std::sync::Arc::clone(&bodies);
+        producers.spawn(async move {
+            loop {
+                let body = bodies.lock().ok().and_then(|mut bodies| bodies.pop());
+                let Some(body) = body else { return Ok::<(), anyhow::Error>(()) };
+                let lines = body.lines().count();
+                let answer = client.send(Method::POST, "/v1/sends", "application/x-ndjson", body).await?;
+                let accepted = answer.body.split(|byte| *byte == b'\n').filter(|line| contains(line, b"202")).count();
+                ensure!(accepted == lines, "{accepted} of {lines} accepted");
+            }
+        });
+    }
+    while let Some(done) = producers.join_next().await {
+        done??;
+    }
+    let seconds = start.elapsed().as_secs_f64();
+    let each = |after: u64, before: u64| after.saturating_sub(before) as f64 / options.sends as f64;
+    println!("enqueue: {} sends, {} producers, {} lines per request", options.sends, options.producers, options.lines);
+    println!("  durable sends/s      {:.0}", options.sends as f64 / seconds);
+    println!("  per waiting send     {:.0} bytes resident, {:.0} bytes on disk", each(gateway.resident()?, memory), each(gateway.on_disk()?, disk));
+    Ok(())
+}
+
+fn contains(line: &[u8], needle: &[u8]) -> bool {
+    line.windows(needle.len()).any(|window| window == needle)
+}

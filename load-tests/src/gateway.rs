@@ -1,0 +1,98 @@
+//! A real gateway in a process of its own: the release binary, a temporary directory, free ports.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use anyhow::{Context, Result, bail};
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+use vigie::cli::http::Client;
+
+/// The operator key of the gateway under test; it lives as long as the test and only on loopback.
+pub const KEY: &str = "vg_operator_load_0123456789abcdefghijklmnopqrstuvwxyzABCDE";
+
+/// A running gateway; killed when dropped.
+pub struct Gateway {
+    child: Child,
+    directory: TempDir,
+    /// Where mail clients reach it.
+    pub edge: SocketAddr,
+    /// Where producers reach it.
+    pub api: SocketAddr,
+    /// Where Prometheus reaches it.
+    pub ops: SocketAddr,
+}
+
+impl Gateway {
+    /// Starts the binary beside this one, with these `VIGIE__…` settings beside free ports and a fresh directory.
+    pub async fn start(settings: &[(&str, &str)]) -> Result<Self> {
+        let directory = tempfile::tempdir()?;
+        let mut command = Command::new(binary()?);
+        command
+            .env("VIGIE__DATA__DIR", directory.path())
+            .env("VIGIE__EDGE__LISTEN", "127.0.0.1:0")
+            .env("VIGIE__API__LISTEN", "127.0.0.1:0")
+            .env("VIGIE__OPS__LISTEN", "127.0.0.1:0")
+            .env("VIGIE_OPERATOR_KEY", KEY)
+            .envs(settings.iter().copied())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .kill_on_drop(true);
+        let mut child = command.spawn().context("starting vigie")?;
+        let out = child.stdout.take().context("vigie's standard output")?;
+        let mut lines = BufReader::new(out).lines();
+        let mut addresses = Vec::new();
+        while addresses.len() < 3 {
+            let Some(line) = lines.next_line().await? else { bail!("vigie ended before it listened") };
+            addresses.extend(line.rsplit(' ').next().and_then(|word| word.parse::<SocketAddr>().ok()));
+        }
+        let [edge, api, ops] = addresses[..] else { bail!("vigie announced {addresses:?}") };
+        Ok(Self { child, directory, edge, api, ops })
+    }
+
+    /// A connection to the API, with an operator's key.
+    pub async fn client(&self) -> Result<Client> {
+        Ok(Client::connect(self.api, Some(KEY)).await?)
+    }
+
+    /// Resident memory in bytes, as the kernel counts it.
+    pub fn resident(&self) -> Result<u64> {
+        let pid = self.child.id().context("vigie has ended")?;
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).context("VmRSS")?;
+        let kilobytes: u64 = line.split_whitespace().nth(1).context("a number")?.parse()?;
+        Ok(kilobytes * 1024)
+    }
+
+    /// Bytes on disk under the data directory.
+    pub fn on_disk(&self) -> Result<u64> {
+        fn size(path: PathBuf) -> std::io::Result<u64> {
+            let meta = std::fs::symlink_metadata(&path)?;
+            if !meta.is_dir() {
+                return Ok(meta.len());
+            }
+            std::fs::read_dir(path)?.map(|entry| size(entry?.path())).sum()
+        }
+        Ok(size(self.directory.path().to_owned())?)
+    }
+
+    /// The value of a metric's first series that contains `labels`, from a scrape.
+    pub async fn metric(&self, name: &str, labels: &str) -> Result<f64> {
+        let answer = Client::connect(self.ops, None).await?.get("/metrics").await?;
+        let text = String::from_utf8(answer.body.to_vec())?;
+        let line = text.lines().find(|line| line.starts_with(name) && line.contains(labels));
+        let value = line.and_then(|line| line.rsplit(' ').next()).with_context(|| format!("no {name}"))?;
+        Ok(value.parse()?)
+    }
+}
+
+/// `vigie` beside this program: built by `cargo build --release --workspace`.
+fn binary() -> Result<PathBuf> {
+    let binary = std::env::current_exe()?.with_file_name("vigie");
+    if !binary.exists() {
+        bail!("{} is missing: run `cargo build --release --workspace` first", binary.display());
+    }
+    Ok(binary)
+}

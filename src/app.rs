@@ -1,0 +1,103 @@
+//! The composition root: the only place that names concrete backends, and the order in which things start and stop.
+
+mod start;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::dispatch::Dispatcher;
+use crate::ops::Phase;
+use crate::relay::Relay;
+use crate::render::{RenderError, Renderer};
+use crate::store::Store;
+use crate::telemetry::Registry;
+
+pub use start::{StartError, open_store};
+
+/// A running gateway.
+pub struct Gateway {
+    addresses: Addresses,
+    registry: Registry,
+    phase: watch::Sender<Phase>,
+    edge: Listener,
+    api: Listener,
+    ops: Listener,
+    /// Stops what makes new claims: the pipeline and the time door.
+    claiming: CancellationToken,
+    claimers: TaskTracker,
+    dispatcher: Dispatcher,
+    renderer: Arc<Renderer>,
+    relay: Relay,
+    store: Arc<dyn Store>,
+}
+
+/// Bound addresses, with the real ports.
+#[derive(Debug, Clone, Copy)]
+pub struct Addresses {
+    /// Mail clients.
+    pub edge: SocketAddr,
+    /// Producers, signals, operators.
+    pub api: SocketAddr,
+    /// Metrics and health.
+    pub ops: SocketAddr,
+}
+
+/// A listener at work, and how to stop it.
+struct Listener {
+    stop: CancellationToken,
+    serving: tokio::task::JoinHandle<()>,
+}
+
+impl Listener {
+    /// Runs `serve` with the token that stops it.
+    fn start<F: Future<Output = ()> + Send + 'static>(serve: impl FnOnce(CancellationToken) -> F) -> Self {
+        let stop = CancellationToken::new();
+        Self { serving: tokio::spawn(serve(stop.clone())), stop }
+    }
+
+    async fn stop(self) {
+        self.stop.cancel();
+        if let Err(error) = self.serving.await {
+            tracing::error!(%error, "a listener ended abnormally");
+        }
+    }
+}
+
+impl Gateway {
+    /// Where the listeners are bound.
+    pub const fn addresses(&self) -> Addresses {
+        self.addresses
+    }
+
+    /// Every metric of this gateway.
+    pub const fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// Reads the templates again; on an error the old ones stay in use.
+    pub fn reload(&self) -> Result<(), RenderError> {
+        self.renderer.reload()
+    }
+
+    /// Stops in the order in which nothing is lost: say so, take no more, claim no more, let attempts finish, give
+    /// claims back, close the store. Returns how many claims are left to their leases.
+    pub async fn stop(self) -> usize {
+        self.phase.send_replace(Phase::Stopping);
+        self.edge.stop().await;
+        self.api.stop().await;
+        self.claiming.cancel();
+        self.claimers.close();
+        self.claimers.wait().await;
+        let left = self.dispatcher.stop().await;
+        self.relay.close().await;
+        if let Err(error) = self.store.close().await {
+            tracing::error!(%error, "the store did not close cleanly");
+        }
+        self.ops.stop().await;
+        left
+    }
+}

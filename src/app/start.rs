@@ -1,0 +1,263 @@
+//! Putting a gateway together. Everything that can fail does so before the first claim is possible.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::{Addresses, Gateway, Listener};
+use crate::classify::Classifier;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::dispatch::{Dispatcher, Parts};
+use crate::edge::{Edge, Tracker};
+use crate::flow::Gate;
+use crate::intake::{Intake, Outlet};
+use crate::model::{ConsentRule, Flows, Name};
+use crate::ops::Phase;
+use crate::pipeline::{Pipeline, time};
+use crate::relay::Relay;
+use crate::render::Renderer;
+use crate::secrets::Prepared;
+use crate::store::embedded::Embedded;
+use crate::store::measured::Measured;
+use crate::store::{Rules, Store, StoreError};
+use crate::telemetry::Registry;
+use crate::token::KeyRing;
+use crate::{api, ops};
+
+/// Why a gateway does not start, in one sentence, sorted by who has to act.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration asks for something that cannot be.
+    #[error("{0}")]
+    Configuration(String),
+    /// Something the gateway needs is not there: an address in use, a store that is locked.
+    #[error("{0}")]
+    Unavailable(String),
+    /// What the store holds is damaged.
+    #[error("{0}")]
+    Damaged(String),
+}
+
+impl From<StoreError> for StartError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Damaged(_) => Self::Damaged(error.to_string()),
+            StoreError::Unavailable(_) | StoreError::Full(_) => Self::Unavailable(error.to_string()),
+        }
+    }
+}
+
+/// Opens the store that `store.url` names.
+pub fn open_store(config: &Config, clock: &Clock) -> Result<Arc<dyn Store>, StartError> {
+    let Some(directory) = config.store.url.strip_prefix("embedded:") else {
+        let sentence = "store.url must be `embedded:DIR`; this build knows no other store";
+        return Err(StartError::Configuration(sentence.into()));
+    };
+    let directory = config.data.dir.join(directory);
+    Ok(Arc::new(Embedded::open(&directory, config.store.cache_mib, rules(config), clock.clone())?))
+}
+
+/// What the store needs to know of the configuration.
+pub fn rules(config: &Config) -> Rules {
+    Rules {
+        window: config.presence.window,
+        min_gap: config.presence.min_gap,
+        scan_grace: config.presence.scan_grace,
+        lease: config.dispatch.lease,
+        claims_per_touch: config.dispatch.claims_per_touch,
+        max_attempts: config.dispatch.retry.max_attempts,
+        max_waiting: config.store.max_waiting,
+        max_online: config.presence.max_online,
+        keep_finished: config.store.keep_finished,
+        consent: consent_rules(config),
+    }
+}
+
+fn consent_rules(config: &Config) -> BTreeMap<Name, ConsentRule> {
+    config.brands.iter().map(|(name, brand)| (name.clone(), brand.consent)).collect()
+}
+
+/// The parts that can refuse to be built, and what they are built from.
+struct Foundation {
+    config: Config,
+    clock: Clock,
+    registry: Registry,
+    ring: Arc<KeyRing>,
+    renderer: Arc<Renderer>,
+    relay: Relay,
+    store: Arc<dyn Store>,
+    gate: Gate,
+    intake: Arc<Intake>,
+}
+
+/// The listeners, bound before anything can claim: an address in use must not leave half a gateway behind.
+struct Bound {
+    edge: Edge,
+    api: TcpListener,
+    ops: TcpListener,
+}
+
+impl Gateway {
+    /// Starts a gateway in this runtime: lays the foundation, binds the listeners, and only then lets claims happen.
+    pub async fn start(config: Config, prepared: Prepared, clock: Clock) -> Result<Self, StartError> {
+        let keys = keys(&config, &prepared)?;
+        let identity = prepared.secrets.identity.clone();
+        let (base, outlets) = Foundation::lay(config, prepared, clock)?;
+        let bound = base.bind().await?;
+        let addresses = bound.addresses().map_err(unavailable)?;
+        let dispatcher = base.dispatcher();
+        let (claiming, claimers) = base.claimers(outlets, &dispatcher);
+        let phase = watch::Sender::new(Phase::Running);
+        let doors = base.api_doors(keys, identity, &dispatcher);
+        let figures = base.ops_doors(&phase);
+        Ok(Self {
+            addresses,
+            phase,
+            edge: Listener::start(|stop| run_edge(bound.edge, stop)),
+            api: Listener::start(|stop| api::serve(bound.api, doors, stop)),
+            ops: Listener::start(|stop| ops::serve(bound.ops, figures, stop)),
+            claiming,
+            claimers,
+            dispatcher,
+            registry: base.registry,
+            renderer: base.renderer,
+            relay: base.relay,
+            store: base.store,
+        })
+    }
+}
+
+impl Foundation {
+    fn lay(config: Config, prepared: Prepared, clock: Clock) -> Result<(Self, Vec<Outlet>), StartError> {
+        let registry = Registry::new();
+        registry.process();
+        let ring = Arc::new(prepared.secrets.ring);
+        let renderer = Arc::new(Renderer::new(&config.brands, Arc::clone(&ring)).map_err(configuration)?);
+        let relay = Relay::new(&config.relay, &config.data.dir, &registry).map_err(configuration)?;
+        let store = Arc::new(Measured::new(open_store(&config, &clock)?, &registry));
+        let gate = Gate::new(store.flows(), clock.clone());
+        let (intake, outlets) = Intake::new(&config.intake, &config.presence, &registry);
+        let intake = Arc::new(intake);
+        Ok((Self { config, clock, registry, ring, renderer, relay, store, gate, intake }, outlets))
+    }
+
+    async fn bind(&self) -> Result<Bound, StartError> {
+        let tracker = Tracker::new(
+            Arc::clone(&self.ring),
+            consent_rules(&self.config),
+            Arc::new(Classifier::new()),
+            Arc::clone(&self.intake),
+            self.clock.clone(),
+            &self.registry,
+        );
+        let at = self.config.edge.listen;
+        let edge = Edge::bind(&self.config.edge, tracker, &self.registry).map_err(|error| {
+            StartError::Unavailable(format!("edge.listen = \"{at}\" cannot be bound: {error}"))
+        })?;
+        let api = listen("api.listen", self.config.api.listen).await?;
+        let ops = listen("ops.listen", self.config.ops.listen).await?;
+        Ok(Bound { edge, api, ops })
+    }
+
+    fn dispatcher(&self) -> Dispatcher {
+        let parts = Parts {
+            store: Arc::clone(&self.store),
+            gate: self.gate.clone(),
+            renderer: Arc::clone(&self.renderer),
+            relay: self.relay.clone(),
+            intake: Arc::clone(&self.intake),
+            clock: self.clock.clone(),
+        };
+        Dispatcher::new(parts, self.config.dispatch.clone(), &self.registry)
+    }
+
+    /// Starts what makes claims: the pipeline behind each outlet, and the time door.
+    fn claimers(&self, outlets: Vec<Outlet>, dispatcher: &Dispatcher) -> (CancellationToken, TaskTracker) {
+        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let (store, intake) = (&self.store, &self.intake);
+        let pipeline =
+            Pipeline::new(Arc::clone(store), Arc::clone(intake), dispatcher.clone(), &self.registry);
+        for outlet in outlets {
+            tasks.spawn(pipeline.clone().run(outlet, stop.clone()));
+        }
+        tasks.spawn(time::run(Arc::clone(store), dispatcher.clone(), stop.clone()));
+        tasks.spawn(touch_again(store.flows(), Arc::clone(intake), stop.clone()));
+        (stop, tasks)
+    }
+
+    fn api_doors(
+        &self,
+        keys: api::Keys,
+        identity: crate::token::Identity,
+        dispatcher: &Dispatcher,
+    ) -> api::Doors {
+        let (renderer, dispatcher) = (Arc::clone(&self.renderer), dispatcher.clone());
+        api::Doors {
+            store: Arc::clone(&self.store),
+            rules: Arc::new(rules(&self.config)),
+            identity,
+            ring: Arc::clone(&self.ring),
+            brands: Arc::new(self.config.brands.clone()),
+            keys,
+            gate: self.gate.clone(),
+            clock: self.clock.clone(),
+            settings: self.config.api.clone(),
+            try_out: Arc::new(move |spec| {
+                renderer
+                    .try_out(spec)
+                    .map_err(|unfit| api::Unfit { field: unfit.field, problem: unfit.problem })
+            }),
+            fire: Arc::new(move |claims| dispatcher.fire(claims, None)),
+        }
+    }
+
+    fn ops_doors(&self, phase: &watch::Sender<Phase>) -> ops::Doors {
+        let store = Arc::clone(&self.store);
+        ops::Doors { registry: self.registry.clone(), store, phase: phase.subscribe() }
+    }
+}
+
+impl Bound {
+    fn addresses(&self) -> std::io::Result<Addresses> {
+        let (api, ops) = (self.api.local_addr()?, self.ops.local_addr()?);
+        Ok(Addresses { edge: self.edge.local_addr(), api, ops })
+    }
+}
+
+fn keys(config: &Config, prepared: &Prepared) -> Result<api::Keys, StartError> {
+    let mut keys = config.api.keys.clone();
+    keys.push(prepared.operator.key.clone());
+    api::Keys::new(&keys).map_err(configuration)
+}
+
+async fn listen(key: &str, at: SocketAddr) -> Result<TcpListener, StartError> {
+    let bound = TcpListener::bind(at).await;
+    bound.map_err(|error| StartError::Unavailable(format!("{key} = \"{at}\" cannot be bound: {error}")))
+}
+
+async fn run_edge(edge: Edge, stop: CancellationToken) {
+    if let Err(error) = edge.run(stop).await {
+        tracing::error!(%error, "the edge ended");
+    }
+}
+
+/// A flow that was changed may be open again: whoever is online must reach the store with the next signal.
+async fn touch_again(mut flows: watch::Receiver<Arc<Flows>>, intake: Arc<Intake>, stop: CancellationToken) {
+    while let Some(Ok(())) = stop.run_until_cancelled(flows.changed()).await {
+        intake.forget_all();
+    }
+}
+
+fn configuration(error: impl std::fmt::Display) -> StartError {
+    StartError::Configuration(error.to_string())
+}
+
+fn unavailable(error: impl std::fmt::Display) -> StartError {
+    StartError::Unavailable(error.to_string())
+}

@@ -1,0 +1,115 @@
+//! `vigie check`: would a gateway with this configuration do its work? One line per part, one sentence per fault.
+
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::net::ToSocketAddrs;
+use std::sync::Arc;
+
+use url::Url;
+
+use super::{Exit, Failure};
+use crate::app::open_store;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::relay::Relay;
+use crate::render::{Renderer, TemplateInfo};
+use crate::secrets::{self, Secrets};
+use crate::telemetry::Registry;
+
+/// Looks at every part, also after one of them failed. The configuration itself was read and validated already.
+pub(super) async fn run(config: &Config) -> Result<(), Failure> {
+    let report = [
+        ("configuration", Ok("valid".to_owned())),
+        ("secrets", keys(config)),
+        ("templates", templates(config)),
+        ("store", store(config).await),
+        ("relay", relay(config).await),
+        ("tracking", tracking(config)),
+    ];
+    let mut out = std::io::stdout().lock();
+    for (part, found) in &report {
+        let (mark, text) = match found {
+            Ok(text) => ("ok   ", text),
+            Err(text) => ("FAULT", text),
+        };
+        writeln!(out, "{mark} {part:<14} {text}").map_err(|error| Failure::output(&error))?;
+    }
+    match report.iter().filter(|(_, found)| found.is_err()).count() {
+        0 => Ok(()),
+        faults => {
+            Err(Failure::new(Exit::Configuration, format!("{faults} of {} parts are at fault", report.len())))
+        }
+    }
+}
+
+type Found = Result<String, String>;
+
+fn keys(config: &Config) -> Found {
+    match Secrets::read(&config.data.dir) {
+        Ok(_) => Ok(format!("readable in {}, by their owner only", config.data.dir.display())),
+        Err(secrets::Error::Missing { .. }) => Ok("none yet: the first start makes them".into()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Compiles every template; a ring of throw-away keys stands in where none was made yet.
+fn templates(config: &Config) -> Found {
+    let ring = match Secrets::read(&config.data.dir) {
+        Ok(secrets) => secrets.ring,
+        Err(_) => throw_away(config)?.ring,
+    };
+    let renderer = Renderer::new(&config.brands, Arc::new(ring)).map_err(|error| error.to_string())?;
+    let found: Vec<String> = renderer.templates().map(|info| describe(&info)).collect();
+    Ok(found.join("; "))
+}
+
+fn describe(info: &TemplateInfo) -> String {
+    let list = |texts: &BTreeSet<String>| texts.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+    format!("{}/{} ({}) uses {}", info.brand, info.template, list(&info.languages), list(&info.variables))
+}
+
+fn throw_away(config: &Config) -> Result<Secrets, String> {
+    let directory = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let prepared = secrets::prepare(directory.path(), config.brands.keys(), None);
+    Ok(prepared.map_err(|error| error.to_string())?.secrets)
+}
+
+/// Opens the store if there is one; makes none.
+async fn store(config: &Config) -> Found {
+    let directory =
+        config.store.url.strip_prefix("embedded:").map(|directory| config.data.dir.join(directory));
+    if directory.as_ref().is_some_and(|directory| !directory.exists()) {
+        return Ok(format!("{}: none yet: the first start makes it", config.store.url));
+    }
+    let store = open_store(config, &Clock::system()).map_err(|error| error.to_string())?;
+    let snapshot = store.snapshot().await.map_err(|error| error.to_string())?;
+    let gap: i64 = snapshot.flows.values().map(crate::store::Counts::gap).sum();
+    store.close().await.map_err(|error| error.to_string())?;
+    match gap {
+        0 => Ok(format!("{}: opens, and its books balance", config.store.url)),
+        gap => Err(format!("{}: the books do not balance by {gap}; restore a backup", config.store.url)),
+    }
+}
+
+async fn relay(config: &Config) -> Found {
+    let relay =
+        Relay::new(&config.relay, &config.data.dir, &Registry::new()).map_err(|error| error.to_string())?;
+    relay.check().await.map_err(|refusal| format!("relay.url: {}", refusal.reason))
+}
+
+/// Whether the hosts in pixels and links can be found from here.
+fn tracking(config: &Config) -> Found {
+    let mut hosts = Vec::new();
+    for (name, brand) in &config.brands {
+        let key = format!("brands.{name}.tracking_url");
+        let url = Url::parse(&brand.tracking_url).map_err(|error| format!("{key} is no URL: {error}"))?;
+        let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else {
+            return Err(format!("{key} names no host"));
+        };
+        (host, port)
+            .to_socket_addrs()
+            .map_err(|error| format!("{key}: the host {host} is not found: {error}"))?;
+        hosts.push(host.to_owned());
+    }
+    Ok(format!("found {}", hosts.join(", ")))
+}

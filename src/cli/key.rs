@@ -1,0 +1,57 @@
+//! `vigie key new`: an API key, shown once, and what the configuration keeps of it.
+
+use clap::{Args, Subcommand};
+
+use super::{Exit, Failure, print};
+use crate::config::Role;
+use crate::model::Name;
+use crate::secrets::{NewApiKey, hash};
+
+/// What can be done with API keys.
+#[derive(Debug, Subcommand)]
+pub(super) enum Key {
+    /// Make a key: prints it once, and the lines for the configuration
+    New(New),
+}
+
+/// Who the key is for.
+#[derive(Debug, Args)]
+pub(super) struct New {
+    /// What it may do
+    #[arg(long)]
+    role: Role,
+    /// For producers: the one brand it may push for
+    #[arg(long, required_if_eq("role", "producer"))]
+    brand: Option<Name>,
+}
+
+impl Key {
+    pub(super) fn run(self) -> Result<(), Failure> {
+        match self {
+            Self::New(new) => new.run(),
+        }
+    }
+}
+
+impl New {
+    fn run(self) -> Result<(), Failure> {
+        if self.role != Role::Producer && self.brand.is_some() {
+            return Err(Failure::new(Exit::Usage, "--brand is for producers: the other roles know no brand"));
+        }
+        let key = NewApiKey::random(self.role)?;
+        let role = match self.role {
+            Role::Producer => "producer",
+            Role::Signals => "signals",
+            Role::Operator => "operator",
+        };
+        let brand = self.brand.map(|brand| format!("brand = \"{brand}\"\n")).unwrap_or_default();
+        print(&format!(
+            "# The key. It is shown this once: only its hash is kept.\n{text}\n\n\
+             # For the configuration of every gateway:\n\
+             [[api.keys]]\nid = \"{id}\"\nhash = \"{hash}\"\nrole = \"{role}\"\n{brand}",
+            text = key.text.expose(),
+            id = key.id,
+            hash = hash(key.text.expose()),
+        ))
+    }
+}

@@ -1,0 +1,53 @@
+//! `vigie list-metrics`: every metric with type, labels, meaning and when to alert.
+
+use serde_json::json;
+
+use super::http::Client;
+use super::scratch::Scratch;
+use super::{Exit, Failure, print};
+use crate::telemetry::{Kind, Metric};
+
+/// Prints what a running gateway has registered: the catalogue is asked of the real thing.
+pub(super) async fn run(as_json: bool) -> Result<(), Failure> {
+    let scratch = Scratch::start(None).await?;
+    let catalogue = catalogue(&scratch).await;
+    scratch.end().await?;
+    let catalogue = catalogue?;
+    print(&if as_json { json(&catalogue) } else { text(&catalogue) })
+}
+
+/// One scrape first, so that every listener has come up and registered its own.
+async fn catalogue(scratch: &Scratch) -> Result<Vec<(Kind, Metric)>, Failure> {
+    let broken = |error: super::http::HttpError| Failure::new(Exit::Internal, error.to_string());
+    let mut client = Client::connect(scratch.gateway.addresses().ops, None).await.map_err(broken)?;
+    client.get("/metrics").await.map_err(broken)?;
+    Ok(scratch.gateway.registry().catalogue())
+}
+
+/// The catalogue as text for people.
+fn text(catalogue: &[(Kind, Metric)]) -> String {
+    let entry = |(kind, metric): &(Kind, Metric)| {
+        let labels =
+            if metric.labels.is_empty() { String::new() } else { format!("{{{}}}", metric.labels.join(",")) };
+        format!(
+            "{}{labels} ({})\n    {}.\n    {}.\n",
+            metric.name,
+            kind.as_str(),
+            metric.meaning,
+            metric.alert
+        )
+    };
+    catalogue.iter().map(entry).collect::<Vec<_>>().join("\n")
+}
+
+/// The catalogue as JSON for tools.
+fn json(catalogue: &[(Kind, Metric)]) -> String {
+    let entry = |(kind, metric): &(Kind, Metric)| {
+        json!({
+            "name": metric.name, "type": kind.as_str(), "labels": metric.labels,
+            "meaning": metric.meaning, "alert": metric.alert,
+        })
+    };
+    let all: Vec<_> = catalogue.iter().map(entry).collect();
+    format!("{:#}\n", serde_json::Value::from(all))
+}

@@ -1,0 +1,57 @@
+//! A whole gateway for the length of one command: free ports, a directory that goes away.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
+
+use tempfile::TempDir;
+
+use super::{Exit, Failure};
+use crate::app::Gateway;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::redact::Secret;
+use crate::secrets;
+
+/// A free port on loopback.
+pub(super) const ANYWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+/// A running gateway that nothing is left of.
+pub(super) struct Scratch {
+    /// The gateway.
+    pub(super) gateway: Gateway,
+    /// Its operator's key.
+    pub(super) key: Secret,
+    directory: TempDir,
+}
+
+impl Scratch {
+    /// Starts a gateway with the default configuration; its mails go to `relay`, or else to an outbox in its directory.
+    pub(super) async fn start(relay: Option<String>) -> Result<Self, Failure> {
+        let directory = tempfile::Builder::new().prefix("vigie-").tempdir().map_err(no_room)?;
+        let config = configuration(relay, directory.path())?;
+        let prepared = secrets::prepare(&config.data.dir, config.brands.keys(), None)?;
+        let key = prepared.operator.text.clone();
+        let gateway = Gateway::start(config, prepared, Clock::system()).await?;
+        Ok(Self { gateway, key, directory })
+    }
+
+    /// Stops the gateway and removes its directory.
+    pub(super) async fn end(self) -> Result<(), Failure> {
+        self.gateway.stop().await;
+        self.directory.close().map_err(no_room)
+    }
+}
+
+fn configuration(relay: Option<String>, directory: &Path) -> Result<Config, Failure> {
+    let mut config = Config::load(&[], [])?;
+    directory.clone_into(&mut config.data.dir);
+    config.edge.listen = ANYWHERE;
+    config.api.listen = ANYWHERE;
+    config.ops.listen = ANYWHERE;
+    config.relay.url = relay.unwrap_or(config.relay.url);
+    Ok(config)
+}
+
+fn no_room(error: std::io::Error) -> Failure {
+    Failure::new(Exit::Unavailable, format!("a temporary directory is needed, but: {error}"))
+}

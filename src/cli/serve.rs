@@ -1,0 +1,99 @@
+//! `vigie serve`: the gateway, from its configuration to its last claim.
+
+use std::io::Write;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::{Exit, Failure};
+use crate::app::{Gateway, StartError};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::secrets::{self, Prepared};
+use crate::telemetry;
+
+/// Runs a gateway until it is told to stop (SIGTERM, SIGINT); SIGHUP reads the templates again.
+pub(super) async fn run(config: Config) -> Result<(), Failure> {
+    // 1. Logs, so that everything after can speak.
+    telemetry::logs(&config.log)?;
+    // 2. Secrets: read, or made on the first start.
+    let operator = std::env::var("VIGIE_OPERATOR_KEY").ok();
+    let prepared = secrets::prepare(&config.data.dir, config.brands.keys(), operator.as_deref())?;
+    let mut told = told(&prepared);
+    // 3. The signals that stop, before there is anything to stop.
+    let mut signals = Signals::new().map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
+    // 4. The gateway.
+    let gateway = Gateway::start(config, prepared, Clock::system()).await?;
+    // 5. Where it listens, for people and for whoever started it on port 0.
+    let at = gateway.addresses();
+    told +=
+        &format!("edge listening on {}\napi listening on {}\nops listening on {}\n", at.edge, at.api, at.ops);
+    announce(&told)?;
+    // 6. Wait.
+    while let Wanted::Reload = signals.next().await {
+        match gateway.reload() {
+            Ok(()) => tracing::info!("templates reloaded"),
+            Err(error) => tracing::error!(%error, "templates not reloaded; the old ones stay in use"),
+        }
+    }
+    // 7. Drain.
+    tracing::info!("stopping: no new claims, attempts under way finish");
+    match gateway.stop().await {
+        0 => Ok(()),
+        left => {
+            Err(Failure::new(Exit::TryAgain, format!("{left} attempts did not finish within dispatch.drain")))
+        }
+    }
+}
+
+/// Says that nobody should look for keys elsewhere.
+fn told(prepared: &Prepared) -> String {
+    let made = prepared.made.iter().map(|file| format!("made {}: keep a backup\n", file.display()));
+    let key = prepared.operator.file.iter().map(|file| format!("operator key in {}\n", file.display()));
+    made.chain(key).collect()
+}
+
+fn announce(text: &str) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|error| Failure::output(&error))
+}
+
+/// What a signal asks for.
+enum Wanted {
+    Reload,
+    Stop,
+}
+
+struct Signals {
+    hangup: Signal,
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            hangup: signal(SignalKind::hangup())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    async fn next(&mut self) -> Wanted {
+        tokio::select! {
+            _ = self.hangup.recv() => Wanted::Reload,
+            _ = self.interrupt.recv() => Wanted::Stop,
+            _ = self.terminate.recv() => Wanted::Stop,
+        }
+    }
+}
+
+impl From<StartError> for Failure {
+    fn from(error: StartError) -> Self {
+        let exit = match error {
+            StartError::Configuration(_) => Exit::Configuration,
+            StartError::Unavailable(_) => Exit::Unavailable,
+            StartError::Damaged(_) => Exit::Data,
+        };
+        Self::new(exit, error.to_string())
+    }
+}

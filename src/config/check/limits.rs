@@ -1,0 +1,105 @@
+//! Limits: what must not be zero, what must be large enough, and which limit must not exceed which.
+
+use std::time::Duration;
+
+use super::{Problem, refuse_if};
+use crate::config::Config;
+
+/// The smallest head hyper can be told to take (its first read buffer).
+const SMALLEST_HEAD: usize = 8192;
+
+/// The smallest request target that holds a token with a short destination.
+const SMALLEST_TARGET: usize = 256;
+
+/// The smallest body or line that holds a send.
+const SMALLEST_BODY: usize = 1024;
+
+/// More queues than any machine has cores for.
+const MOST_SHARDS: usize = 256;
+
+/// More threads than any machine has cores for.
+const MOST_THREADS: usize = 1024;
+
+/// Counts that must be at least something for vigie to do anything at all.
+pub(super) fn at_least(config: &Config, problems: &mut Vec<Problem>) {
+    let Config { edge, api, intake, presence, store, dispatch, relay, .. } = config;
+    let counts = [
+        ("edge.max_connections", edge.max_connections as u64, 1),
+        ("edge.max_connections_per_address", edge.max_connections_per_address as u64, 1),
+        ("edge.max_target", edge.max_target as u64, SMALLEST_TARGET as u64),
+        ("edge.max_head", edge.max_head as u64, SMALLEST_HEAD as u64),
+        ("api.max_body", api.max_body as u64, SMALLEST_BODY as u64),
+        ("api.max_line", api.max_line as u64, SMALLEST_BODY as u64),
+        ("api.batch", api.batch as u64, 1),
+        ("api.max_requests", api.max_requests as u64, 1),
+        ("intake.capacity", intake.capacity as u64, 1),
+        ("intake.shards", intake.shards as u64, 1),
+        ("presence.max_online", presence.max_online as u64, 1),
+        ("store.max_waiting", store.max_waiting, 1),
+        ("store.cache_mib", store.cache_mib, 1),
+        ("dispatch.max_in_flight", dispatch.max_in_flight as u64, 1),
+        ("dispatch.claims_per_touch", dispatch.claims_per_touch as u64, 1),
+        ("dispatch.retry.max_attempts", u64::from(dispatch.retry.max_attempts), 1),
+        ("relay.connections", relay.connections as u64, 1),
+        ("relay.max_mails", u64::from(relay.max_mails), 1),
+    ];
+    for (key, value, least) in counts {
+        refuse_if(value < least, problems, || format!("`{key}` ({value}) must be at least {least}"));
+    }
+}
+
+/// Durations of which zero would mean "never" or "always".
+pub(super) fn not_zero(config: &Config, problems: &mut Vec<Problem>) {
+    let Config { edge, presence, dispatch, relay, .. } = config;
+    let durations = [
+        ("edge.header_timeout", edge.header_timeout),
+        ("edge.request_timeout", edge.request_timeout),
+        ("presence.window", presence.window),
+        ("dispatch.retry.first", dispatch.retry.first),
+        ("relay.idle", relay.idle),
+        ("relay.max_age", relay.max_age),
+        ("relay.timeouts.connect", relay.timeouts.connect),
+        ("relay.timeouts.greeting", relay.timeouts.greeting),
+        ("relay.timeouts.command", relay.timeouts.command),
+        ("relay.timeouts.message", relay.timeouts.message),
+    ];
+    for (key, value) in durations {
+        refuse_if(value == Duration::ZERO, problems, || format!("`{key}` must be longer than nothing"));
+    }
+}
+
+/// Pairs of which the first must not exceed the second.
+pub(super) fn ordered(config: &Config, problems: &mut Vec<Problem>) {
+    let Config { edge, intake, dispatch, relay, .. } = config;
+    let counts = [
+        ("edge.threads", edge.threads, "1024, more than machines have cores", MOST_THREADS),
+        ("edge.max_target", edge.max_target, "`edge.max_head`, which contains it", edge.max_head),
+        (
+            "edge.max_connections_per_address",
+            edge.max_connections_per_address,
+            "`edge.max_connections`",
+            edge.max_connections,
+        ),
+        ("intake.shards", intake.shards, "256, more than machines have cores", MOST_SHARDS),
+        ("intake.shards", intake.shards, "`intake.capacity`, which they divide", intake.capacity),
+        (
+            "relay.connections",
+            relay.connections,
+            "`dispatch.max_in_flight`, or some are never used",
+            dispatch.max_in_flight,
+        ),
+    ];
+    for (key, value, limit, most) in counts {
+        refuse_if(value > most, problems, || format!("`{key}` ({value}) must not exceed {limit} ({most})"));
+    }
+    let durations = [
+        ("edge.header_timeout", edge.header_timeout, "edge.request_timeout", edge.request_timeout),
+        ("dispatch.retry.first", dispatch.retry.first, "dispatch.retry.longest", dispatch.retry.longest),
+        ("relay.idle", relay.idle, "relay.max_age", relay.max_age),
+    ];
+    for (key, value, other, most) in durations {
+        refuse_if(value > most, problems, || {
+            format!("`{key}` ({value:?}) must not be longer than `{other}` ({most:?})")
+        });
+    }
+}

@@ -1,0 +1,176 @@
+//! One attempt to send one mail, as a straight line whose stages cannot be taken in another order.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use backon::{ExponentialBuilder, Retryable};
+
+use super::leases::Lease;
+use super::{Inner, Room, Since, retry};
+use crate::model::{Claim, Deferral, Finish, Letter};
+use crate::relay::{Delivery, Session};
+use crate::store::{Fenced, StoreError};
+
+/// A claim on its way to its fate.
+pub(super) struct Attempt {
+    inner: Arc<Inner>,
+    claim: Claim,
+    since: Since,
+    /// Keeps the claim alive; dropped last.
+    lease: Lease,
+}
+
+/// Why an attempt ends without a fate: somebody else decides, or the lease does.
+enum Abandoned {
+    /// The hold is stale: cancelled, settled, or the lease was lost.
+    Stale,
+    /// The store does not answer, so results could not be recorded: nothing may be handed over.
+    Unrecordable(StoreError),
+}
+
+/// Rendered, with a connection in hand, and the flow still open.
+struct Ready {
+    letter: Letter,
+    session: Session,
+}
+
+/// As [`Ready`], and the store knows that the relay may have it from now on.
+struct HandingOver(Ready);
+
+impl Attempt {
+    /// An attempt at `claim`, whose lease is renewed from now on.
+    pub(super) fn new(inner: Arc<Inner>, claim: Claim, since: Since) -> Self {
+        let lease = inner.leases.hold(claim.hold);
+        Self { inner, claim, since, lease }
+    }
+
+    /// Goes the whole way and records the fate.
+    pub(super) async fn run(self, room: Room) {
+        let under_way = self.inner.metrics.under_way.clone();
+        under_way.inc();
+        match self.fate().await {
+            Ok(finish) => self.finish(finish).await,
+            Err(Abandoned::Stale) => {
+                tracing::debug!(send = %self.claim.hold.send, "claim lost before the hand-over")
+            }
+            Err(Abandoned::Unrecordable(error)) => {
+                tracing::error!(send = %self.claim.hold.send, %error, "not handed over: results cannot be recorded");
+            }
+        }
+        under_way.dec();
+        drop((self.lease, room));
+    }
+
+    /// The attempt under its watchdog: whatever hangs, the claim gets a fate within `dispatch.attempt_timeout`.
+    async fn fate(&self) -> Result<Finish, Abandoned> {
+        let watchdog = self.inner.settings.attempt_timeout;
+        let ready = match tokio::time::timeout(watchdog, self.prepare()).await {
+            Ok(Ok(ready)) => ready,
+            Ok(Err(finish)) => return Ok(finish),
+            Err(_) => return Ok(self.defer("the relay kept us waiting longer than dispatch.attempt_timeout")),
+        };
+        let handing_over = self.begin(ready).await?;
+        let delivered = tokio::time::timeout(watchdog, self.hand_over(handing_over)).await;
+        Ok(delivered.unwrap_or_else(|_| Finish::Uncertain {
+            reason: "the relay did not answer within dispatch.attempt_timeout".into(),
+        }))
+    }
+
+    /// Renders, waits for a connection, and looks whether the flow is still open at this instant.
+    async fn prepare(&self) -> Result<Ready, Finish> {
+        let render = self.inner.metrics.stage.render.start_timer();
+        let letter = self.inner.renderer.render(&self.claim);
+        render.observe_duration();
+        let letter = letter.map_err(|error| Finish::Rejected { reason: error.to_string() })?;
+        let connect = self.inner.metrics.stage.connect.start_timer();
+        let session = tokio::select! {
+            biased;
+            () = self.inner.stopping.cancelled() => return Err(Finish::Released { reason: "the gateway stops".into() }),
+            session = self.inner.relay.checkout() => session.map_err(|refusal| self.refused(refusal))?,
+        };
+        connect.observe_duration();
+        self.inner.gate.check(&self.claim).map_err(|held| Finish::Released { reason: held.to_string() })?;
+        Ok(Ready { letter, session })
+    }
+
+    /// Tells the store that the relay may have the mail from now on.
+    async fn begin(&self, ready: Ready) -> Result<HandingOver, Abandoned> {
+        let begin = self.inner.metrics.stage.begin.start_timer();
+        let fenced = self.inner.store.begin(self.claim.hold).await.map_err(Abandoned::Unrecordable)?;
+        begin.observe_duration();
+        match fenced {
+            Fenced::Done => Ok(HandingOver(ready)),
+            Fenced::Stale => Err(Abandoned::Stale),
+        }
+    }
+
+    /// The transaction with the relay, and what its result means.
+    async fn hand_over(&self, HandingOver(Ready { letter, session }): HandingOver) -> Finish {
+        let relay = self.inner.metrics.stage.relay.start_timer();
+        let delivery = session.deliver(&letter).await;
+        relay.observe_duration();
+        match delivery {
+            Delivery::Accepted { reply } => {
+                self.accepted(Instant::now());
+                Finish::Accepted { reply }
+            }
+            Delivery::Refused(refusal) => self.refused(refusal),
+            Delivery::Unknown { reason } => Finish::Uncertain { reason },
+        }
+    }
+
+    /// Observes the number that matters: signal received → relay's 250.
+    fn accepted(&self, at: Instant) {
+        if let Some(since) = self.since {
+            let brand = self.claim.spec.brand.as_str();
+            let latency = at.saturating_duration_since(since).as_secs_f64();
+            self.inner.metrics.signal_to_accepted.with_label_values(&[brand]).observe(latency);
+        }
+    }
+
+    fn refused(&self, refusal: crate::relay::Refusal) -> Finish {
+        retry::after_refusal(refusal, &self.claim, self.inner.clock.now(), &self.inner.settings.retry)
+    }
+
+    fn defer(&self, reason: &str) -> Finish {
+        let until = retry::soon(&self.claim, self.inner.clock.now(), &self.inner.settings.retry);
+        Finish::Deferred(Deferral { until, reason: reason.into(), counts: false })
+    }
+
+    /// Records the fate, patiently: the relay may have the mail, so giving up here means *uncertain* later.
+    async fn finish(&self, finish: Finish) {
+        let timer = self.inner.metrics.stage.finish.start_timer();
+        let patience = ExponentialBuilder::default()
+            .with_min_delay(std::time::Duration::from_millis(50))
+            .with_total_delay(Some(self.inner.settings.lease));
+        let hold = self.claim.hold;
+        let record = || self.inner.store.finish(hold, finish.clone());
+        let recorded = record.retry(patience).when(|error| matches!(error, StoreError::Unavailable(_))).await;
+        timer.observe_duration();
+        match recorded {
+            Ok(Fenced::Done) => self.log(&finish),
+            Ok(Fenced::Stale) => {
+                tracing::warn!(send = %hold.send, ?finish, "came too late: the lease had run out")
+            }
+            Err(error) => {
+                tracing::error!(send = %hold.send, %error, ?finish, "the fate could not be recorded")
+            }
+        }
+        if !matches!(finish, Finish::Accepted { .. }) {
+            self.inner.intake.forget(&self.claim.spec.recipient);
+        }
+    }
+
+    fn log(&self, finish: &Finish) {
+        let (send, brand) = (self.claim.hold.send, &self.claim.spec.brand);
+        match finish {
+            Finish::Accepted { reply } => tracing::debug!(%send, %brand, reply, "sent"),
+            Finish::Deferred(deferral) => {
+                tracing::info!(%send, %brand, until = %deferral.until, reason = deferral.reason, "deferred");
+            }
+            Finish::Rejected { reason } => tracing::warn!(%send, %brand, reason, "failed"),
+            Finish::Released { reason } => tracing::info!(%send, %brand, reason, "given back"),
+            Finish::Uncertain { reason } => tracing::error!(%send, %brand, reason, "outcome unknown"),
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! What dispatch measures.
+
+use prometheus::{Histogram, HistogramVec, IntGauge};
+
+use crate::telemetry::{Metric, Registry};
+
+/// Handles, resolved once.
+pub(super) struct Metrics {
+    pub(super) signal_to_accepted: HistogramVec,
+    pub(super) stage: Stages,
+    pub(super) under_way: IntGauge,
+}
+
+/// One histogram per stage of an attempt.
+pub(super) struct Stages {
+    pub(super) render: Histogram,
+    pub(super) connect: Histogram,
+    pub(super) begin: Histogram,
+    pub(super) relay: Histogram,
+    pub(super) finish: Histogram,
+}
+
+impl Metrics {
+    pub(super) fn new(registry: &Registry) -> Self {
+        let stages = registry.latency(STAGES);
+        let stage = |name| stages.with_label_values(&[name]);
+        Self {
+            signal_to_accepted: registry.latency(SIGNAL_TO_ACCEPTED),
+            stage: Stages {
+                render: stage("render"),
+                connect: stage("connect"),
+                begin: stage("begin"),
+                relay: stage("relay"),
+                finish: stage("finish"),
+            },
+            under_way: registry.gauge(UNDER_WAY).with_label_values::<&str>(&[]),
+        }
+    }
+}
+
+const SIGNAL_TO_ACCEPTED: Metric = Metric {
+    name: "vigie_signal_to_accepted_seconds",
+    labels: &["brand"],
+    meaning: "Seconds from a signal being received to the relay's 250 for the mail it released",
+    alert: "healthy: 99 % below 10 ms plus the relay's round trip; alert when more than 1 % over an hour is above",
+};
+
+const STAGES: Metric = Metric {
+    name: "vigie_stage_seconds",
+    labels: &["stage"],
+    meaning: "Seconds spent in each stage of an attempt: render, connect (waiting for a relay connection), begin \
+              (store), relay (the SMTP transaction), finish (store)",
+    alert: "look here when vigie_signal_to_accepted_seconds rises; connect rising alone means too few relay.connections",
+};
+
+const UNDER_WAY: Metric = Metric {
+    name: "vigie_attempts_under_way",
+    labels: &[],
+    meaning: "Attempts that have begun and not ended",
+    alert: "healthy: far below dispatch.max_in_flight; alert when at the limit for five minutes: the relay is stuck",
+};

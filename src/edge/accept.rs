@@ -1,0 +1,119 @@
+//! One thread's life: accept, serve, drain.
+
+use std::io;
+use std::net::{IpAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use tokio::net::TcpStream;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::connection;
+use super::limits::Limits;
+use super::metrics::Metrics;
+use super::tracker::Tracker;
+use crate::config;
+use crate::telemetry::Registry;
+
+/// Between two attempts to accept when the process has no file or memory left for a connection.
+const BACK_OFF: Duration = Duration::from_millis(100);
+
+/// hyper's own floor for its read buffer.
+const SMALLEST_BUFFER: usize = 8192;
+
+/// What all threads of the edge share.
+#[derive(Debug)]
+pub(super) struct Door {
+    pub(super) tracker: Tracker,
+    pub(super) metrics: Metrics,
+    pub(super) max_target: usize,
+    limits: Arc<Limits>,
+    pub(super) patience: Duration,
+    drain: Duration,
+    pub(super) http: http1::Builder,
+}
+
+impl Door {
+    pub(super) fn new(config: &config::Edge, tracker: Tracker, registry: &Registry) -> Self {
+        let mut http = http1::Builder::new();
+        // The pulse of each connection does what hyper's own timer would, once per connection.
+        http.header_read_timeout(None).max_buf_size(config.max_head.max(SMALLEST_BUFFER));
+        http.max_header_size(config.max_head);
+        // Answers are small: copying 43 bytes behind the head is cheaper than a vectored write.
+        http.writev(false);
+        Self {
+            tracker,
+            metrics: Metrics::new(registry),
+            max_target: config.max_target,
+            limits: Arc::new(Limits::new(config.max_connections, config.max_connections_per_address)),
+            patience: config.header_timeout,
+            drain: config.request_timeout,
+            http,
+        }
+    }
+}
+
+/// Accepts and serves on one socket until `stop`, then drains.
+pub(super) async fn serve(listener: TcpListener, door: Arc<Door>, stop: CancellationToken) -> io::Result<()> {
+    let listener = tokio::net::TcpListener::from_std(listener)?;
+    let connections = TaskTracker::new();
+    let _ = stop.run_until_cancelled(accept_all(&listener, &door, &connections, &stop)).await;
+    drop(listener);
+    connections.close();
+    if timeout(door.drain, connections.wait()).await.is_err() {
+        tracing::warn!(connections = connections.len(), "closing connections that did not finish in time");
+    }
+    Ok(())
+}
+
+async fn accept_all(
+    listener: &tokio::net::TcpListener,
+    door: &Arc<Door>,
+    connections: &TaskTracker,
+    stop: &CancellationToken,
+) {
+    loop {
+        let permit = door.limits.any().await;
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                admit(stream, peer.ip(), permit, door, connections, stop);
+            }
+            Err(error) if gone(&error) => {}
+            Err(error) => {
+                door.metrics.accept_failed.inc();
+                tracing::warn!(%error, "cannot accept a connection");
+                sleep(BACK_OFF).await;
+            }
+        }
+    }
+}
+
+/// Whether an error of `accept` is one connection's own: the client left before we came.
+fn gone(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
+}
+
+/// Starts the connection's task, unless its neighbourhood has its share.
+fn admit(
+    stream: TcpStream,
+    address: IpAddr,
+    permit: OwnedSemaphorePermit,
+    door: &Arc<Door>,
+    connections: &TaskTracker,
+    stop: &CancellationToken,
+) {
+    let Some(guest) = door.limits.admit(address) else {
+        return door.metrics.crowded.inc();
+    };
+    let (door, stop) = (Arc::clone(door), stop.clone());
+    connections.spawn(async move {
+        let _counted = door.metrics.connection();
+        connection::serve(stream, &door, stop).await;
+        drop((guest, permit));
+    });
+}

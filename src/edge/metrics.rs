@@ -1,0 +1,90 @@
+//! What the edge counts; every label is resolved before the first request.
+
+use hyper::StatusCode;
+use prometheus::{IntCounter, IntGauge};
+
+use super::answer::Answer;
+use super::route::Route;
+use crate::telemetry::{Metric, Registry};
+
+const REQUESTS: Metric = Metric {
+    name: "vigie_edge_requests_total",
+    labels: &["route", "status"],
+    meaning: "Requests answered on the public listener; route nowhere has what is not ours and what is not HTTP",
+    alert: "open 200 falls to zero: tracking is unreachable. nowhere rises: somebody probes the listener.",
+};
+
+const CONNECTIONS: Metric = Metric {
+    name: "vigie_edge_connections",
+    labels: &[],
+    meaning: "Connections open on the public listener",
+    alert: "Near edge.max_connections: new clients wait in the kernel's backlog.",
+};
+
+const TURNED_AWAY: Metric = Metric {
+    name: "vigie_edge_connections_refused_total",
+    labels: &["reason"],
+    meaning: "Connections closed by us: too many of one address (address), too slow a client (slow), accept failed (accept)",
+    alert: "address rises with many users behind one proxy: raise edge.max_connections_per_address. accept rises: raise the file limit.",
+};
+
+/// Counters of the listener.
+#[derive(Debug)]
+pub(super) struct Metrics {
+    requests: Vec<[IntCounter; Answer::STATUSES.len()]>,
+    head_too_large: IntCounter,
+    connections: IntGauge,
+    /// Closed for having too many neighbours.
+    pub(super) crowded: IntCounter,
+    /// Closed for being slow.
+    pub(super) slow: IntCounter,
+    /// `accept` failed for want of files or memory.
+    pub(super) accept_failed: IntCounter,
+}
+
+impl Metrics {
+    pub(super) fn new(registry: &Registry) -> Self {
+        let requests = registry.counter(REQUESTS);
+        let of =
+            |route: Route, status: StatusCode| requests.with_label_values(&[route.as_str(), status.as_str()]);
+        let refused = registry.counter(TURNED_AWAY);
+        Self {
+            requests: Route::ALL.map(|route| Answer::STATUSES.map(|status| of(route, status))).into(),
+            head_too_large: of(Route::Nowhere, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE),
+            connections: registry.gauge(CONNECTIONS).with_label_values::<&str>(&[]),
+            crowded: refused.with_label_values(&["address"]),
+            slow: refused.with_label_values(&["slow"]),
+            accept_failed: refused.with_label_values(&["accept"]),
+        }
+    }
+
+    /// Counts a connection as open until the guard is dropped.
+    pub(super) fn connection(&self) -> Open<'_> {
+        self.connections.inc();
+        Open(&self.connections)
+    }
+
+    /// Counts an answer of ours.
+    pub(super) fn answered(&self, route: Route, answer: &Answer) {
+        self.requests[route as usize][answer.number()].inc();
+    }
+
+    /// Counts a request that hyper answered because it could not be read.
+    pub(super) fn failed(&self, error: &hyper::Error) {
+        if error.is_parse_too_large() {
+            self.head_too_large.inc();
+        } else if error.is_parse() {
+            self.requests[Route::Nowhere as usize][Answer::BAD_REQUEST].inc();
+        }
+    }
+}
+
+/// An open connection, in the gauge.
+#[derive(Debug)]
+pub(super) struct Open<'metrics>(&'metrics IntGauge);
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}

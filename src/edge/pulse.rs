@@ -1,0 +1,39 @@
+//! How long a client may take: one timer for each connection, moved by its requests.
+//!
+//! hyper has a timer for request heads, but makes and drops one for every request, and none for answers that the
+//! client does not read. Here every request moves a moment in memory, and the connection's one timer, when it fires,
+//! looks whether that moment has moved. A client that dribbles its head, stays silent or reads nothing does not move it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// When the connection's client last completed a request.
+#[derive(Debug, Clone)]
+pub(super) struct Pulse {
+    start: Instant,
+    patience: Duration,
+    /// Microseconds from `start` to the last request.
+    last: Arc<AtomicU64>,
+}
+
+impl Pulse {
+    /// A connection accepted now, whose client may take `patience` for each request.
+    pub(super) fn new(patience: Duration) -> Self {
+        Self { start: Instant::now(), patience, last: Arc::default() }
+    }
+
+    /// A request was complete at `now`.
+    pub(super) fn beat(&self, now: std::time::Instant) {
+        let since = now.saturating_duration_since(self.start.into_std());
+        // Only this connection's task reads and writes it.
+        self.last.store(u64::try_from(since.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// When patience ends, as things stand.
+    pub(super) fn deadline(&self) -> Instant {
+        self.start + Duration::from_micros(self.last.load(Ordering::Relaxed)) + self.patience
+    }
+}

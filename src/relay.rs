@@ -1,0 +1,227 @@
+//! The relay: who takes our mail.
+//!
+//! A letter's way, step by step:
+//!
+//! 1. [`Relay::checkout`] waits for one of the `relay.connections` places and comes back with a [`Session`]: the place
+//!    and a warm connection, opened if none is idle (TCP, greeting, `STARTTLS`, `AUTH`). Nothing was promised yet.
+//! 2. The caller notes in the store that the hand-over begins.
+//! 3. [`Session::deliver`] carries the letter: sender, recipient and message in *one round trip* where the relay offers
+//!    PIPELINING and CHUNKING, two with PIPELINING alone, the plain dialogue otherwise.
+//! 4. Each reply is read as the answer to its own command and looked up in one table (`decision.rs`). There are three
+//!    results: the relay took it, it did not, or nobody can know ([`Delivery`]).
+//! 5. Only after a complete, matched final reply does the connection go back to the idle ones. A session that is
+//!    dropped at any point closes it, so that no late reply becomes the answer to another mail.
+//!
+//! lettre speaks the commands and reads the replies; pool, deadlines, pipelining and TLS are ours, because lettre's
+//! pool reuses connections with replies outstanding, its timeout ends with connecting, and it waits for each reply.
+
+mod decision;
+mod dial;
+mod framing;
+mod link;
+mod metrics;
+mod offers;
+mod outbox;
+mod pool;
+mod reply;
+mod target;
+mod tls;
+mod transaction;
+mod wire;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+pub use decision::Decision;
+pub use target::RelayError;
+
+use self::dial::Dialler;
+use self::link::Link;
+use self::metrics::{Counted, Metrics};
+use self::outbox::Outbox;
+use self::pool::Pool;
+use self::reply::Trouble;
+use self::target::{Security, Server, Target};
+use self::transaction::End;
+use crate::config;
+use crate::model::Letter;
+use crate::redact;
+use crate::telemetry::Registry;
+
+/// The configured relay. Cheap to clone.
+#[derive(Clone)]
+pub struct Relay(Arc<Shared>);
+
+struct Shared {
+    door: Door,
+    places: Arc<Semaphore>,
+    metrics: Metrics,
+}
+
+enum Door {
+    Outbox(Arc<Outbox>),
+    Server(Arc<Pool>),
+}
+
+/// A place at the relay and a connection to it, for one letter. Dropping it closes the connection.
+pub struct Session {
+    relay: Relay,
+    way: Way,
+    _place: OwnedSemaphorePermit,
+    _busy: Counted,
+}
+
+enum Way {
+    Outbox(Arc<Outbox>),
+    Server {
+        pool: Arc<Pool>,
+        link: Box<Link>,
+        /// It has carried mails before, so it may have died since.
+        reused: bool,
+    },
+}
+
+/// How a hand-over ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Delivery {
+    /// The relay took the letter.
+    Accepted {
+        /// Its words, fit for logs and histories.
+        reply: String,
+    },
+    /// The relay has not taken it, that much is certain.
+    Refused(Refusal),
+    /// The relay may have it: the whole message was written, and no complete answer came back.
+    Unknown {
+        /// What happened, fit for logs and histories.
+        reason: String,
+    },
+}
+
+/// Why a letter was not taken, or not even offered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// What becomes of the send.
+    pub decision: Decision,
+    /// The relay's code and text or our own words, fit for logs and histories.
+    pub reason: String,
+}
+
+impl From<&Trouble> for Refusal {
+    fn from(trouble: &Trouble) -> Self {
+        Self { decision: trouble.decision(), reason: redact::foreign(&trouble.reason()) }
+    }
+}
+
+impl Relay {
+    /// Reads `[relay]`; creates the outbox directory (mode 0700) and does no other I/O but reading certificates.
+    ///
+    /// # Errors
+    /// One sentence that names the key.
+    pub fn new(settings: &config::Relay, data_dir: &Path, registry: &Registry) -> Result<Self, RelayError> {
+        let places = Arc::new(Semaphore::new(settings.connections.min(Semaphore::MAX_PERMITS)));
+        let (door, metrics) = match Target::read(settings, data_dir)? {
+            Target::Outbox(directory) => {
+                (Door::Outbox(Arc::new(Outbox::new(directory)?)), Metrics::new(registry, "outbox".into()))
+            }
+            Target::Server(server) => {
+                let encrypts = server.security != Security::Clear;
+                let tls = tls::connector(encrypts, settings.ca.as_deref())?;
+                let metrics = Metrics::new(registry, server.label());
+                (Door::Server(pool(server, tls, settings, &metrics)), metrics)
+            }
+        };
+        Ok(Self(Arc::new(Shared { door, places, metrics })))
+    }
+
+    /// Waits for a place, and opens a connection if no warm one is usable.
+    ///
+    /// # Errors
+    /// The relay could not be reached, or would not have us; no letter is concerned.
+    pub async fn checkout(&self) -> Result<Session, Refusal> {
+        let place = Arc::clone(&self.0.places).acquire_owned().await;
+        let place = place.expect("the semaphore is never closed");
+        let metrics = &self.0.metrics;
+        let busy = Counted::new(&metrics.busy);
+        let way = match &self.0.door {
+            Door::Outbox(outbox) => Way::Outbox(Arc::clone(outbox)),
+            Door::Server(pool) => {
+                let (link, reused) = pool.take().await.map_err(|trouble| refused(metrics, &trouble))?;
+                Way::Server { pool: Arc::clone(pool), link: Box::new(link), reused }
+            }
+        };
+        Ok(Session { relay: self.clone(), way, _place: place, _busy: busy })
+    }
+
+    /// Connects, greets, encrypts, authenticates and leaves: says what the relay offers.
+    ///
+    /// # Errors
+    /// As [`checkout`](Self::checkout).
+    pub async fn check(&self) -> Result<String, Refusal> {
+        let pool = match &self.0.door {
+            Door::Outbox(outbox) => return Ok(format!("outbox {}", outbox.directory().display())),
+            Door::Server(pool) => pool,
+        };
+        let link = pool.dialler.dial().await.map_err(|trouble| Refusal::from(&trouble))?;
+        let server = &pool.dialler.server;
+        let told = format!(
+            "{}: {}, {}, {} round trip(s) per mail",
+            server.label(),
+            if link.wire.encrypted() { "encrypted" } else { "not encrypted" },
+            if server.credentials.is_some() { "logged in" } else { "no login" },
+            link.offers.round_trips(),
+        );
+        link.quit().await;
+        Ok(told)
+    }
+
+    /// Takes leave on idle connections; connections still in use are closed by their sessions.
+    pub async fn close(&self) {
+        if let Door::Server(pool) = &self.0.door {
+            pool.close().await;
+        }
+    }
+}
+
+fn refused(metrics: &Metrics, trouble: &Trouble) -> Refusal {
+    metrics.ended(trouble.label());
+    trouble.into()
+}
+
+fn pool(
+    server: Server,
+    tls: tokio_rustls::TlsConnector,
+    settings: &config::Relay,
+    metrics: &Metrics,
+) -> Arc<Pool> {
+    let (limits, open) = (settings.timeouts.clone(), metrics.open.clone());
+    let dialler = Dialler { server: Arc::new(server), tls, limits, open };
+    Pool::new(dialler, settings.idle, settings.max_age, settings.max_mails)
+}
+
+impl Session {
+    /// Hands the letter over. From the first word on, only the result tells what became of it.
+    pub async fn deliver(self, letter: &Letter) -> Delivery {
+        let metrics = &self.relay.0.metrics;
+        let end = match self.way {
+            Way::Outbox(outbox) => match outbox.write(&letter.bytes).await {
+                Ok(()) => End::Taken("written to the outbox".into()),
+                Err(trouble) => End::Refused(trouble),
+            },
+            Way::Server { pool, link, reused } => pool.deliver(*link, reused, letter).await,
+        };
+        match end {
+            End::Taken(reply) => {
+                metrics.ended("250");
+                Delivery::Accepted { reply }
+            }
+            End::Refused(trouble) => Delivery::Refused(refused(metrics, &trouble)),
+            End::Unknown(reason) => {
+                metrics.ended("unknown");
+                Delivery::Unknown { reason }
+            }
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! What operators see of the relay.
+
+use prometheus::{IntCounterVec, IntGauge, IntGaugeVec};
+
+use crate::telemetry::{Metric, Registry};
+
+const TRANSACTIONS: Metric = Metric {
+    name: "vigie_relay_transactions_total",
+    labels: &["relay", "reply"],
+    meaning: "Transactions and refused checkouts by how they ended: 250, 421, 4yz, 5yz (the relay's reply), timeout, \
+              closed, garbage (no reply that counts, nothing handed over), unknown (nobody can know whether the relay \
+              took the mail), not_sendable, misconfigured, unreachable (it did not come to a transaction).",
+    alert: "Any `unknown` or `misconfigured`; `250` below nine tenths of all over ten minutes.",
+};
+
+const CONNECTIONS: Metric = Metric {
+    name: "vigie_relay_connections",
+    labels: &["relay", "state"],
+    meaning: "Connections to the relay: `open` are TCP connections, `busy` are places in use.",
+    alert: "`busy` at `relay.connections` for minutes: the relay is slower than the sends come.",
+};
+
+/// The metrics of one relay.
+#[derive(Debug, Clone)]
+pub(super) struct Metrics {
+    relay: String,
+    transactions: IntCounterVec,
+    /// TCP connections.
+    pub(super) open: IntGauge,
+    /// Places in use.
+    pub(super) busy: IntGauge,
+}
+
+impl Metrics {
+    /// Registers them; `relay` comes from the configuration.
+    pub(super) fn new(registry: &Registry, relay: String) -> Self {
+        let connections: IntGaugeVec = registry.gauge(CONNECTIONS);
+        let open = connections.with_label_values(&[&relay, "open"]);
+        let busy = connections.with_label_values(&[&relay, "busy"]);
+        Self { transactions: registry.counter(TRANSACTIONS), relay, open, busy }
+    }
+
+    /// Counts one transaction's end.
+    pub(super) fn ended(&self, reply: &str) {
+        self.transactions.with_label_values(&[self.relay.as_str(), reply]).inc();
+    }
+}
+
+/// One up while it lives.
+#[derive(Debug)]
+pub(super) struct Counted(IntGauge);
+
+impl Counted {
+    /// Goes up now, down on drop.
+    pub(super) fn new(gauge: &IntGauge) -> Self {
+        gauge.inc();
+        Self(gauge.clone())
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}

@@ -1,0 +1,220 @@
+//! From a send and its brand's template to the complete mail.
+//!
+//! The journey of one letter:
+//!
+//! 1. The brand is at hand: mailboxes, addresses and links were parsed and checked at start.
+//! 2. The template is chosen by the send's `template` and its variable `language` (else the brand's language).
+//! 3. Subject, text and HTML are rendered. A template sees the send's variables at top level, and besides them
+//!    `payment_url`, `unsubscribe_url`, `recipient.name`, `sender.name`, `sender.email`, `brand`, `case` and `language`;
+//!    a producer's variable cannot take one of these names (but `language`, which step 2 reads). A variable that is
+//!    missing or `null` is an error unless the template asks `is defined` first.
+//! 4. Where the recipient agreed to it, links of the HTML part become signed links of the edge and a pixel is added.
+//! 5. Headers and parts become bytes: 7-bit only, CRLF only, no line over 998 bytes.
+//!
+//! A letter is a function of the claim, the templates and the keys, and of nothing else: no clock, no random numbers.
+//! So every attempt of a send has the same Message-ID, Date, boundary and tokens, in every gateway.
+//!
+//! The same steps run at the door ([`Renderer::try_out`]) with a producer's variables, so that what a template lacks is
+//! found out while somebody listens. Templates are code of the brand, variables are not: neither can stop a gateway,
+//! since each rendering has a budget of instructions, of nesting and of output bytes.
+//!
+//! # Payment links
+//!
+//! `payment_url` is the brand's page with a query (`application/x-www-form-urlencoded`) of four fields:
+//!
+//! ```text
+//! case     the case, as the producer named it; left out where the send belongs to none
+//! expires  seconds since 1970: the page refuses the link from then on
+//! send     the send's id, 32 hexadecimal digits
+//! sig      base64url, no padding, of HMAC-SHA-256(the brand's payment secret, text)
+//! ```
+//!
+//! where `text` is these five lines, UTF-8, joined by one LF each, with none at the end:
+//!
+//! ```text
+//! vigie payment 1
+//! <brand>
+//! <send>
+//! <expires>
+//! <case, decoded; empty where left out>
+//! ```
+//!
+//! The page decodes the query, builds `text`, compares the signatures in constant time and checks `expires`. The case
+//! comes last, so that no line break in it can move another field.
+
+mod links;
+mod message;
+mod sender;
+mod template;
+mod tracking;
+mod variables;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use jiff::Timestamp;
+
+use self::links::Links;
+use self::message::Envelope;
+use self::sender::Sender;
+use self::template::Library;
+use self::variables::Variables;
+use crate::config::Brand;
+use crate::model::{Claim, Letter, Name, SendSpec};
+use crate::token::KeyRing;
+
+/// Renders letters of all brands. Shared by every task; a reload swaps the templates under it in one step.
+#[derive(Debug)]
+pub struct Renderer {
+    senders: BTreeMap<Name, Sender>,
+    templates: RwLock<Arc<BTreeMap<Name, Library>>>,
+    ring: Arc<KeyRing>,
+}
+
+/// What cannot be rendered, in one sentence that names the brand, the file and line where there is one, and what to
+/// do. Holds no address and no variable's value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RenderError {
+    /// A brand's settings or keys.
+    #[error("brand {brand}: {problem}")]
+    Brand {
+        /// Whose.
+        brand: Name,
+        /// Which setting, what is wrong with it, and what to do.
+        problem: String,
+    },
+    /// A brand's templates.
+    #[error("brand {brand}: template {file}: {problem}")]
+    Template {
+        /// Whose.
+        brand: Name,
+        /// Which file, with the line if known: `reminder.fr.html:12`.
+        file: String,
+        /// What is wrong with it, and what to do.
+        problem: String,
+    },
+    /// A send that passed the door but does not fit the templates as they are now.
+    #[error("brand {brand}: {unfit}")]
+    Send {
+        /// Whose.
+        brand: Name,
+        /// What does not fit.
+        unfit: Unfit,
+    },
+}
+
+/// A send that cannot become a letter. Holds no address and no variable's value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{field} {problem}")]
+pub struct Unfit {
+    /// The field of the producer's request: `vars.amount`, `template`, `to.name`.
+    pub field: String,
+    /// What is wrong with it and what to do, to be read after the field's name.
+    pub problem: String,
+}
+
+impl Unfit {
+    fn new(field: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self { field: field.into(), problem: problem.into() }
+    }
+}
+
+/// One template of one brand, for `vigie check` and the console.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TemplateInfo {
+    /// Whose.
+    pub brand: Name,
+    /// Its name in sends.
+    pub template: Name,
+    /// The languages it exists in.
+    pub languages: BTreeSet<String>,
+    /// The variables of the send it may use, in any language; those it asks `is defined` of are among them.
+    pub variables: BTreeSet<String>,
+}
+
+/// What distinguishes a real letter from a trial.
+#[derive(Debug, Clone, Copy)]
+struct Occasion {
+    dated: Timestamp,
+    tracked: bool,
+}
+
+impl Renderer {
+    /// Parses and checks every brand's identity, keys and templates.
+    ///
+    /// # Errors
+    /// Names the first brand, setting or file that cannot be used.
+    pub fn new(brands: &BTreeMap<Name, Brand>, ring: Arc<KeyRing>) -> Result<Self, RenderError> {
+        let senders = brands
+            .iter()
+            .map(|(name, brand)| Ok((name.clone(), Sender::new(name, brand, &ring)?)))
+            .collect::<Result<_, RenderError>>()?;
+        let templates = RwLock::new(Arc::new(libraries(&senders)?));
+        Ok(Self { senders, templates, ring })
+    }
+
+    /// Reads the template directories again. Letters under way finish with the old templates. Blocks on the disk.
+    ///
+    /// # Errors
+    /// As [`Renderer::new`]; the old templates then stay, of all brands.
+    pub fn reload(&self) -> Result<(), RenderError> {
+        let fresh = Arc::new(libraries(&self.senders)?);
+        *self.templates.write().unwrap_or_else(PoisonError::into_inner) = fresh;
+        Ok(())
+    }
+
+    /// Renders this send for trial, as a tracked letter, and throws the letter away.
+    ///
+    /// # Errors
+    /// Names the field that does not fit; all missing variables where several are.
+    pub fn try_out(&self, spec: &SendSpec) -> Result<(), Unfit> {
+        let occasion = Occasion { dated: Timestamp::UNIX_EPOCH, tracked: true };
+        self.compose(&Arc::new(spec.clone()), occasion).map(drop)
+    }
+
+    /// The letter of this claim: the same bytes for every attempt.
+    ///
+    /// # Errors
+    /// The brand or template is gone, or changed so that this send no longer fits it.
+    pub fn render(&self, claim: &Claim) -> Result<Letter, RenderError> {
+        let occasion = Occasion { dated: claim.dated, tracked: claim.tracked };
+        self.compose(&claim.spec, occasion)
+            .map_err(|unfit| RenderError::Send { brand: claim.spec.brand.clone(), unfit })
+    }
+
+    /// Every template of every brand, sorted by brand and name.
+    pub fn templates(&self) -> impl Iterator<Item = TemplateInfo> {
+        let libraries = self.libraries();
+        let infos: Vec<_> = libraries.iter().flat_map(|(brand, library)| library.infos(brand)).collect();
+        infos.into_iter()
+    }
+
+    fn libraries(&self) -> Arc<BTreeMap<Name, Library>> {
+        self.templates.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn compose(&self, spec: &Arc<SendSpec>, occasion: Occasion) -> Result<Letter, Unfit> {
+        let libraries = self.libraries();
+        let unknown = || Unfit::new("brand", format!("{} is none of this gateway's brands", spec.brand));
+        let sender = self.senders.get(&spec.brand).ok_or_else(unknown)?;
+        let library = libraries.get(&spec.brand).ok_or_else(unknown)?;
+
+        let envelope = Envelope::new(sender, spec)?;
+        let edition = library.choose(&spec.template, &spec.vars, &sender.language)?;
+        let links = Links::new(sender, spec, occasion.dated, &self.ring);
+        let variables = Variables::new(sender, spec.clone(), &links, edition.language)?;
+        let mut content = library.render(edition, variables)?;
+        if occasion.tracked {
+            content.html = tracking::track(&content.html, &links)?;
+        }
+        let bytes = message::write(sender, spec, occasion.dated, &envelope, content, &links)?;
+        Ok(envelope.letter(bytes))
+    }
+}
+
+fn libraries(senders: &BTreeMap<Name, Sender>) -> Result<BTreeMap<Name, Library>, RenderError> {
+    senders.iter().map(|(name, sender)| Ok((name.clone(), Library::load(sender)?))).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,134 @@
+//! Any store, with a stopwatch: `vigie_store_seconds{operation}`.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use prometheus::{Histogram, HistogramVec};
+use tokio::sync::watch;
+
+use super::{
+    Cancelled, Enqueued, Fenced, Forgotten, Person, Settled, Snapshot, Store, StoreError, Ticked, Touch,
+    Touched,
+};
+use crate::model::{
+    ClaimId, Consent, Finish, FlowScope, FlowSetting, Flows, Hold, Name, RecipientId, SendId, SendRecord,
+    SendSpec,
+};
+use crate::telemetry::{Metric, Registry};
+
+/// A store whose operations are timed.
+pub struct Measured {
+    store: Arc<dyn Store>,
+    touch: Histogram,
+    begin: Histogram,
+    finish: Histogram,
+    enqueue: Histogram,
+    others: HistogramVec,
+}
+
+impl Measured {
+    /// Puts a stopwatch around `store`.
+    pub fn new(store: Arc<dyn Store>, registry: &Registry) -> Self {
+        let others = registry.latency(SECONDS);
+        let one = |operation| others.with_label_values(&[operation]);
+        let (touch, begin, finish, enqueue) = (one("touch"), one("begin"), one("finish"), one("enqueue"));
+        Self { store, touch, begin, finish, enqueue, others }
+    }
+
+    async fn timed<T>(&self, operation: &str, call: impl Future<Output = T>) -> T {
+        let timer = self.others.with_label_values(&[operation]).start_timer();
+        let answer = call.await;
+        timer.observe_duration();
+        answer
+    }
+}
+
+/// Awaits a call under a resolved histogram.
+async fn under<T>(histogram: &Histogram, call: impl Future<Output = T>) -> T {
+    let timer = histogram.start_timer();
+    let answer = call.await;
+    timer.observe_duration();
+    answer
+}
+
+#[async_trait]
+impl Store for Measured {
+    async fn enqueue(&self, request: ClaimId, sends: Vec<SendSpec>) -> Result<Vec<Enqueued>, StoreError> {
+        under(&self.enqueue, self.store.enqueue(request, sends)).await
+    }
+
+    async fn touch(&self, touch: Touch) -> Result<Touched, StoreError> {
+        under(&self.touch, self.store.touch(touch)).await
+    }
+
+    async fn away(&self, recipient: RecipientId) -> Result<(), StoreError> {
+        self.timed("away", self.store.away(recipient)).await
+    }
+
+    async fn due(&self) {
+        self.store.due().await;
+    }
+
+    async fn tick(&self, request: ClaimId, limit: usize) -> Result<Ticked, StoreError> {
+        self.timed("tick", self.store.tick(request, limit)).await
+    }
+
+    async fn renew(&self, holds: &[Hold]) -> Result<Vec<Fenced>, StoreError> {
+        self.timed("renew", self.store.renew(holds)).await
+    }
+
+    async fn begin(&self, hold: Hold) -> Result<Fenced, StoreError> {
+        under(&self.begin, self.store.begin(hold)).await
+    }
+
+    async fn finish(&self, hold: Hold, finish: Finish) -> Result<Fenced, StoreError> {
+        under(&self.finish, self.store.finish(hold, finish)).await
+    }
+
+    async fn cancel(&self, send: SendId, reason: &str) -> Result<Cancelled, StoreError> {
+        self.timed("cancel", self.store.cancel(send, reason)).await
+    }
+
+    async fn settle(&self, brand: &Name, case: &str, reason: &str) -> Result<Settled, StoreError> {
+        self.timed("settle", self.store.settle(brand, case, reason)).await
+    }
+
+    async fn forget(&self, recipient: RecipientId) -> Result<Forgotten, StoreError> {
+        self.timed("forget", self.store.forget(recipient)).await
+    }
+
+    async fn consent(&self, consent: Consent) -> Result<(), StoreError> {
+        self.timed("consent", self.store.consent(consent)).await
+    }
+
+    async fn set_flow(&self, scope: FlowScope, setting: FlowSetting) -> Result<(), StoreError> {
+        self.timed("set_flow", self.store.set_flow(scope, setting)).await
+    }
+
+    fn flows(&self) -> watch::Receiver<Arc<Flows>> {
+        self.store.flows()
+    }
+
+    async fn send(&self, id: SendId) -> Result<Option<SendRecord>, StoreError> {
+        self.timed("send", self.store.send(id)).await
+    }
+
+    async fn person(&self, recipient: RecipientId) -> Result<Person, StoreError> {
+        self.timed("person", self.store.person(recipient)).await
+    }
+
+    async fn snapshot(&self) -> Result<Snapshot, StoreError> {
+        self.timed("snapshot", self.store.snapshot()).await
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        self.store.close().await
+    }
+}
+
+const SECONDS: Metric = Metric {
+    name: "vigie_store_seconds",
+    labels: &["operation"],
+    meaning: "Seconds each store operation took, by operation: enqueue, touch, tick, begin, finish, …",
+    alert: "healthy: touch and begin below a millisecond; alert when their 99th percentile stays above 10 ms for five minutes",
+};

@@ -1,0 +1,67 @@
+//! `/c/<token>`: to the signed destination or nowhere.
+
+use vigie::model::{RecipientId, Source};
+use vigie::token::Token;
+
+use super::house::{House, TODAY, brand, click, open};
+
+#[test]
+fn a_good_link_leads_exactly_where_it_was_signed_to() {
+    let mut house = House::open();
+    let destination = "https://pay.example.org/case?id=a%0Ab&to=//evil#frag/../x";
+    let token = house.mint(&click(destination), &brand("demo"));
+    for target in [format!("/c/{token}"), format!("/c/{token}?to=https://evil.example")] {
+        let reply = house.get(&target);
+        assert_eq!((reply.status, reply.body.len()), (302, 0));
+        assert_eq!(reply.header("location"), Some(destination));
+        assert_eq!(reply.header("referrer-policy"), Some("no-referrer"));
+        assert_eq!(reply.header("cache-control"), Some("no-store"));
+    }
+    let signal = house.signal();
+    assert_eq!((signal.recipient, signal.source), (RecipientId([1; 16]), Source::Click));
+}
+
+#[test]
+fn head_follows_a_link_but_is_no_presence() {
+    let mut house = House::open();
+    let token = house.mint(&click("https://example.org/"), &brand("demo"));
+    let reply = house.connect().ask(&format!("HEAD /c/{token} HTTP/1.1\r\nHost: t\r\n\r\n"));
+    assert_eq!((reply.status, reply.header("location")), (302, Some("https://example.org/")));
+    assert!(house.no_more_signals());
+    assert_eq!(house.metric(r#"vigie_signals_total{source="click",verdict="bot"}"#), Some(1));
+}
+
+#[test]
+fn nothing_else_redirects() {
+    let mut house = House::open();
+    let good = house.mint(&click("https://example.org/"), &brand("demo"));
+    let signed_rubbish = [
+        "javascript:alert(1)",
+        "//evil.example",
+        "https:evil.example",
+        "\\\\evil.example",
+        "/relative",
+        "https://example.org\r\nSet-Cookie: a=b",
+        "https://example.org/\n",
+        "https://example.org/\u{7f}",
+    ];
+    let signed_rubbish = signed_rubbish.map(|to| house.mint(&click(to), &brand("demo")));
+    let refused = [
+        String::new(),
+        "https://evil.example".into(),
+        house.mint(&open(1), &brand("demo")),
+        house.mint(&Token { expires: Some(TODAY), ..click("https://example.org/") }, &brand("demo")),
+        format!("{good}.gif"),
+        format!("{good}/"),
+        format!("{good}%20"),
+        format!("{}A{}", &good[..60], &good[61..]),
+    ];
+    let expected = house.get("/c/x");
+    assert_eq!(expected.status, 404);
+    assert!(!expected.body.is_empty() && expected.body.len() < 500);
+    for token in signed_rubbish.iter().chain(&refused) {
+        assert_eq!(house.get(&format!("/c/{token}")), expected, "{token}");
+    }
+    assert_eq!(expected.header("location"), None);
+    assert!(house.no_more_signals());
+}

@@ -1,0 +1,257 @@
+//! A running edge and a client that says exactly what it is told to.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use vigie::classify::Classifier;
+use vigie::clock::Clock;
+use vigie::config;
+use vigie::edge::{Edge, Tracker};
+use vigie::intake::{Intake, Outlet};
+use vigie::model::{ConsentRule, Grantee, RecipientId, SendId, Signal};
+use vigie::telemetry::Registry;
+use vigie::token::{Key, KeyRing, Kind, Purpose, Token};
+
+/// Longer than anything here should take.
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
+
+pub(super) const BROWSER: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
+
+/// The day the house's clock shows.
+pub(super) const TODAY: u32 = 20_000;
+
+/// A running edge with everything around it.
+pub(super) struct House {
+    pub(super) address: SocketAddr,
+    pub(super) intake: Arc<Intake>,
+    pub(super) stop: CancellationToken,
+    outlet: Outlet,
+    registry: Registry,
+    ring: Arc<KeyRing>,
+    served: JoinHandle<io::Result<()>>,
+    runtime: Runtime,
+}
+
+pub(super) fn edge_config() -> config::Edge {
+    config::Edge {
+        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+        threads: 2,
+        max_connections: 100,
+        max_connections_per_address: 100,
+        header_timeout: Duration::from_secs(10),
+        request_timeout: Duration::from_secs(15),
+        max_target: 2048,
+        max_head: 16 * 1024,
+    }
+}
+
+fn presence() -> config::Presence {
+    config::Presence {
+        window: Duration::from_mins(4),
+        refresh: Duration::from_mins(1),
+        recent_capacity: 1_000,
+        min_gap: Duration::from_hours(4),
+        scan_grace: Duration::from_secs(30),
+        max_online: 1_000,
+    }
+}
+
+pub(super) fn brand(name: &str) -> Grantee {
+    Grantee::Brand(name.parse().expect("a name"))
+}
+
+pub(super) fn partner() -> Grantee {
+    Grantee::Partner("paper".parse().expect("a name"))
+}
+
+fn ring() -> KeyRing {
+    let ours = vec![Kind::Open, Kind::Click, Kind::Beacon];
+    let keys = vec![
+        Key::new(1, brand("demo"), ours.clone(), true, &[1; 32]).expect("a key"),
+        Key::new(2, brand("strict"), ours, true, &[2; 32]).expect("a key"),
+        Key::new(3, partner(), vec![Kind::Partner], true, &[3; 32]).expect("a key"),
+    ];
+    KeyRing::new(keys, vec![]).expect("a ring")
+}
+
+/// A pixel's token for one recipient.
+pub(super) fn open(recipient: u8) -> Token {
+    Token {
+        kind: Kind::Open,
+        expires: Some(TODAY + 1),
+        recipient: RecipientId([recipient; 16]),
+        send: Some(SendId([5; 16])),
+        purpose: Purpose::Presence,
+        destination: String::new(),
+    }
+}
+
+/// A link's token.
+pub(super) fn click(destination: &str) -> Token {
+    Token { kind: Kind::Click, destination: destination.to_owned(), ..open(1) }
+}
+
+impl House {
+    pub(super) fn open() -> Self {
+        Self::with(&edge_config(), 1_000)
+    }
+
+    pub(super) fn with(config: &config::Edge, capacity: usize) -> Self {
+        let registry = Registry::new();
+        let (intake, mut outlets) =
+            Intake::new(&config::Intake { capacity, shards: 1 }, &presence(), &registry);
+        let (intake, ring) = (Arc::new(intake), Arc::new(ring()));
+        let rules = BTreeMap::from([("demo".parse().expect("a name"), ConsentRule::Presumed)]);
+        let now = Timestamp::from_second(i64::from(TODAY) * 86_400 + 7).expect("a moment");
+        let tracker = Tracker::new(
+            Arc::clone(&ring),
+            rules,
+            Arc::new(Classifier::new()),
+            Arc::clone(&intake),
+            Clock::manual(now),
+            &registry,
+        );
+        let edge = Edge::bind(config, tracker, &registry).expect("a free port");
+        let (address, stop) = (edge.local_addr(), CancellationToken::new());
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        let served = runtime.spawn(edge.run(stop.clone()));
+        let outlet = outlets.pop().expect("one shard");
+        Self { address, intake, stop, outlet, registry, ring, served, runtime }
+    }
+
+    pub(super) fn mint(&self, token: &Token, owner: &Grantee) -> String {
+        token.mint(&self.ring, owner).expect("minted")
+    }
+
+    pub(super) fn connect(&self) -> Client {
+        let stream = TcpStream::connect(self.address).expect("connected");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        Client(stream)
+    }
+
+    /// One GET on a connection of its own.
+    pub(super) fn get(&self, target: &str) -> Reply {
+        self.connect().ask(&format!("GET {target} HTTP/1.1\r\nHost: t\r\nUser-Agent: {BROWSER}\r\n\r\n"))
+    }
+
+    /// The next signal the pipeline would see.
+    pub(super) fn signal(&mut self) -> Signal {
+        let next = async { tokio::time::timeout(PATIENCE, self.outlet.recv()).await };
+        self.runtime.block_on(next).expect("a signal in time").expect("an open intake")
+    }
+
+    /// Whether nothing more is queued once the outlet is closed.
+    pub(super) fn no_more_signals(&mut self) -> bool {
+        self.outlet.close();
+        self.runtime.block_on(self.outlet.recv()).is_none()
+    }
+
+    /// The value of a metric's line.
+    pub(super) fn metric(&self, line: &str) -> Option<u64> {
+        let text = self.registry.text();
+        text.lines().find_map(|each| each.strip_prefix(line)?.trim().parse().ok())
+    }
+
+    /// Waits until a metric has a value.
+    pub(super) fn wait_for(&self, line: &str, value: u64) {
+        let until = Instant::now() + PATIENCE;
+        while self.metric(line) != Some(value) {
+            assert!(Instant::now() < until, "{line} never became {value}: {:?}", self.metric(line));
+            std::thread::yield_now();
+        }
+    }
+
+    /// Drops the future that runs the edge.
+    pub(super) fn abandon(&self) {
+        self.served.abort();
+    }
+
+    /// Stops the edge and says how that went.
+    pub(super) fn close(self) -> io::Result<()> {
+        self.stop.cancel();
+        let ended = async { tokio::time::timeout(PATIENCE, self.served).await };
+        self.runtime.block_on(ended).expect("stopped in time").expect("no panic")
+    }
+}
+
+/// A connection.
+pub(super) struct Client(TcpStream);
+
+/// One response, byte for byte but for its date.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Reply {
+    pub(super) status: u16,
+    /// The head with its final empty line, the `date` line removed.
+    pub(super) head: String,
+    pub(super) body: Vec<u8>,
+}
+
+impl Reply {
+    /// A header's value.
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        let mut lines = self.head.lines().filter_map(|line| line.split_once(": "));
+        lines.find_map(|(each, value)| each.eq_ignore_ascii_case(name).then_some(value))
+    }
+}
+
+impl Client {
+    pub(super) fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.0.write_all(bytes.as_ref()).expect("sent");
+    }
+
+    /// Sends what may meet a closed connection.
+    pub(super) fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
+        self.0.write_all(bytes.as_ref())
+    }
+
+    pub(super) fn ask(&mut self, request: &str) -> Reply {
+        self.send(request);
+        self.reply(request.starts_with("HEAD"))
+    }
+
+    /// Reads one response; one to HEAD has no body.
+    pub(super) fn reply(&mut self, to_head: bool) -> Reply {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            assert_ne!(self.0.read(&mut byte).expect("a response"), 0, "closed after {:?}", text(&head));
+            head.extend(byte);
+        }
+        let head = text(&head);
+        let status = head.split(' ').nth(1).and_then(|word| word.parse().ok()).expect("a status");
+        let head = head.split_inclusive("\r\n").filter(|line| !line.starts_with("date: ")).collect();
+        let mut reply = Reply { status, head, body: Vec::new() };
+        let length = reply.header("content-length").map_or(0, |length| length.parse().expect("a number"));
+        reply.body = vec![0; if to_head { 0 } else { length }];
+        self.0.read_exact(&mut reply.body).expect("the whole body");
+        reply
+    }
+
+    /// Whether the server closes now, having said nothing more. A reset is a close.
+    pub(super) fn ends(&mut self) -> bool {
+        match self.0.read(&mut [0]) {
+            Ok(read) => read == 0,
+            Err(error) => error.kind() == io::ErrorKind::ConnectionReset,
+        }
+    }
+
+    /// Says that nothing more comes.
+    pub(super) fn finish(&self) {
+        self.0.shutdown(Shutdown::Write).expect("half closed");
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("a head in ASCII")
+}

@@ -1,0 +1,77 @@
+//! Operators stop a flow and start it again; producers take back what they asked for.
+
+use hyper::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use super::ONE_SHARD;
+use crate::support::gateway::{Gateway, letter};
+use crate::support::wait::{SOON, wait_until};
+
+const PERSON: &str = "canary-paused@example.test";
+
+async fn set_flow(gateway: &Gateway, flow: &str, setting: Value) {
+    let answer = gateway.call(Method::PUT, &format!("/v1/flows/{flow}"), &setting).await;
+    assert!(answer.status.is_success(), "{}", answer.text());
+}
+
+#[tokio::test]
+async fn a_paused_brand_holds_its_letters() {
+    let gateway = Gateway::start(&[]).await;
+    set_flow(&gateway, "demo", json!({"state": "paused", "reason": "complaints"})).await;
+    gateway.queue("held", PERSON).await;
+    gateway.comes_online(PERSON).await;
+    wait_until("she is online", SOON, async || {
+        let lookup = gateway.call(Method::POST, "/v1/recipients/lookup", &json!({"email": PERSON})).await;
+        (lookup.json()["online"] == true).then_some(())
+    })
+    .await;
+    let held = gateway.send("held").await;
+    assert_eq!(held["state"], "waiting");
+    assert!(held.to_string().contains("complaints"), "it says why it has not gone out: {held}");
+    assert!(gateway.outbox().is_empty());
+
+    set_flow(&gateway, "demo", json!({"state": "running"})).await;
+    gateway.comes_online(PERSON).await;
+    gateway.reaches("held", "sent").await;
+}
+
+#[tokio::test]
+async fn a_paused_campaign_holds_its_letters_and_no_others() {
+    let gateway = Gateway::start(&[ONE_SHARD]).await;
+    set_flow(&gateway, "demo/wave", json!({"state": "paused"})).await;
+    let mut held = letter("held", PERSON);
+    held["campaign"] = "wave".into();
+    gateway.push(&held).await;
+    gateway.comes_online(PERSON).await;
+    gateway.settled().await;
+    assert_eq!(gateway.state("held").await, "waiting");
+    set_flow(&gateway, "demo/wave", json!({"state": "running"})).await;
+    gateway.comes_online(PERSON).await;
+    gateway.reaches("held", "sent").await;
+}
+
+#[tokio::test]
+async fn what_was_settled_or_cancelled_does_not_go_out() {
+    let gateway = Gateway::start(&[ONE_SHARD]).await;
+    for (id, case) in [("first", "A"), ("second", "A"), ("other-case", "B"), ("taken-back", "C")] {
+        let mut reminder = letter(id, &format!("canary-{id}@example.test"));
+        reminder["case"] = case.into();
+        gateway.push(&reminder).await;
+    }
+    let settled = gateway.call(Method::POST, "/v1/cases/demo/A/settle", &json!({"reason": "paid"})).await;
+    assert_eq!(settled.status, StatusCode::OK, "{}", settled.text());
+    for _ in 0..2 {
+        let cancelled = gateway.call(Method::DELETE, "/v1/sends/taken-back", &Value::Null).await;
+        assert!(cancelled.status.is_success(), "cancelling twice is no error: {}", cancelled.text());
+    }
+    for id in ["first", "second", "taken-back"] {
+        assert_eq!(gateway.state(id).await, "cancelled");
+        gateway.comes_online(&format!("canary-{id}@example.test")).await;
+    }
+    gateway.settled().await;
+    assert_eq!(gateway.outbox().len(), 1, "only the barrier's own");
+    gateway.comes_online("canary-other-case@example.test").await;
+    gateway.reaches("other-case", "sent").await;
+    let late = gateway.call(Method::DELETE, "/v1/sends/other-case", &Value::Null).await;
+    assert_eq!(late.status, StatusCode::CONFLICT, "{}", late.text());
+}

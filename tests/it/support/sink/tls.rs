@@ -1,0 +1,46 @@
+//! A certificate authority of the test's own.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rustls::ServerConfig;
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use tokio_rustls::TlsAcceptor;
+
+/// Signs one server certificate; its own is in a PEM file.
+pub struct Authority {
+    pub(super) acceptor: TlsAcceptor,
+    directory: tempfile::TempDir,
+}
+
+impl Authority {
+    /// An authority and a server certificate for `host`.
+    pub fn certifying(host: &str) -> Self {
+        let mut params = CertificateParams::new(Vec::new()).expect("no names are fine names");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let ca_key = KeyPair::generate().expect("a key");
+        let ca = params.self_signed(&ca_key).expect("a root");
+        let issuer = Issuer::new(params, ca_key);
+        let key = KeyPair::generate().expect("a key");
+        let server = CertificateParams::new(vec![host.to_owned()]).expect("a host name");
+        let certificate = server.signed_by(&key, &issuer).expect("a certificate");
+
+        let directory = tempfile::tempdir().expect("a directory");
+        std::fs::write(directory.path().join("ca.pem"), ca.pem()).expect("the directory is ours");
+        let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("ring knows the default versions")
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der().clone()], key)
+            .expect("the key belongs to the certificate");
+        Self { acceptor: TlsAcceptor::from(Arc::new(config)), directory }
+    }
+
+    /// Where the authority's own certificate is.
+    pub fn ca_file(&self) -> PathBuf {
+        self.directory.path().join("ca.pem")
+    }
+}
