@@ -38,11 +38,10 @@ async fn a_letter_outlives_its_relay() {
     .await;
     gateway.queue("held", PERSON).await;
     gateway.comes_online(PERSON).await;
-    let deferred = wait_until("it is deferred", SOON, async || {
+    wait_until("it is deferred", SOON, async || {
         Some(gateway.send("held").await).filter(|send| send["state"] == "waiting" && deferrals(send) > 0)
     })
     .await;
-    assert!(!deferred.to_string().contains(&relay.port().to_string()) || deferrals(&deferred) == 1);
 
     // Its next try is due, the relay is back, but nobody is there to read.
     let sink = Manner::modern().start().await;

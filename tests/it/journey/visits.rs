@@ -10,6 +10,7 @@ use vigie::clock::Clock;
 use super::{ONE_SHARD, OTHER_BRAND};
 use crate::support::gateway::{Gateway, letter};
 use crate::support::letter::Letter;
+use crate::support::wait::{SOON, wait_until};
 
 const PERSON: &str = "canary-visitor@example.test";
 
@@ -23,14 +24,21 @@ fn taken(send: &Value) -> Timestamp {
 #[tokio::test]
 async fn two_brands_do_not_write_to_one_person_at_once() {
     const GAP: Duration = Duration::from_secs(3);
-    let settings: Vec<_> = OTHER_BRAND.into_iter().chain([("VIGIE__PRESENCE__MIN_GAP", "3s")]).collect();
+    // Every signal reaches the store, as the next one may release the next letter.
+    let presence = [("VIGIE__PRESENCE__MIN_GAP", "3s"), ("VIGIE__PRESENCE__RECENT_CAPACITY", "0")];
+    let settings: Vec<_> = OTHER_BRAND.into_iter().chain(presence).collect();
     let gateway = Gateway::start(&settings).await;
     gateway.queue("of-demo", PERSON).await;
     let mut other = letter("of-other", PERSON);
     other["brand"] = "other".into();
     gateway.push(&other).await;
-    gateway.comes_online(PERSON).await;
-    let sends = [gateway.reaches("of-demo", "sent").await, gateway.reaches("of-other", "sent").await];
+    let pixel = gateway.pixel(PERSON).await;
+    let sends = wait_until("both are sent", SOON, async || {
+        gateway.open(&pixel).await;
+        let sends = [gateway.send("of-demo").await, gateway.send("of-other").await];
+        sends.iter().all(|send| send["state"] == "sent").then_some(sends)
+    });
+    let sends = sends.await;
     let mut taken = sends.each_ref().map(taken);
     taken.sort();
     // The gap is counted in milliseconds, from the record of the first to the claim of the second.
