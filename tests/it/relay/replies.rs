@@ -96,6 +96,17 @@ async fn a_reply_without_text_or_in_pieces_or_in_another_script_is_a_reply() {
 }
 
 #[tokio::test]
+async fn replies_may_come_in_crumbs() {
+    for offers in WAYS {
+        let sink = Manner::offering(offers).script(|_| Act::Crumbs).start().await;
+        let rig = Rig::to(&sink);
+        assert!(accepted(&rig.send(&letter("one")).await), "{offers:?}");
+        assert!(accepted(&rig.send(&letter("two")).await), "{offers:?}");
+        assert_eq!((sink.count(Step::Message), sink.connections()), (2, 1));
+    }
+}
+
+#[tokio::test]
 async fn garbage_and_endless_replies_end_the_connection() {
     let endless = b"250-more\r\n".repeat(20_000);
     let long_line = b"250 ".iter().chain([b'x'; 5_000].iter()).copied().collect::<Vec<u8>>();
