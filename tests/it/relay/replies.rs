@@ -173,7 +173,7 @@ fn replies() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, max_shrink_iters: 50, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 96, max_shrink_iters: 50, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Whatever a relay answers: one of three results, and the mail behind it gets its own answer.
     #[test]
@@ -190,8 +190,9 @@ proptest! {
             let rig = Rig::to(&sink);
             let first = rig.send(&letter("one")).await;
             let second = rig.send(&letter("two")).await;
-            // The first mail was never taken by the sink, but a relay that says 250 in time is believed.
-            let believed = accepted(&first) && at_message;
+            // The sink took nothing, but a relay that says yes three times is believed: in one round trip the bytes at
+            // MAIL can hold all three replies.
+            let believed = accepted(&first) && (at_message || way == 0);
             assert!(believed || unknown(&first) || decision(&first).is_ok(), "{first:?}");
             assert!(accepted(&second), "{second:?}");
             assert!(sink.taken().last().unwrap().to[0].contains("two"));
