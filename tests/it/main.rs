@@ -1,5 +1,4 @@
 //! Integration tests: one binary, one module for each topic.
-//! The integration tests: one binary, a module per topic.
 
 mod api;
 mod cli;
