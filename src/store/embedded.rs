@@ -20,6 +20,13 @@
 //! Steps run where the caller runs, on the runtime's threads: they cost microseconds, less than handing them to another
 //! thread and back. Only what must wait for the disk goes through the writer's thread.
 //!
+//! # Size and speed
+//!
+//! Measured once, in release, on a busy two-core virtual machine (read the ratios): a million people online take 51 MB, the
+//! whole process 56 MB. 200 000 waiting sends, each with case and deadline, take at most 360 bytes each, fjall's caches
+//! included. A touch with nothing waiting takes 1.0 µs (99th percentile 1.9), one that claims 43 µs, `begin` 6 µs,
+//! `finish` 22 µs.
+//!
 //! # Why fjall
 //!
 //! Measured once when the choice was made, on a shared two-core virtual machine with a virtio disk, 450-byte payloads;
