@@ -42,7 +42,8 @@ pub async fn run(options: Options) -> Result<()> {
                 let Some(body) = body else { return Ok::<(), anyhow::Error>(()) };
                 let lines = body.lines().count();
                 let answer = client.send(Method::POST, "/v1/sends", "application/x-ndjson", body).await?;
-                let accepted = answer.body.split(|byte| *byte == b'\n').filter(|line| contains(line, b"202")).count();
+                let accepted =
+                    answer.body.split(|byte| *byte == b'\n').filter(|line| contains(line, b"202")).count();
                 ensure!(accepted == lines, "{accepted} of {lines} accepted");
             }
         });
@@ -52,9 +53,16 @@ pub async fn run(options: Options) -> Result<()> {
     }
     let seconds = start.elapsed().as_secs_f64();
     let each = |after: u64, before: u64| after.saturating_sub(before) as f64 / options.sends as f64;
-    println!("enqueue: {} sends, {} producers, {} lines per request", options.sends, options.producers, options.lines);
+    println!(
+        "enqueue: {} sends, {} producers, {} lines per request",
+        options.sends, options.producers, options.lines
+    );
     println!("  durable sends/s      {:.0}", options.sends as f64 / seconds);
-    println!("  per waiting send     {:.0} bytes resident, {:.0} bytes on disk", each(gateway.resident()?, memory), each(gateway.on_disk()?, disk));
+    println!(
+        "  per waiting send     {:.0} bytes resident, {:.0} bytes on disk",
+        each(gateway.resident()?, memory),
+        each(gateway.on_disk()?, disk)
+    );
     Ok(())
 }
 

@@ -78,10 +78,11 @@ pub async fn pixels(gateway: &Gateway, count: usize) -> Result<Vec<String>> {
     let mut client = gateway.client().await?;
     let mut paths = Vec::with_capacity(count);
     for from in (0..count).step_by(2000) {
-        let lines: String = (from..count.min(from + 2000))
-            .map(|index| json!({"brand": "demo", "email": format!("person{index}@load.example"), "kind": "open"}))
-            .map(|token| format!("{token}\n"))
-            .collect();
+        let order =
+            |index| json!({"brand": "demo", "email": format!("person{index}@load.example"), "kind": "open"});
+        let orders: Vec<String> =
+            (from..count.min(from + 2000)).map(|index| order(index).to_string()).collect();
+        let lines = orders.join("\n");
         let answer = client.send(Method::POST, "/v1/tokens", "application/x-ndjson", lines).await?;
         for line in std::str::from_utf8(&answer.body)?.lines() {
             let minted: Value = serde_json::from_str(line)?;
@@ -146,7 +147,11 @@ async fn collect(mut mails: mpsc::Receiver<Taken>, count: usize) -> Vec<(usize, 
     all
 }
 
-fn report(options: Options, planned: &HashMap<usize, Instant>, taken: &[(usize, Instant, u32)]) -> Result<()> {
+fn report(
+    options: Options,
+    planned: &HashMap<usize, Instant>,
+    taken: &[(usize, Instant, u32)],
+) -> Result<()> {
     let mut histogram = Histogram::<u64>::new(3)?;
     for (index, at, _) in taken {
         let latency = at.saturating_duration_since(planned[index]);
@@ -155,7 +160,13 @@ fn report(options: Options, planned: &HashMap<usize, Instant>, taken: &[(usize, 
     let ms = |quantile| Duration::from_micros(histogram.value_at_quantile(quantile)).as_secs_f64() * 1000.0;
     let trips: u32 = taken.iter().map(|(_, _, trips)| trips).sum();
     println!("fires: {} pixels/s for {} s, {} more waiting", options.rate, options.seconds, options.waiting);
-    println!("  pixel planned → 250  p50 {:.3} ms  p90 {:.3} ms  p99 {:.3} ms  max {:.3} ms", ms(0.5), ms(0.9), ms(0.99), ms(1.0));
+    println!(
+        "  pixel planned → 250  p50 {:.3} ms  p90 {:.3} ms  p99 {:.3} ms  max {:.3} ms",
+        ms(0.5),
+        ms(0.9),
+        ms(0.99),
+        ms(1.0)
+    );
     println!("  mails {}  round trips per mail {:.3}", taken.len(), f64::from(trips) / taken.len() as f64);
     Ok(())
 }

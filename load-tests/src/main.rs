@@ -1,7 +1,14 @@
 //! `vigie-load`: measures vigie side by side with what it is compared to, on the same machine in the same minutes.
 
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool that prints figures")]
+#![expect(clippy::cast_precision_loss, reason = "figures are printed with three digits")]
+
 mod child;
+mod enqueue;
+mod fires;
+mod gateway;
 mod pixels;
+mod present;
 mod process;
 
 use std::process::ExitCode;
@@ -19,6 +26,12 @@ struct Arguments {
 enum Test {
     /// The pixel endpoint against nginx's `empty_gif`, one thread each: requests per second and CPU per request.
     Pixels(pixels::Arguments),
+    /// Pixel asked for → relay's 250, open loop, and round trips per mail.
+    Fires(fires::Options),
+    /// Durable sends per second through NDJSON, and bytes per waiting send.
+    Enqueue(enqueue::Options),
+    /// Resident memory with many people online.
+    Present(present::Options),
     /// Runs one edge until killed; `pixels` starts it.
     #[command(hide = true)]
     Edge(child::Arguments),
@@ -27,18 +40,22 @@ enum Test {
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().test {
         Test::Pixels(arguments) => pixels::run(&arguments),
+        Test::Fires(options) => wait_for(fires::run(options)),
+        Test::Enqueue(options) => wait_for(enqueue::run(options)),
+        Test::Present(options) => wait_for(present::run(options)),
         Test::Edge(arguments) => child::run(&arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln_error(&error);
+            eprintln!("vigie-load: {error}");
             ExitCode::FAILURE
         }
     }
 }
 
-#[expect(clippy::print_stderr, reason = "a command line tool's way to say what went wrong")]
-fn eprintln_error(error: &std::io::Error) {
-    eprintln!("vigie-load: {error}");
+/// Runs a test that is made of tasks.
+fn wait_for(test: impl Future<Output = anyhow::Result<()>>) -> std::io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(test).map_err(|error| std::io::Error::other(format!("{error:#}")))
 }

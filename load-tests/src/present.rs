@@ -41,7 +41,12 @@ pub async fn run(options: Options) -> Result<()> {
     let online = gateway.metric("vigie_presence_online", "").await?;
     let resident = gateway.resident()?;
     println!("present: {} people asked for their pixel, {online:.0} are online", options.people);
-    println!("  resident at start {} MB, after minting {} MB, with all online {} MB", mb(before), mb(after_minting), mb(resident));
+    println!(
+        "  resident at start {} MB, after minting {} MB, with all online {} MB",
+        mb(before),
+        mb(after_minting),
+        mb(resident)
+    );
     ensure!(online > options.people as f64 * 0.99, "signals were shed: fewer online than expected");
     Ok(())
 }

@@ -3,7 +3,7 @@
 //! A line that is torn, too long or wrong is answered with its problem and its number; the others live. Lines are
 //! handed on in batches: when a batch is full, and whenever the client has nothing more to read right now, so a slow
 //! stream is answered line by line and a fast one at the speed of the store. Answers go out while the body is still
-//! being read; a client that sends more than some 25 000 lines must read them meanwhile, or both sides wait and we give
+//! being read; a client that sends more than some 15 000 lines must read them meanwhile, or both sides wait and we give
 //! up first. That makes bulk requests heavier than others, so only a few of them are served at the same time.
 
 mod split;

@@ -6,7 +6,7 @@ use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
 use crate::redact::foreign;
@@ -16,8 +16,9 @@ use crate::store::StoreError;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Problem {
     /// A stable name of this kind of problem: `urn:vigie:problem:…`.
-    #[serde(rename = "type")]
-    kind: String,
+    #[serde(rename = "type", serialize_with = "urn")]
+    #[schema(value_type = String, example = "urn:vigie:problem:conflict")]
+    kind: &'static str,
     /// The status in words.
     title: &'static str,
     /// The HTTP status, also for one line of a bulk request.
@@ -42,10 +43,10 @@ const SOON: u16 = 1;
 const LATER: u16 = 30;
 
 impl Problem {
-    /// A problem of the kind `urn:vigie:problem:<name>`.
-    fn new(status: StatusCode, name: &str, detail: impl Into<Cow<'static, str>>) -> Self {
+    /// A problem of the kind `urn:vigie:problem:<kind>`.
+    fn new(status: StatusCode, kind: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
         Self {
-            kind: format!("urn:vigie:problem:{name}"),
+            kind,
             title: status.canonical_reason().unwrap_or("Error"),
             status: status.as_u16(),
             detail: detail.into(),
@@ -103,8 +104,8 @@ impl Problem {
     }
 
     /// 409: contradicts what is known already.
-    pub(super) fn conflict(name: &str, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(StatusCode::CONFLICT, name, detail)
+    pub(super) fn conflict(kind: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::CONFLICT, kind, detail)
     }
 
     /// 413: a body or a line is longer than allowed.
@@ -155,15 +156,23 @@ impl Problem {
 
     /// For a response that came from outside our handlers and says nothing but its status.
     fn of_status(status: StatusCode) -> Self {
-        let detail = match status {
-            StatusCode::NOT_FOUND => "there is nothing at this path; /v1/openapi.json lists what there is",
-            StatusCode::METHOD_NOT_ALLOWED => "this path does not take this method; see the header Allow",
-            StatusCode::BAD_REQUEST => "the path or the query cannot be read",
-            _ => "the request could not be answered",
+        let (kind, detail) = match status {
+            StatusCode::NOT_FOUND => {
+                ("not-found", "there is nothing at this path; /v1/openapi.json lists what there is")
+            }
+            StatusCode::METHOD_NOT_ALLOWED => {
+                ("method", "this path does not take this method; see the header Allow")
+            }
+            StatusCode::BAD_REQUEST => ("syntax", "the path or the query cannot be read"),
+            _ => ("error", "the request could not be answered"),
         };
-        let name = status.canonical_reason().unwrap_or("error").to_ascii_lowercase().replace(' ', "-");
-        Self::new(status, &name, detail)
+        Self::new(status, kind, detail)
     }
+}
+
+/// The stable name of a kind of problem.
+fn urn<S: Serializer>(kind: &&'static str, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&format_args!("urn:vigie:problem:{kind}"))
 }
 
 impl From<StoreError> for Problem {

@@ -52,6 +52,7 @@ fn configuration(relay: Option<String>, directory: &Path) -> Result<Config, Fail
     Ok(config)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "used as a function for map_err")]
 fn no_room(error: std::io::Error) -> Failure {
     Failure::new(Exit::Unavailable, format!("a temporary directory is needed, but: {error}"))
 }

@@ -18,16 +18,17 @@ pub(super) async fn run(config: Config) -> Result<(), Failure> {
     // 2. Secrets: read, or made on the first start.
     let operator = std::env::var("VIGIE_OPERATOR_KEY").ok();
     let prepared = secrets::prepare(&config.data.dir, config.brands.keys(), operator.as_deref())?;
-    let mut told = told(&prepared);
+    let files = files(&prepared);
     // 3. The signals that stop, before there is anything to stop.
     let mut signals = Signals::new().map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
     // 4. The gateway.
     let gateway = Gateway::start(config, prepared, Clock::system()).await?;
     // 5. Where it listens, for people and for whoever started it on port 0.
     let at = gateway.addresses();
-    told +=
-        &format!("edge listening on {}\napi listening on {}\nops listening on {}\n", at.edge, at.api, at.ops);
-    announce(&told)?;
+    announce(&format!(
+        "{files}edge listening on {}\napi listening on {}\nops listening on {}\n",
+        at.edge, at.api, at.ops
+    ))?;
     // 6. Wait.
     while let Wanted::Reload = signals.next().await {
         match gateway.reload() {
@@ -46,7 +47,7 @@ pub(super) async fn run(config: Config) -> Result<(), Failure> {
 }
 
 /// Says that nobody should look for keys elsewhere.
-fn told(prepared: &Prepared) -> String {
+fn files(prepared: &Prepared) -> String {
     let made = prepared.made.iter().map(|file| format!("made {}: keep a backup\n", file.display()));
     let key = prepared.operator.file.iter().map(|file| format!("operator key in {}\n", file.display()));
     made.chain(key).collect()

@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     const RETRY: Retry =
-        Retry { first: Duration::from_secs(5), longest: Duration::from_secs(3600), max_attempts: 12 };
+        Retry { first: Duration::from_secs(5), longest: Duration::from_hours(1), max_attempts: 12 };
 
     #[test]
     fn delays_double_up_to_the_longest() {

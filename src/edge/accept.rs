@@ -1,7 +1,7 @@
 //! One thread's life: accept, serve, drain.
 
 use std::io;
-use std::net::{IpAddr, TcpListener};
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::connection;
-use super::limits::Limits;
+use super::limits::{Guest, Limits};
 use super::metrics::Metrics;
 use super::tracker::Tracker;
 use crate::config;
@@ -70,6 +70,8 @@ pub(super) async fn serve(listener: TcpListener, door: Arc<Door>, stop: Cancella
     Ok(())
 }
 
+/// Accepts one connection after the other. A thread that waits for a permit holds one connection and leaves the rest to
+/// the kernel; it takes no permit before it has one, or idle threads would keep permits from busy ones.
 async fn accept_all(
     listener: &tokio::net::TcpListener,
     door: &Arc<Door>,
@@ -77,11 +79,14 @@ async fn accept_all(
     stop: &CancellationToken,
 ) {
     loop {
-        let permit = door.limits.any().await;
         match listener.accept().await {
-            Ok((stream, peer)) => {
-                admit(stream, peer.ip(), permit, door, connections, stop);
-            }
+            Ok((stream, peer)) => match door.limits.admit(peer.ip()) {
+                Some(guest) => {
+                    let places = (guest, door.limits.any().await);
+                    connections.spawn(entertain(stream, places, Arc::clone(door), stop.clone()));
+                }
+                None => door.metrics.crowded.inc(),
+            },
             Err(error) if gone(&error) => {}
             Err(error) => {
                 door.metrics.accept_failed.inc();
@@ -92,28 +97,20 @@ async fn accept_all(
     }
 }
 
+/// Serves one connection; its places are free again however that ends.
+async fn entertain(
+    stream: TcpStream,
+    places: (Guest, OwnedSemaphorePermit),
+    door: Arc<Door>,
+    stop: CancellationToken,
+) {
+    let _counted = door.metrics.connection();
+    connection::serve(stream, &door, stop).await;
+    drop(places);
+}
+
 /// Whether an error of `accept` is one connection's own: the client left before we came.
 fn gone(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
-}
-
-/// Starts the connection's task, unless its neighbourhood has its share.
-fn admit(
-    stream: TcpStream,
-    address: IpAddr,
-    permit: OwnedSemaphorePermit,
-    door: &Arc<Door>,
-    connections: &TaskTracker,
-    stop: &CancellationToken,
-) {
-    let Some(guest) = door.limits.admit(address) else {
-        return door.metrics.crowded.inc();
-    };
-    let (door, stop) = (Arc::clone(door), stop.clone());
-    connections.spawn(async move {
-        let _counted = door.metrics.connection();
-        connection::serve(stream, &door, stop).await;
-        drop((guest, permit));
-    });
 }

@@ -38,11 +38,10 @@ pub async fn run(store: Arc<dyn Store>, dispatcher: Dispatcher, stop: Cancellati
 
 fn follow(ticked: Ticked, dispatcher: &Dispatcher) {
     for (send, state) in ticked.expired {
-        match state {
-            SendState::Uncertain => {
-                tracing::error!(%send, "outcome unknown: the lease ran out after the hand-over began")
-            }
-            _ => tracing::warn!(%send, "lease ran out: waiting again"),
+        if state == SendState::Uncertain {
+            tracing::error!(%send, "outcome unknown: the lease ran out after the hand-over began");
+        } else {
+            tracing::warn!(%send, "lease ran out: waiting again");
         }
     }
     for (send, state) in ticked.ended {

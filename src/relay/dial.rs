@@ -139,7 +139,8 @@ impl Dialler {
         }
         let reply = link.say(Starttls, self.limits.greeting).await;
         expect_go(Stage::StartTls, reply)?;
-        // Whoever sits on the way could append replies here that would count as said under TLS.
+        // Whoever sits on the way could append replies here that would count as said under TLS. lettre's own `starttls`
+        // (0.11.23) keeps them in its buffer and believes them.
         let Some(stream) = link.wire.take_plain() else {
             return Err(Trouble::misconfigured("the relay's answer to STARTTLS has bytes behind it"));
         };

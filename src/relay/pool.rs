@@ -135,7 +135,8 @@ impl Pool {
     }
 }
 
-/// Closes idle connections in time; lives only while there are some.
+/// Closes idle connections within twice `relay.idle` (a checkout never takes one that is older than that once); lives
+/// only while there are some.
 async fn reap(pool: Weak<Pool>, every: Duration) {
     loop {
         tokio::time::sleep(every).await;

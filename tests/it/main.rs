@@ -1,4 +1,4 @@
-//! The integration tests: one binary, a module per topic.
+//! Integration tests: one binary, one module for each topic.
 
 mod api;
 mod cli;

@@ -16,7 +16,6 @@ pub mod gateway;
 pub mod http;
 pub mod letter;
 pub mod metrics;
-pub mod nginx;
 pub mod postfix;
 pub mod process;
 pub mod sink;

@@ -16,7 +16,7 @@ use super::Gone;
 use crate::listener::PATIENCE;
 
 /// Bytes of answers that may wait for the client to read them. Many clients write a whole body before they read
-/// anything: this much (about 25 000 lines at the least) they may do so.
+/// anything: this much (some 15 000 lines at the least) they may do so.
 const ANSWERS_WAITING: u32 = 4 * 1024 * 1024;
 
 /// What comes next from the client.

@@ -6,6 +6,7 @@ use console::{Style, Term, pad_str, style};
 use serde_json::Value;
 
 use crate::cli::{Exit, Failure};
+use crate::model::SendState;
 
 /// Writes the scenes.
 pub(super) struct Show {
@@ -45,7 +46,7 @@ impl Show {
         let blocks = (latency.as_nanos() / BLOCK.as_nanos()).clamp(1, LONGEST_BAR as u128);
         let bar = "▆".repeat(usize::try_from(blocks).unwrap_or(LONGEST_BAR));
         let trips = if round_trips == 1 { "1 round trip" } else { "more than 1 round trip" };
-        self.scene(style("●").green(), name, scene);
+        self.scene(&style("●").green(), name, scene);
         let figure = pad_str(&millis(latency), 9, console::Alignment::Right, None).into_owned();
         self.line(&format!(
             "      letter out {} {}  {}",
@@ -57,52 +58,45 @@ impl Show {
 
     /// A letter will not leave.
     pub(super) fn settled(&self, name: &str, scene: &str) {
-        self.scene(style("✕").yellow(), name, scene);
+        self.scene(&style("✕").yellow(), name, scene);
         self.line(&dim("      case settled: the letter will not go out"));
     }
 
     /// A letter goes on waiting.
     pub(super) fn stays(&self, name: &str, scene: &str) {
-        self.scene(style("○").dim(), name, scene);
+        self.scene(&style("○").dim(), name, scene);
         self.line(&dim("      the letter goes on waiting"));
     }
 
     /// A forgery was answered and ignored.
     pub(super) fn forged(&self) {
-        self.scene(style("○").dim(), "Someone", "fetches a forged pixel");
+        self.scene(&style("○").dim(), "Someone", "fetches a forged pixel");
         self.line(&dim("      the same GIF, and nothing happens"));
     }
 
     /// The conservation law, and the typical latency.
     pub(super) fn books(&self, stats: &Value, latencies: &mut [Duration]) -> Result<(), Failure> {
-        let total = &stats["total"];
-        let count = |what: &str| total[what].as_u64().unwrap_or(0);
-        let states =
-            ["sent", "waiting", "claimed", "cancelled", "failed", "uncertain", "handed_off", "dropped"];
-        let parts: Vec<String> = states
+        let total = &stats["brands"][0]["total"];
+        let accepted = total["accepted"].as_u64().unwrap_or(0);
+        let parts: Vec<String> = SendState::ALL
+            .map(|state| (state, total["states"][state.as_str()].as_u64().unwrap_or(0)))
             .into_iter()
-            .filter(|state| count(state) > 0)
-            .map(|state| format!("{} {state}", count(state)))
+            .filter(|(_, count)| *count > 0)
+            .map(|(state, count)| format!("{count} {}", state.as_str()))
             .collect();
         latencies.sort_unstable();
         let typical = latencies.get(latencies.len() / 2).copied().unwrap_or_default();
         self.line("");
         self.line(&format!("  Pixel asked for → relay's 250: {} typically.", style(millis(typical)).bold()));
-        self.line(&format!(
-            "  Every letter has one fate: {} accepted = {}.",
-            count("accepted"),
-            parts.join(" + ")
-        ));
+        self.line(&format!("  Every letter has one fate: {accepted} accepted = {}.", parts.join(" + ")));
         self.line("");
-        let gap = states.into_iter().map(count).sum::<u64>().abs_diff(count("accepted"));
-        if gap == 0 {
-            Ok(())
-        } else {
-            Err(Failure::new(Exit::Internal, format!("the books do not balance by {gap}")))
+        match total["conservation_gap"].as_i64() {
+            Some(0) if accepted > 0 => Ok(()),
+            gap => Err(Failure::new(Exit::Internal, format!("the books do not balance: {gap:?}"))),
         }
     }
 
-    fn scene(&self, mark: console::StyledObject<&str>, name: &str, scene: &str) {
+    fn scene(&self, mark: &console::StyledObject<&str>, name: &str, scene: &str) {
         self.line(&format!("  {mark} {} {scene}", style(name).bold()));
     }
 

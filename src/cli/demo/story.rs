@@ -168,7 +168,6 @@ fn expect(answer: &Answer, status: StatusCode, what: &str) -> Result<(), Failure
     Err(Failure::new(Exit::Internal, format!("{what} was answered {}: {body}", answer.status)))
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "used as a function for map_err")]
 fn broken(error: impl std::fmt::Display) -> Failure {
     Failure::new(Exit::Internal, error.to_string())
 }

@@ -90,6 +90,14 @@ fn beyond_the_limit_connections_wait_in_the_kernel() {
 }
 
 #[test]
+fn idle_threads_keep_no_permits_from_busy_ones() {
+    let house = House::with(&config::Edge { max_connections: 1, threads: 4, ..edge_config() }, 100);
+    for _ in 0..20 {
+        assert_eq!(house.get("/o/x").status, 200);
+    }
+}
+
+#[test]
 fn every_thread_serves_the_port() {
     let house = House::with(&config::Edge { threads: 4, ..edge_config() }, 100);
     for _ in 0..50 {

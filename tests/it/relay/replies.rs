@@ -96,6 +96,17 @@ async fn a_reply_without_text_or_in_pieces_or_in_another_script_is_a_reply() {
 }
 
 #[tokio::test]
+async fn replies_may_come_in_crumbs() {
+    for offers in WAYS {
+        let sink = Manner::offering(offers).script(|_| Act::Crumbs).start().await;
+        let rig = Rig::to(&sink);
+        assert!(accepted(&rig.send(&letter("one")).await), "{offers:?}");
+        assert!(accepted(&rig.send(&letter("two")).await), "{offers:?}");
+        assert_eq!((sink.count(Step::Message), sink.connections()), (2, 1));
+    }
+}
+
+#[tokio::test]
 async fn garbage_and_endless_replies_end_the_connection() {
     let endless = b"250-more\r\n".repeat(20_000);
     let long_line = b"250 ".iter().chain([b'x'; 5_000].iter()).copied().collect::<Vec<u8>>();
@@ -162,7 +173,7 @@ fn replies() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, max_shrink_iters: 50, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 96, max_shrink_iters: 50, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Whatever a relay answers: one of three results, and the mail behind it gets its own answer.
     #[test]
@@ -179,8 +190,9 @@ proptest! {
             let rig = Rig::to(&sink);
             let first = rig.send(&letter("one")).await;
             let second = rig.send(&letter("two")).await;
-            // The first mail was never taken by the sink, but a relay that says 250 in time is believed.
-            let believed = accepted(&first) && at_message;
+            // The sink took nothing, but a relay that says yes three times is believed: in one round trip the bytes at
+            // MAIL can hold all three replies.
+            let believed = accepted(&first) && (at_message || way == 0);
             assert!(believed || unknown(&first) || decision(&first).is_ok(), "{first:?}");
             assert!(accepted(&second), "{second:?}");
             assert!(sink.taken().last().unwrap().to[0].contains("two"));

@@ -51,28 +51,10 @@ impl Postfix {
         self.server.site().addr
     }
 
-    /// The id of its first process, which is also the id of the process group.
-    pub fn id(&self) -> u32 {
-        self.server.id()
-    }
-
-    /// Every mail delivered so far, once for each of its recipients, oldest first.
-    ///
-    /// The mail is as it was sent, behind the header fields that Postfix puts
-    /// on top, and with bare newlines as line ends.
-    pub fn messages(&self) -> Vec<Vec<u8>> {
-        maildir::read(&self.server)
-    }
-
     /// Waits until `count` mails or more are delivered, and returns them:
     /// Postfix delivers a mail shortly after it has accepted it.
     pub async fn wait_for_messages(&self, count: usize) -> Vec<Vec<u8>> {
         maildir::wait_for(&self.server, count).await
-    }
-
-    /// What it has logged so far.
-    pub fn log(&self) -> String {
-        self.server.log()
     }
 }
 

@@ -151,11 +151,6 @@ impl Server {
         &self.site
     }
 
-    /// The id of the server's first process.
-    pub fn id(&self) -> u32 {
-        self.child.id()
-    }
-
     /// What it has logged and printed so far.
     pub fn log(&self) -> String {
         let mut log = String::new();

@@ -63,6 +63,8 @@ pub enum Act {
     Append(Vec<u8>),
     /// The correct thing, later: the time is the test's to give.
     Late(Duration),
+    /// The correct thing, byte by byte, each in a segment of its own.
+    Crumbs,
     /// Sends its replies so far and says nothing more, but keeps the connection open.
     Stall,
     /// Closes without an answer.

@@ -52,7 +52,7 @@ impl State {
         self.consents.get(who, grantee).unwrap_or(rule == ConsentRule::Presumed)
     }
 
-    /// What a new send's record on disk says; the first half of accepting it. Answers its arrival's turn.
+    /// What a new send's record on disk says; the first half of accepting it.
     pub(in crate::store::embedded) fn draft(&mut self, spec: &SendSpec) -> Head {
         self.arrivals += 1;
         Head {
@@ -173,7 +173,7 @@ impl State {
         self.taken(slot, request, cause, now)
     }
 
-    /// What is held under a request and was not handed over: the answer to a request that comes again.
+    /// What is held under a request: the answer to a request that comes again.
     pub(in crate::store::embedded) fn held_under(
         &self,
         request: ClaimId,

@@ -121,7 +121,7 @@ impl Sends {
         self.by_id.get(&id.0, |slot| self.at(*slot).id == id).copied()
     }
 
-    /// At most `most` live sends of a case, beginning behind slot `after`.
+    /// The live sends of a case.
     pub(super) fn of_case(&self, case: Case) -> Vec<Slot> {
         self.by_case.range((case, Slot::MIN)..=(case, Slot::MAX)).map(|(_, slot)| *slot).collect()
     }

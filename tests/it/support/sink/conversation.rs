@@ -91,6 +91,14 @@ impl Conversation<'_> {
                 tokio::time::sleep(by).await;
                 (format!("{usual}\r\n").into_bytes(), false)
             }
+            Act::Crumbs => {
+                for byte in format!("{usual}\r\n").bytes() {
+                    self.talk.say(&[byte]);
+                    self.talk.flush().await?;
+                    tokio::task::yield_now().await;
+                }
+                return Ok(usual.to_owned());
+            }
             Act::Append(bytes) => ([format!("{usual}\r\n").as_bytes(), &bytes].concat(), false),
             Act::Say(text) => (format!("{text}\r\n").into_bytes(), false),
             Act::Raw(bytes) => (bytes, false),
