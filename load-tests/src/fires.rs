@@ -15,6 +15,10 @@ use vigie::cli::http::Client;
 
 use crate::gateway::Gateway;
 
+/// What the pixels' clients call themselves.
+pub const MAIL_CLIENT: &str =
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko)";
+
 /// What to run.
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub struct Options {
@@ -113,7 +117,7 @@ async fn load(
     let mut lanes = Vec::new();
     for _ in 0..options.connections {
         let (lane, mut queue) = mpsc::channel::<String>(1024);
-        let mut client = Client::connect(gateway.edge, None).await?;
+        let mut client = Client::connect(gateway.edge, None).await?.with_agent(MAIL_CLIENT);
         tokio::spawn(async move {
             while let Some(path) = queue.recv().await {
                 if let Err(error) = client.get(&path).await {
