@@ -57,7 +57,7 @@ use jiff::Timestamp;
 use self::links::Links;
 use self::message::Envelope;
 use self::sender::Sender;
-use self::template::Library;
+use self::template::{Content, Library};
 use self::variables::Variables;
 use crate::config::Brand;
 use crate::model::{Claim, Letter, Name, SendSpec};
@@ -163,13 +163,14 @@ impl Renderer {
         Ok(())
     }
 
-    /// Renders this send for trial, as a tracked letter, and throws the letter away.
+    /// Renders this send for trial, as a tracked letter. Only the last step is left out: turning what was rendered and
+    /// checked into bytes cannot fail, and is half of the work.
     ///
     /// # Errors
     /// Names the field that does not fit; all missing variables where several are.
     pub fn try_out(&self, spec: &SendSpec) -> Result<(), Unfit> {
         let occasion = Occasion { dated: Timestamp::UNIX_EPOCH, tracked: true };
-        self.compose(&Arc::new(spec.clone()), occasion).map(drop)
+        self.draft(&Arc::new(spec.clone()), occasion).map(drop)
     }
 
     /// The letter of this claim: the same bytes for every attempt.
@@ -194,6 +195,13 @@ impl Renderer {
     }
 
     fn compose(&self, spec: &Arc<SendSpec>, occasion: Occasion) -> Result<Letter, Unfit> {
+        let Draft { sender, envelope, links, content } = self.draft(spec, occasion)?;
+        let bytes = message::write(sender, spec, occasion.dated, &envelope, content, &links);
+        Ok(envelope.letter(bytes))
+    }
+
+    /// Everything about a letter that can fail.
+    fn draft<'a>(&'a self, spec: &'a Arc<SendSpec>, occasion: Occasion) -> Result<Draft<'a>, Unfit> {
         let libraries = self.libraries();
         let unknown = || Unfit::new("brand", format!("{} is none of this gateway's brands", spec.brand));
         let sender = self.senders.get(&spec.brand).ok_or_else(unknown)?;
@@ -207,9 +215,16 @@ impl Renderer {
         if occasion.tracked {
             content.html = tracking::track(&content.html, &links)?;
         }
-        let bytes = message::write(sender, spec, occasion.dated, &envelope, content, &links)?;
-        Ok(envelope.letter(bytes))
+        Ok(Draft { sender, envelope, links, content })
     }
+}
+
+/// A letter whose parts are rendered and checked, but not yet written as a message.
+struct Draft<'renderer> {
+    sender: &'renderer Sender,
+    envelope: Envelope,
+    links: Links<'renderer>,
+    content: Content,
 }
 
 fn libraries(senders: &BTreeMap<Name, Sender>) -> Result<BTreeMap<Name, Library>, RenderError> {

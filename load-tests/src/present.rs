@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use tokio::task::JoinSet;
 use vigie::cli::http::Client;
 
-use crate::fires::pixels;
+use crate::fires::{MAIL_CLIENT, pixels};
 use crate::gateway::Gateway;
 
 /// What to run.
@@ -27,7 +27,8 @@ pub async fn run(options: Options) -> Result<()> {
     let paths = pixels(&gateway, options.people).await?;
     let after_minting = gateway.resident()?;
     for lane in paths.chunks(options.people.div_ceil(options.connections)) {
-        let (lane, mut client) = (lane.to_vec(), Client::connect(gateway.edge, None).await?);
+        let (lane, mut client) =
+            (lane.to_vec(), Client::connect(gateway.edge, None).await?.with_agent(MAIL_CLIENT));
         lanes.spawn(async move {
             for path in lane {
                 client.get(&path).await?;

@@ -17,7 +17,8 @@ use super::body::{self, Media};
 use super::guard::Seat;
 use super::ndjson::{self, Answer, Refused, Work};
 use super::{Access, Doors, Problem, strict};
-use mint::{Mint, Minted, TokenRequest};
+use crate::token::{Minted, Order};
+use mint::Mint;
 
 pub(super) fn router(doors: &Doors) -> OpenApiRouter {
     OpenApiRouter::new().routes(routes!(tokens)).with_state(Arc::new(Mint::new(doors)))
@@ -29,7 +30,7 @@ pub(super) fn router(doors: &Doors) -> OpenApiRouter {
 #[utoipa::path(
     post, path = "/v1/tokens", tag = "tokens", security(("key" = ["producer", "operator"])),
     request_body(content(
-        (TokenRequest = "application/json"),
+        (Order = "application/json"),
         (String = "application/x-ndjson"),
     )),
     responses((status = 200, description = "The token, its address and, for pixels, its HTML", content(
@@ -45,7 +46,7 @@ async fn tokens(
 ) -> Result<Response, Problem> {
     match body::media(request.headers())? {
         Media::Json => {
-            let wanted: TokenRequest = body::json(request.into_body(), seat.limits).await?;
+            let wanted: Order = body::json(request.into_body(), seat.limits).await?;
             Ok(Json(mint.mint(&access, &wanted)?).into_response())
         }
         Media::Lines => ndjson::respond(Bulk { mint, access }, request.into_body(), seat),

@@ -18,6 +18,11 @@ use super::wire::Wire;
 /// `RSET` and `QUIT` are courtesies: nobody waits longer for them (KumoMTA's default).
 const COURTESY: Duration = Duration::from_secs(5);
 
+/// After this many refused mails a connection is replaced. Postfix delays each reply by a second after ten errors on one
+/// connection (`smtpd_soft_error_limit`; a refused recipient with its BDAT makes two), and Exim hangs up after ten
+/// commands like RSET that belong to no mail (`smtp_accept_max_nonmail`).
+const MOST_REFUSED: u32 = 4;
+
 /// A reused buffer larger than this is given back after the mail.
 const KEPT_BUFFER: usize = 256 * 1024;
 
@@ -32,6 +37,7 @@ pub(super) struct Link {
     born: Instant,
     parked: Instant,
     mails: u32,
+    refused: u32,
     _open: Counted,
 }
 
@@ -39,7 +45,17 @@ impl Link {
     /// A connection that was greeted.
     pub(super) fn new(smtp: AsyncSmtpConnection, wire: Wire, open: &IntGauge) -> Self {
         let (born, offers, outgoing) = (Instant::now(), Offers::default(), Vec::new());
-        Self { smtp, wire, offers, outgoing, born, parked: born, mails: 0, _open: Counted::new(open) }
+        Self {
+            smtp,
+            wire,
+            offers,
+            outgoing,
+            born,
+            parked: born,
+            mails: 0,
+            refused: 0,
+            _open: Counted::new(open),
+        }
     }
 
     /// Says one command and reads its reply, lettre's way.
@@ -84,6 +100,10 @@ impl Link {
 
     /// Ends whatever transaction is open; false means that the connection is of no further use.
     pub(super) async fn reset(&mut self) -> bool {
+        self.refused += 1;
+        if self.refused >= MOST_REFUSED {
+            return false;
+        }
         self.say("RSET\r\n", COURTESY).await.is_ok_and(|reply| reply.code == 250)
     }
 

@@ -29,9 +29,14 @@ pub(super) struct Envelope {
 }
 
 impl Envelope {
-    /// Checks the recipient's mailbox. Its domain goes out in ASCII; a local part beyond ASCII stays as it is, and
+    /// Checks the send's id and the recipient's mailbox. Its domain goes out in ASCII; a local part beyond ASCII stays as it is, and
     /// whether it can be delivered (`SMTPUTF8`) is the relay's to say.
     pub(super) fn new(sender: &Sender, spec: &SendSpec) -> Result<Self, Unfit> {
+        let visible = spec.reference.bytes().all(|b| b.is_ascii_graphic());
+        if !visible || !matches!(spec.reference.len(), 1..=LONGEST_REFERENCE) {
+            let problem = "is not 1 to 128 visible ASCII characters: use letters, digits and marks";
+            return Err(Unfit::new("id", problem));
+        }
         let email = spec.to.email().trim();
         let normal = normalise(email).map_err(|problem| Unfit::new("to.email", problem.to_string()))?;
         let bad = || Unfit::new("to.email", "is not an e-mail address like name@example.org");
@@ -66,14 +71,7 @@ pub(super) fn write(
     envelope: &Envelope,
     content: Content,
     links: &Links<'_>,
-) -> Result<Vec<u8>, Unfit> {
-    let visible = spec.reference.bytes().all(|b| b.is_ascii_graphic());
-    if !visible || !matches!(spec.reference.len(), 1..=LONGEST_REFERENCE) {
-        return Err(Unfit::new(
-            "id",
-            "is not 1 to 128 visible ASCII characters: use letters, digits and marks",
-        ));
-    }
+) -> Vec<u8> {
     let boundary = boundary(spec.id);
     let alternative = ContentType::parse(&format!("multipart/alternative; boundary=\"{boundary}\""))
         .expect("a boundary of hexadecimal digits fits the grammar");
@@ -98,7 +96,7 @@ pub(super) fn write(
     }
     headers.set(header::MIME_VERSION_1_0);
     headers.set(alternative);
-    Ok(message.formatted())
+    message.formatted()
 }
 
 fn plain(headers: &mut Headers, name: &'static str, value: String) {

@@ -3,35 +3,48 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use url::Url;
+use utoipa::ToSchema;
 
 use super::{Day, Identity, KeyRing, Kind, LONGEST, Purpose, Token, day};
 use crate::model::{Grantee, Name, RecipientId, SendId};
 use crate::redact::Secret;
 
 /// A token somebody wants.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Order {
     /// Whose mail it is for; this or `partner`.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
     pub brand: Option<Name>,
     /// Whose newsletter it is for; this or `brand`.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
     pub partner: Option<Name>,
     /// Whose mailbox, by address; this or `recipient`. Kept like a secret: an address is nobody's business.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
     pub email: Option<Secret>,
     /// Whose mailbox, by id.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
     pub recipient: Option<RecipientId>,
     /// What for. A partner's `open` becomes a partner token.
     pub kind: Kind,
     /// The public id of the send it belongs to, unique per brand.
+    #[serde(default)]
     pub send: Option<String>,
     /// Where a click leads.
+    #[serde(default)]
     pub to: Option<String>,
     /// Valid at least until then; to the end of that day in UTC.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
     pub expires: Option<Timestamp>,
 }
 
 /// What an order gives.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Minted {
     /// The token alone.
     pub token: String,
@@ -135,9 +148,10 @@ impl Order {
     fn destination(&self) -> Result<String, BadOrder> {
         match (self.kind, &self.to) {
             (Kind::Click, Some(to)) if is_web(to) => Ok(to.clone()),
-            (Kind::Click, _) => {
-                Err(BadOrder::new("to", "must be the http or https address a click leads to"))
-            }
+            (Kind::Click, _) => Err(BadOrder::new(
+                "to",
+                "must be the http or https address a click leads to, in visible ASCII and without a user name",
+            )),
             (_, Some(_)) => Err(BadOrder::new("to", "is for clicks alone")),
             (_, None) => Ok(String::new()),
         }
@@ -159,11 +173,12 @@ const fn purpose(kind: Kind) -> Purpose {
     }
 }
 
-/// An absolute web address that fits a `Location` header as it is.
+/// An absolute web address that fits a `Location` header as it is, and shows where it leads: visible ASCII, no user name.
 fn is_web(text: &str) -> bool {
     let absolute = text.starts_with("http://") || text.starts_with("https://");
-    let plain = !text.chars().any(|c| c.is_control() || c.is_whitespace());
-    absolute && plain && Url::parse(text).is_ok_and(|url| url.has_host())
+    let plain = text.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
+    let open = |url: Url| url.has_host() && url.username().is_empty() && url.password().is_none();
+    absolute && plain && Url::parse(text).is_ok_and(open)
 }
 
 impl Minted {

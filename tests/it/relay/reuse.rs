@@ -9,7 +9,7 @@ use super::rig::{LONG, Rig, SHORT, accepted, decision, impatient, letter, settin
 use crate::support::sink::{Act, Manner, Step};
 
 #[tokio::test]
-async fn ten_refusals_use_one_connection() {
+async fn a_connection_is_replaced_after_four_refusals() {
     let manner = Manner::modern().script(|event| match event.step {
         Step::Rcpt => Act::say("550 5.1.1 no such user"),
         _ => Act::Usual,
@@ -19,7 +19,11 @@ async fn ten_refusals_use_one_connection() {
     for _ in 0..10 {
         assert_eq!(decision(&rig.send(&letter("gone")).await), Ok(Decision::Reject));
     }
-    assert_eq!((sink.connections(), sink.count(Step::Reset)), (1, 10));
+    assert_eq!(
+        (sink.connections(), sink.count(Step::Reset)),
+        (3, 8),
+        "4 + 4 + 2 mails, no RSET on the last of four"
+    );
 }
 
 #[tokio::test]
