@@ -2,7 +2,6 @@
 
 use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
-
 use vigie::secrets::Secrets;
 use vigie::token::Token;
 
