@@ -18,6 +18,7 @@ use tokio::time::timeout;
 use crate::support::http::bytes;
 use crate::support::process;
 use crate::support::wait::wait_until;
+use crate::support::watcher::Watcher;
 
 /// How long a command may take: most of it is compiling, where that has not been done before.
 const PATIENCE: Duration = Duration::from_mins(20);
@@ -106,7 +107,11 @@ fn bash(directory: &TempDir) -> Command {
 }
 
 /// The gateway in the background; stopped when dropped.
-struct Background(Child);
+struct Background {
+    child: Child,
+    /// Only held: it stops the gateway, should the tests be killed.
+    _watcher: Watcher,
+}
 
 impl Background {
     /// Runs the command and waits until the gateway is ready.
@@ -120,9 +125,11 @@ impl Background {
         let errors = file.try_clone().expect("a file can be shared");
         let child =
             bash(directory).args(["-c", command]).stdin(Stdio::null()).stdout(file).stderr(errors).spawn();
-        let mut background = Background(child.expect("every Debian has bash and setsid"));
+        let child = child.expect("every Debian has bash and setsid");
+        let watcher = Watcher::start(child.id(), directory.path());
+        let mut background = Background { child, _watcher: watcher };
         wait_until("the gateway is ready", PATIENCE, async || {
-            let ended = background.0.try_wait().expect("it is our child");
+            let ended = background.child.try_wait().expect("it is our child");
             assert!(ended.is_none(), "{ended:?}: {}", fs::read_to_string(&output).unwrap_or_default());
             ready().then_some(())
         })
@@ -139,7 +146,7 @@ fn ready() -> bool {
 
 impl Drop for Background {
     fn drop(&mut self) {
-        process::stop(&mut self.0);
+        process::stop(&mut self.child);
     }
 }
 

@@ -21,8 +21,8 @@ pub mod process;
 pub mod sink;
 pub mod tap;
 pub mod wait;
+pub mod watcher;
 
 mod maildir;
 mod server;
 mod user;
-mod watcher;
