@@ -70,6 +70,9 @@ pub enum StoreError {
     /// The store cannot be reached or does not answer in time.
     #[error("the store is not available: {0}")]
     Unavailable(String),
+    /// Another process has it open, and it belongs to one at a time.
+    #[error("the store is in use: {0}")]
+    InUse(String),
     /// The store is full: too many sends wait, or the disk or memory is exhausted.
     #[error("the store is full: {0}")]
     Full(String),

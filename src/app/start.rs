@@ -39,6 +39,9 @@ pub enum StartError {
     /// Something the gateway needs is not there: an address in use, a store that is locked.
     #[error("{0}")]
     Unavailable(String),
+    /// Another gateway runs on this store.
+    #[error("{0}")]
+    InUse(String),
     /// What the store holds is damaged.
     #[error("{0}")]
     Damaged(String),
@@ -47,6 +50,7 @@ pub enum StartError {
 impl From<StoreError> for StartError {
     fn from(error: StoreError) -> Self {
         match error {
+            StoreError::InUse(_) => Self::InUse(error.to_string()),
             StoreError::Damaged(_) => Self::Damaged(error.to_string()),
             StoreError::Unavailable(_) | StoreError::Full(_) => Self::Unavailable(error.to_string()),
         }

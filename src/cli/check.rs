@@ -8,7 +8,7 @@ use std::sync::Arc;
 use url::Url;
 
 use super::{Exit, Failure};
-use crate::app::open_store;
+use crate::app::{StartError, open_store};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::relay::Relay;
@@ -81,7 +81,14 @@ async fn store(config: &Config) -> Found {
     if directory.as_ref().is_some_and(|directory| !directory.exists()) {
         return Ok(format!("{}: none yet: the first start makes it", config.store.url));
     }
-    let store = open_store(config, &Clock::system()).map_err(|error| error.to_string())?;
+    let store = match open_store(config, &Clock::system()) {
+        Ok(store) => store,
+        // A gateway that runs has opened it already; nothing can be wrong that it did not report.
+        Err(StartError::InUse(sentence)) => {
+            return Ok(format!("{}: not looked into, as {sentence}", config.store.url));
+        }
+        Err(error) => return Err(error.to_string()),
+    };
     let snapshot = store.snapshot().await.map_err(|error| error.to_string())?;
     let gap: i64 = snapshot.flows.values().map(crate::store::Counts::gap).sum();
     store.close().await.map_err(|error| error.to_string())?;

@@ -92,7 +92,7 @@ impl From<StartError> for Failure {
     fn from(error: StartError) -> Self {
         let exit = match error {
             StartError::Configuration(_) => Exit::Configuration,
-            StartError::Unavailable(_) => Exit::Unavailable,
+            StartError::Unavailable(_) | StartError::InUse(_) => Exit::Unavailable,
             StartError::Damaged(_) => Exit::Data,
         };
         Self::new(exit, error.to_string())

@@ -101,7 +101,7 @@ impl Embedded {
     /// who is online come on top (see the [module doc](self)).
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] if another process has it open or the file system refuses, [`StoreError::Damaged`] if
+    /// [`StoreError::InUse`] if another process has it open, [`StoreError::Unavailable`] if the file system refuses, [`StoreError::Damaged`] if
     /// what is there is not what was written, or of a format this version does not know. Both say what to do.
     pub fn open(directory: &Path, cache_mib: u64, rules: Rules, clock: Clock) -> Result<Self, StoreError> {
         let disk = Disk::open(directory, cache_mib)?;

@@ -10,10 +10,12 @@
 
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use hyper::{Method, StatusCode};
 use serde_json::Value;
+use tokio::task::JoinSet;
 
 use crate::support::crowd::{Person, come_online, copies};
 use crate::support::gateway::{Gateway, api_request};
@@ -27,11 +29,14 @@ const ROUNDS: usize = 8;
 /// Letters of one round: more than there is time for.
 const LETTERS: usize = 150;
 
+/// Producers that push at the same time.
+const PRODUCERS: usize = 3;
+
 /// Letters of one request: acknowledged together.
 const BATCH: usize = 10;
 
 /// The latest moment of a kill, from the first push of its round.
-const LATEST: u64 = 400;
+const LATEST: u64 = 1000;
 
 /// Leases are short, as what a dead gateway held is only given back when its lease has run out.
 const SETTINGS: [(&str, &str); 2] = [("VIGIE__DISPATCH__LEASE", "3s"), ("VIGIE__LOG__FILTER", "info")];
@@ -67,24 +72,31 @@ async fn under_load_nothing_is_lost_and_nothing_sent_twice() {
 /// One life: letters come, people come online, and then the gateway is killed. Returns the letters it acknowledged.
 async fn round(gateway: &mut Gateway, people: &[Person], moment: Duration) -> BTreeSet<String> {
     let (api, edge) = (gateway.api(), gateway.knocker());
-    let producer = async {
-        let mut acknowledged = BTreeSet::new();
-        for people in people.chunks(BATCH) {
-            let lines = people.iter().map(Person::line).collect();
-            let request = api_request(Method::POST, "/v1/sends", "application/x-ndjson", lines);
-            acknowledged.extend(ask_for_lines(api, request).await.iter().map(accepted));
-        }
-        acknowledged
-    };
+    let mut producers = JoinSet::new();
+    for people in people.chunks(LETTERS.div_ceil(PRODUCERS)) {
+        producers.spawn(produce(api, people.to_vec()));
+    }
     // Some are online before their letter comes, some come online while it waits.
     let readers = come_online(edge, people);
     let death = async {
         tokio::time::sleep(moment).await;
         gateway.kill().await;
     };
-    let (acknowledged, (), ()) = tokio::join!(producer, readers, death);
+    let (acknowledged, (), ()) = tokio::join!(producers.join_all(), readers, death);
+    let acknowledged: BTreeSet<_> = acknowledged.into_iter().flatten().collect();
     println!("killed after {moment:?}: {} of {} letters acknowledged", acknowledged.len(), people.len());
     gateway.restart().await;
+    acknowledged
+}
+
+/// Pushes letters, a few at a time, and returns the ids of those that were acknowledged.
+async fn produce(api: SocketAddr, people: Vec<Person>) -> Vec<String> {
+    let mut acknowledged = Vec::new();
+    for people in people.chunks(BATCH) {
+        let lines = people.iter().map(Person::line).collect();
+        let request = api_request(Method::POST, "/v1/sends", "application/x-ndjson", lines);
+        acknowledged.extend(ask_for_lines(api, request).await.iter().map(accepted));
+    }
     acknowledged
 }
 

@@ -31,6 +31,10 @@ const START: &str = "cargo run --release";
 /// The command that runs this test among others, so this test does not run it.
 const TESTS: &str = "tests/run";
 
+/// Variables of the caller's own and of the test runner. Build scripts look at the runner's, and compile again.
+const TESTS_OWN: [&str; 6] =
+    ["VIGIE", "NEXTEST", "CARGO_BIN_", "CARGO_MANIFEST_", "CARGO_PKG_", "LD_LIBRARY_PATH"];
+
 /// Printed by the shell behind each block.
 const DONE: &str = "-- the block is done --";
 
@@ -85,12 +89,14 @@ fn scratch() -> TempDir {
     directory
 }
 
-/// bash in the directory, in a session of its own, without the caller's own settings of vigie.
+/// bash in the directory, in a session of its own.
 fn bash(directory: &TempDir) -> Command {
     let path = std::env::var("PATH").expect("there is a PATH");
     let mut command = Command::new("setsid");
-    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("VIGIE")) {
-        command.env_remove(name);
+    for (name, _) in std::env::vars() {
+        if TESTS_OWN.iter().any(|prefix| name.starts_with(prefix)) {
+            command.env_remove(name);
+        }
     }
     command
         .args(["bash", "-euo", "pipefail"])

@@ -2,6 +2,8 @@
 
 use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
+use vigie::secrets::Secrets;
+use vigie::token::Token;
 
 use super::ONE_SHARD;
 use crate::support::gateway::{Gateway, IPHONE};
@@ -22,6 +24,14 @@ fn forged(token: &str) -> String {
     let (at, last) = (token.len() - 2, token.len() - 1);
     let other = if token[at..last] == *"A" { "B" } else { "A" };
     format!("{}{other}{}", &token[..at], &token[last..])
+}
+
+/// The same token, valid until long ago. Nobody mints such a token, so it is signed here with the gateway's own keys.
+fn expired(gateway: &Gateway, good: &str) -> String {
+    let secrets = Secrets::read(&gateway.data()).expect("the tests may read them");
+    let (mut token, key) = Token::read(good.as_bytes(), &secrets.ring).expect("it is good");
+    token.expires = Some(1);
+    token.mint(&secrets.ring, key.owner()).expect("the key that signed it signs again")
 }
 
 fn text(minted: &Value) -> String {
@@ -57,6 +67,19 @@ async fn every_pixel_is_answered_with_the_same_bytes() {
         assert_eq!(answer, right, "the answer to {token}");
     }
     assert_eq!(answer(&gateway, &format!("/o/{good}")), right, "with and without .gif");
+    gateway.reaches("held", "sent").await;
+}
+
+#[tokio::test]
+async fn an_expired_pixel_looks_like_any_other_and_does_nothing() {
+    let gateway = Gateway::start(&[ONE_SHARD]).await;
+    gateway.queue("held", PERSON).await;
+    let good = text(&gateway.mint(&json!({"brand": "demo", "email": PERSON, "kind": "open"})).await);
+    let expired = answer(&gateway, &format!("/o/{}.gif", expired(&gateway, &good)));
+    gateway.settled().await;
+    assert_eq!(gateway.state("held").await, "waiting");
+    assert_eq!(gateway.metrics().count("vigie_tokens_refused_total", &["reason=\"expired\""]), 1);
+    assert_eq!(expired, answer(&gateway, &format!("/o/{good}.gif")));
     gateway.reaches("held", "sent").await;
 }
 

@@ -51,8 +51,8 @@ fn used(bytes: &[u8]) -> usize {
 async fn a_second_opening_is_refused() {
     let root = tempfile::tempdir().expect("a directory");
     let store = open(root.path()).expect("it opens");
-    let StoreError::Unavailable(text) = refusal(root.path()) else { panic!("another refusal") };
-    assert!(text.contains("in use by another process"), "{text}");
+    let StoreError::InUse(text) = refusal(root.path()) else { panic!("another refusal") };
+    assert!(text.contains("another process has it open"), "{text}");
     store.close().await.expect("it closes");
     open(root.path()).expect("then it is free");
 }

@@ -44,8 +44,8 @@ pub(super) fn check_acknowledged(directory: &Path, file: &File, accepted: u64) -
 pub(super) fn opening(directory: &Path, error: &fjall::Error) -> StoreError {
     let shown = directory.display();
     match error {
-        fjall::Error::Locked => StoreError::Unavailable(format!(
-            "{shown} is in use by another process; an embedded store belongs to one gateway"
+        fjall::Error::Locked => StoreError::InUse(format!(
+            "{shown} belongs to one gateway at a time, and another process has it open"
         )),
         fjall::Error::InvalidVersion(_) => {
             StoreError::Damaged(format!("{shown} was written by another version of the database; {REMEDY}"))
