@@ -41,7 +41,7 @@ fn an_open_is_a_pixel_of_that_person_and_send() {
 fn each_kind_has_its_own_address() {
     let id = "00112233445566778899aabbccddeeff";
     for (kind, path, rest) in [
-        ("click", "c", r#","to":"https://pay.example/?a=b&c=é""#),
+        ("click", "c", r#","to":"https://pay.example/?a=b&c=%C3%A9""#),
         ("beacon", "b", ""),
         ("unsubscribe", "u", ""),
     ] {

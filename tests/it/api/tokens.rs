@@ -93,7 +93,7 @@ async fn bad_wishes_are_refused() {
         );
     }
     let no_ring = json!({"brand": "other", "email": email, "kind": "open"});
-    assert_eq!(house.operator().post("/v1/tokens", &no_ring).await.problem(422)["field"], "kind");
+    assert_eq!(house.operator().post("/v1/tokens", &no_ring).await.problem(422)["field"], "brand");
 }
 
 #[tokio::test]
