@@ -29,6 +29,7 @@ mod tokens;
 mod whom;
 
 use std::collections::BTreeMap;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::{Router, middleware};
@@ -58,8 +59,11 @@ pub struct Unfit {
 /// Tries whether a send can be rendered.
 pub type TryOut = Arc<dyn Fn(&SendSpec) -> Result<(), Unfit> + Send + Sync>;
 
-/// Takes claims that came back from the store and fires them. Must not block.
-pub type Fire = Arc<dyn Fn(Vec<Claim>) + Send + Sync>;
+/// Takes claims that came back from the store, at once; the future resolves when more would not queue up.
+pub type Fire = Arc<dyn Fn(Vec<Claim>) -> BoxFuture + Send + Sync>;
+
+/// What [`Fire`] answers.
+pub type BoxFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// What the API's handlers need, put together by the application.
 #[derive(Clone)]

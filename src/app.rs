@@ -4,6 +4,7 @@ mod start;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -13,7 +14,7 @@ use crate::dispatch::Dispatcher;
 use crate::ops::Phase;
 use crate::relay::Relay;
 use crate::render::{RenderError, Renderer};
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 use crate::telemetry::Registry;
 
 pub use start::{StartError, open_store};
@@ -33,6 +34,8 @@ pub struct Gateway {
     renderer: Arc<Renderer>,
     relay: Relay,
     store: Arc<dyn Store>,
+    /// How long each part may take to end.
+    drain: Duration,
 }
 
 /// Bound addresses, with the real ports.
@@ -83,13 +86,20 @@ impl Gateway {
         self.renderer.reload()
     }
 
+    /// Waits until the store has failed for good: a supervisor should start a new process.
+    pub async fn failed(&self) -> StoreError {
+        self.store.failed().await
+    }
+
     /// Stops in the order in which nothing is lost: say so, take no more, claim no more, let attempts finish, give
     /// claims back, close the store. Returns how many claims are left to their leases.
     pub async fn stop(self) -> usize {
         self.phase.send_replace(Phase::Stopping);
         self.edge.stop().await;
-        self.api.stop().await;
         self.claiming.cancel();
+        if tokio::time::timeout(self.drain, self.api.stop()).await.is_err() {
+            tracing::warn!("requests to the API did not end in time; what they stored stays stored");
+        }
         self.claimers.close();
         self.claimers.wait().await;
         let left = self.dispatcher.stop().await;

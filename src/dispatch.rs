@@ -6,7 +6,8 @@
 //!
 //! Limits are permits: a claim waits for a place among `dispatch.max_in_flight`, then for a connection among
 //! `relay.connections`. The pipeline asks for [room](Dispatcher::room) *before* it touches the store, so that nothing
-//! is claimed that cannot be fired.
+//! is claimed that cannot be fired. Claims that come without room, from a bulk push for people who are online or from
+//! a shared deadline, share half of the places, so that a person's signal never queues behind them.
 
 mod attempt;
 mod leases;
@@ -52,6 +53,8 @@ struct Inner {
     clock: Clock,
     settings: config::Dispatch,
     places: Arc<Semaphore>,
+    /// The half of the places that claims without a signal may take.
+    background: Arc<Semaphore>,
     leases: Leases,
     tasks: TaskTracker,
     /// Set when the gateway stops: attempts that have not reached the relay give their claim back.
@@ -87,6 +90,7 @@ impl Dispatcher {
     pub fn new(parts: Parts, settings: config::Dispatch, registry: &Registry) -> Self {
         let Parts { store, gate, renderer, relay, intake, clock } = parts;
         let places = Arc::new(Semaphore::new(settings.max_in_flight));
+        let background = Arc::new(Semaphore::new((settings.max_in_flight / 2).max(1)));
         let leases = Leases::default();
         let stopping = CancellationToken::new();
         let (tasks, metrics) = (TaskTracker::new(), Metrics::new(registry));
@@ -100,6 +104,7 @@ impl Dispatcher {
             clock,
             settings,
             places,
+            background,
             leases,
             tasks,
             stopping,
@@ -125,10 +130,16 @@ impl Dispatcher {
             let attempt = Attempt::new(Arc::clone(&self.inner), claim, since);
             let this = self.clone();
             self.inner.tasks.spawn(async move {
+                let _share = this.inner.background.acquire().await.expect("the semaphore is never closed");
                 let room = this.room().await;
                 attempt.run(room).await;
             });
         }
+    }
+
+    /// Waits until claims fired now would not queue: whoever brings many asks between two batches.
+    pub async fn settled(&self) {
+        drop(self.inner.background.acquire().await);
     }
 
     /// Fires claims with the room the caller has; the first in the caller's own task.

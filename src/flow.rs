@@ -1,7 +1,7 @@
 //! The gate at the instant of sending, and the answer to "why has it not gone out?".
 //!
 //! The store never claims a send of a paused flow, but a flow may be paused between the claim and the hand-over;
-//! [`Gate::check`] is asked last, from memory. [`explain`] walks through the same rules for one waiting send and
+//! [`Gate::check`] is asked last, from memory. [`explain()`] walks through the same rules for one waiting send and
 //! says of each whether it holds the send back, with the figures it decides by.
 
 mod explain;

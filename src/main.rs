@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 /// Many threads free what others allocated (a signal is born on the edge and dies in the pipeline); with glibc's
-/// per-thread arenas a million people coming online left three times the memory behind
-/// (`vigie-load present`: 362 MB against what the README states).
+/// per-thread arenas a million people coming online left three times the memory behind (`vigie-load present` measures
+/// it).
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

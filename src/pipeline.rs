@@ -6,7 +6,7 @@
 //!                        ╰─▶ remembered as touched: the next signals of this person end in the intake
 //! ```
 //!
-//! Two other doors lead to the same dispatcher: [`time`](crate::pipeline::time) (a not-before arrived, a deadline
+//! Two other doors lead to the same dispatcher: [`time`] (a not-before arrived, a deadline
 //! passed, a lease ran out), and the API, whose `enqueue` claims at once for people who are online already.
 
 pub mod time;
@@ -61,7 +61,7 @@ impl Pipeline {
                 signal = outlet.recv() => signal,
             };
             let Some(signal) = signal else { return };
-            let room = self.dispatcher.room().await;
+            let Some(room) = stop.run_until_cancelled(self.dispatcher.room()).await else { return };
             self.dispatcher.track(self.clone().follow(signal, room));
         }
     }

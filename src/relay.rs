@@ -15,6 +15,7 @@
 //! lettre speaks the commands and reads the replies; pool, deadlines, pipelining and TLS are ours, because lettre's
 //! pool reuses connections with replies outstanding, its timeout ends with connecting, and it waits for each reply.
 
+mod breaker;
 mod decision;
 mod dial;
 mod framing;

@@ -18,7 +18,7 @@
 //! 1. Only sends that are waiting and due, in open flows, unless their deadline has passed with
 //!    [`OnDeadline::Send`](crate::model::OnDeadline::Send), which needs no presence but still an open flow.
 //! 2. One visit, one mail: with [`Rules::min_gap`] above zero, nothing while another send of the person is claimed
-//!    or was sent less than `min_gap` ago.
+//!    or was sent, or may have been (its outcome is unknown), less than `min_gap` ago.
 //! 3. Highest priority first, then earliest deadline, then earliest arrival.
 
 pub mod embedded;
@@ -266,16 +266,17 @@ pub trait Store: Send + Sync + 'static {
     /// space.
     async fn finish(&self, hold: Hold, finish: Finish) -> Result<Fenced, StoreError>;
 
-    /// Cancels one send. A claim on it becomes stale, unless its hand-over has begun.
+    /// Cancels one send. A claim on it becomes stale, unless its hand-over has begun. Durable before it answers.
     async fn cancel(&self, send: SendId, reason: &str) -> Result<Cancelled, StoreError>;
 
-    /// Cancels every send of this case, and of no other.
+    /// Cancels every send of this case, and of no other. Durable before it answers.
     async fn settle(&self, brand: &Name, case: &str, reason: &str) -> Result<Settled, StoreError>;
 
-    /// Erases a person: cancels their sends, drops presence, consents and contact history.
+    /// Erases a person: cancels their sends, drops presence, consents and contact history. Durable before it answers.
     async fn forget(&self, recipient: RecipientId) -> Result<Forgotten, StoreError>;
 
-    /// Records a consent or its withdrawal; the later statement replaces the earlier. Durable before it answers.
+    /// Records a consent or its withdrawal; the later statement replaces the earlier, and a withdrawal ends the
+    /// presence that is known. Durable before it answers.
     async fn consent(&self, consent: Consent) -> Result<(), StoreError>;
 
     /// Changes one flow's setting; every gateway follows within a second. Durable before it answers. A flow set to
@@ -293,6 +294,10 @@ pub trait Store: Send + Sync + 'static {
 
     /// All counters, consistent with each other.
     async fn snapshot(&self) -> Result<Snapshot, StoreError>;
+
+    /// Waits until the store has failed for good, so that only a restart of this process can help; a store that comes
+    /// back by itself never answers.
+    async fn failed(&self) -> StoreError;
 
     /// Writes everything out and stops; calls after it fail as unavailable.
     async fn close(&self) -> Result<(), StoreError>;

@@ -17,7 +17,7 @@ use crate::dispatch::{Dispatcher, Parts};
 use crate::edge::{Edge, Tracker};
 use crate::flow::Gate;
 use crate::intake::{Intake, Outlet};
-use crate::model::{ConsentRule, Flows, Name};
+use crate::model::{ConsentRule, Flows, Name, SendState};
 use crate::ops::Phase;
 use crate::pipeline::{Pipeline, time};
 use crate::relay::Relay;
@@ -25,7 +25,7 @@ use crate::render::Renderer;
 use crate::secrets::Prepared;
 use crate::store::embedded::Embedded;
 use crate::store::measured::Measured;
-use crate::store::{Rules, Store, StoreError};
+use crate::store::{Counts, Rules, Store, StoreError};
 use crate::telemetry::Registry;
 use crate::token::KeyRing;
 use crate::{api, ops};
@@ -113,6 +113,7 @@ impl Gateway {
         let keys = keys(&config, &prepared)?;
         let identity = prepared.secrets.identity.clone();
         let (base, outlets) = Foundation::lay(config, prepared, clock)?;
+        base.warn_of_strangers().await?;
         let bound = base.bind().await?;
         let addresses = bound.addresses().map_err(unavailable)?;
         let dispatcher = base.dispatcher();
@@ -129,6 +130,7 @@ impl Gateway {
             claiming,
             claimers,
             dispatcher,
+            drain: base.config.dispatch.drain,
             registry: base.registry,
             renderer: base.renderer,
             relay: base.relay,
@@ -149,6 +151,17 @@ impl Foundation {
         let (intake, outlets) = Intake::new(&config.intake, &config.presence, &registry);
         let intake = Arc::new(intake);
         Ok((Self { config, clock, registry, ring, renderer, relay, store, gate, intake }, outlets))
+    }
+
+    /// Sends of a brand that the configuration lost would wait for it: better somebody hears of that now.
+    async fn warn_of_strangers(&self) -> Result<(), StartError> {
+        let waiting = |counts: &Counts| counts.states[SendState::Waiting as usize];
+        for (scope, counts) in self.store.snapshot().await?.flows {
+            if waiting(&counts) > 0 && !self.config.brands.contains_key(&scope.brand) {
+                tracing::error!(brand = %scope.brand, waiting = waiting(&counts), "sends wait for a brand that is not configured");
+            }
+        }
+        Ok(())
     }
 
     async fn bind(&self) -> Result<Bound, StartError> {
@@ -217,7 +230,11 @@ impl Foundation {
                     .try_out(spec)
                     .map_err(|unfit| api::Unfit { field: unfit.field, problem: unfit.problem })
             }),
-            fire: Arc::new(move |claims| dispatcher.fire(claims, None)),
+            fire: Arc::new(move |claims| {
+                dispatcher.fire(claims, None);
+                let dispatcher = dispatcher.clone();
+                Box::pin(async move { dispatcher.settled().await })
+            }),
         }
     }
 

@@ -1,4 +1,5 @@
-//! `vigie check`: would a gateway with this configuration do its work? One line per part, one sentence per fault.
+//! `vigie check`: would a gateway with this configuration do its work? One line per part, one sentence per fault. The exit code is the first
+//! fault's: 78 for the configuration, 65 for a damaged store, 69 for a relay that is not there.
 
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -19,25 +20,27 @@ use crate::telemetry::Registry;
 /// Looks at every part, also after one of them failed. The configuration itself was read and validated already.
 pub(super) async fn run(config: &Config) -> Result<(), Failure> {
     let report = [
-        ("configuration", Ok("valid".to_owned())),
-        ("secrets", keys(config)),
-        ("templates", templates(config)),
-        ("store", store(config).await),
-        ("relay", relay(config).await),
-        ("tracking", tracking(config)),
+        ("configuration", Exit::Configuration, Ok("valid".to_owned())),
+        ("secrets", Exit::Configuration, keys(config)),
+        ("templates", Exit::Configuration, templates(config)),
+        ("store", Exit::Data, store(config).await),
+        ("relay", Exit::Unavailable, relay(config).await),
+        ("tracking", Exit::Configuration, tracking(config)),
     ];
     let mut out = std::io::stdout().lock();
-    for (part, found) in &report {
+    for (part, _, found) in &report {
         let (mark, text) = match found {
             Ok(text) => ("ok   ", text),
             Err(text) => ("FAULT", text),
         };
         writeln!(out, "{mark} {part:<14} {text}").map_err(|error| Failure::output(&error))?;
     }
-    match report.iter().filter(|(_, found)| found.is_err()).count() {
-        0 => Ok(()),
-        faults => {
-            Err(Failure::new(Exit::Configuration, format!("{faults} of {} parts are at fault", report.len())))
+    let faults: Vec<Exit> =
+        report.iter().filter(|(.., found)| found.is_err()).map(|(_, exit, _)| *exit).collect();
+    match faults.first() {
+        None => Ok(()),
+        Some(exit) => {
+            Err(Failure::new(*exit, format!("{} of {} parts are at fault", faults.len(), report.len())))
         }
     }
 }

@@ -30,18 +30,32 @@ pub(super) async fn run(config: Config) -> Result<(), Failure> {
         at.edge, at.api, at.ops
     ))?;
     // 6. Wait.
-    while let Wanted::Reload = signals.next().await {
-        match gateway.reload() {
-            Ok(()) => tracing::info!("templates reloaded"),
-            Err(error) => tracing::error!(%error, "templates not reloaded; the old ones stay in use"),
-        }
-    }
+    let ended = wait(&gateway, &mut signals).await;
     // 7. Drain.
     tracing::info!("stopping: no new claims, attempts under way finish");
-    match gateway.stop().await {
+    let left = gateway.stop().await;
+    ended?;
+    match left {
         0 => Ok(()),
         left => {
             Err(Failure::new(Exit::TryAgain, format!("{left} attempts did not finish within dispatch.drain")))
+        }
+    }
+}
+
+/// Waits until somebody wants the gateway to stop, or its store has failed and a new process must go on from disk.
+async fn wait(gateway: &Gateway, signals: &mut Signals) -> Result<(), Failure> {
+    loop {
+        let wanted = tokio::select! {
+            wanted = signals.next() => wanted,
+            error = gateway.failed() => return Err(Failure::new(Exit::TryAgain, error.to_string())),
+        };
+        match wanted {
+            Wanted::Stop => return Ok(()),
+            Wanted::Reload => match gateway.reload() {
+                Ok(()) => tracing::info!("templates reloaded"),
+                Err(error) => tracing::error!(%error, "templates not reloaded; the old ones stay in use"),
+            },
         }
     }
 }

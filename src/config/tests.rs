@@ -42,11 +42,11 @@ fn the_default_file_is_valid_and_says_what_the_manual_promises() {
 
 #[test]
 fn later_files_override_earlier_ones_and_variables_override_both() {
-    let files = ["[edge]\nthreads = 1\nmax_target = 1000", "[edge]\nthreads = 2", "[edge]"];
+    let files = ["[edge]\nthreads = 1\nmax_target = 3000", "[edge]\nthreads = 2", "[edge]"];
     let config = load(&files, &[]).expect("valid");
-    assert_eq!((config.edge.threads, config.edge.max_target, config.edge.max_head), (2, 1000, 16384));
+    assert_eq!((config.edge.threads, config.edge.max_target, config.edge.max_head), (2, 3000, 16384));
     let config = load(&files, &[("VIGIE__EDGE__THREADS", "3"), ("VIGIE_EDGE_THREADS", "9")]).expect("valid");
-    assert_eq!((config.edge.threads, config.edge.max_target), (3, 1000));
+    assert_eq!((config.edge.threads, config.edge.max_target), (3, 3000));
 }
 
 #[test]

@@ -1,15 +1,20 @@
 //! One attempt to send one mail, as a straight line whose stages cannot be taken in another order.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use backon::{ExponentialBuilder, Retryable};
 
 use super::leases::Lease;
 use super::{Inner, Room, Since, retry};
+use crate::clock::after;
 use crate::model::{Claim, Deferral, Finish, Letter};
 use crate::relay::{Delivery, Session};
+use crate::render::RenderError;
 use crate::store::{Fenced, StoreError};
+
+/// A send that its brand's templates do not fit any more waits this long before it is tried again.
+const UNTIL_MENDED: Duration = Duration::from_mins(1);
 
 /// A claim on its way to its fate.
 pub(super) struct Attempt {
@@ -81,7 +86,7 @@ impl Attempt {
         let render = self.inner.metrics.stage.render.start_timer();
         let letter = self.inner.renderer.render(&self.claim);
         render.observe_duration();
-        let letter = letter.map_err(|error| Finish::Rejected { reason: error.to_string() })?;
+        let letter = letter.map_err(|error| self.unrendered(&error))?;
         let connect = self.inner.metrics.stage.connect.start_timer();
         let session = tokio::select! {
             biased;
@@ -128,6 +133,14 @@ impl Attempt {
         }
     }
 
+    /// The send was tried with its template when it was accepted, so it is the configuration that is wrong now: a brand
+    /// or template that went missing or changed. The send waits for it to be mended, and loses nothing.
+    fn unrendered(&self, error: &RenderError) -> Finish {
+        tracing::error!(send = %self.claim.hold.send, %error, "cannot be rendered: mend the configuration and reload");
+        let until = after(self.inner.clock.now(), UNTIL_MENDED);
+        Finish::Deferred(Deferral { until, reason: error.to_string(), counts: false })
+    }
+
     fn refused(&self, refusal: crate::relay::Refusal) -> Finish {
         retry::after_refusal(refusal, &self.claim, self.inner.clock.now(), &self.inner.settings.retry)
     }
@@ -141,7 +154,9 @@ impl Attempt {
     async fn finish(&self, finish: Finish) {
         let timer = self.inner.metrics.stage.finish.start_timer();
         let patience = ExponentialBuilder::default()
-            .with_min_delay(std::time::Duration::from_millis(50))
+            .with_min_delay(Duration::from_millis(50))
+            .with_max_delay(Duration::from_secs(2))
+            .without_max_times()
             .with_total_delay(Some(self.inner.settings.lease));
         let hold = self.claim.hold;
         let record = || self.inner.store.finish(hold, finish.clone());

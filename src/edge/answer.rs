@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{
-    self, ALLOW, CONNECTION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, REFERRER_POLICY,
+    self, CONNECTION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, REFERRER_POLICY,
     X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{Response, StatusCode};
@@ -35,7 +35,6 @@ static PAGE_HEADERS: [(HeaderName, HeaderValue); 2] = [
     (CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8")),
     (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
 ];
-static NOT_ALLOWED_HEADERS: [(HeaderName, HeaderValue); 1] = [(ALLOW, HeaderValue::from_static("GET, HEAD"))];
 static AMBIGUOUS_HEADERS: [(HeaderName, HeaderValue); 1] = [(CONNECTION, HeaderValue::from_static("close"))];
 
 /// What to answer.
@@ -49,8 +48,6 @@ pub(super) enum Answer {
     NoSuchLink,
     /// Nothing here.
     NotFound,
-    /// This endpoint has no use for the method.
-    NotAllowed,
     /// The request target is longer than any of ours.
     TargetTooLong,
     /// Another server may see another request in these bytes.
@@ -59,17 +56,16 @@ pub(super) enum Answer {
 
 impl Answer {
     /// Every status an answer can have, in the order of [`number`](Self::number).
-    pub(super) const STATUSES: [StatusCode; 6] = [
+    pub(super) const STATUSES: [StatusCode; 5] = [
         StatusCode::OK,
         StatusCode::FOUND,
         StatusCode::NOT_FOUND,
-        StatusCode::METHOD_NOT_ALLOWED,
         StatusCode::URI_TOO_LONG,
         StatusCode::BAD_REQUEST,
     ];
 
     /// The place of 400 in [`STATUSES`](Self::STATUSES).
-    pub(super) const BAD_REQUEST: usize = 5;
+    pub(super) const BAD_REQUEST: usize = 4;
 
     /// The place of this answer's status in [`STATUSES`](Self::STATUSES).
     pub(super) const fn number(&self) -> usize {
@@ -77,8 +73,7 @@ impl Answer {
             Self::Pixel => 0,
             Self::Redirect(_) => 1,
             Self::NoSuchLink | Self::NotFound => 2,
-            Self::NotAllowed => 3,
-            Self::TargetTooLong => 4,
+            Self::TargetTooLong => 3,
             Self::Ambiguous => Self::BAD_REQUEST,
         }
     }
@@ -98,7 +93,6 @@ impl Answer {
                 headers.extend(PAGE_HEADERS.iter().cloned());
                 (NO_SUCH_LINK.as_bytes(), &LINK_HEADERS)
             }
-            Self::NotAllowed => (b"", &NOT_ALLOWED_HEADERS),
             Self::Ambiguous => (b"", &AMBIGUOUS_HEADERS),
             Self::NotFound | Self::TargetTooLong => (b"", &[]),
         };

@@ -52,13 +52,14 @@ fn framed(head: &http::request::Parts, body: &Incoming) -> bool {
 
 impl Desk {
     fn answer(&self, head: &http::request::Parts, received: Instant) -> (Route, Answer) {
-        let length = head.uri.path_and_query().map_or(0, |target| target.as_str().len());
-        if length > self.door.max_target {
-            return (Route::Nowhere, Answer::TargetTooLong);
-        }
         let (route, rest) = Route::of(head.uri.path());
         if !route.allows(&head.method) {
-            return (route, Answer::NotAllowed);
+            return (route, Answer::NotFound);
+        }
+        // A pixel is a pixel, however long its token: the tracker refuses that without looking at it.
+        let length = head.uri.path_and_query().map_or(0, |target| target.as_str().len());
+        if length > self.door.max_target && !matches!(route, Route::Open) {
+            return (Route::Nowhere, Answer::TargetTooLong);
         }
         let visit = Visit { method: &head.method, headers: &head.headers, received };
         let answer = match route {

@@ -25,7 +25,8 @@ pub async fn run(store: Arc<dyn Store>, dispatcher: Dispatcher, stop: Cancellati
             () = stop.cancelled() => return,
             () = store.due() => {}
         }
-        drop(dispatcher.room().await);
+        let Some(room) = stop.run_until_cancelled(dispatcher.room()).await else { return };
+        drop(room);
         match store.tick(ClaimId::random(), dispatcher.free().min(AT_ONCE)).await {
             Ok(ticked) => follow(ticked, &dispatcher),
             Err(error) => {

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+use super::breaker::Breaker;
 use super::decision::Then;
 use super::dial::Dialler;
 use super::link::Link;
@@ -20,6 +21,7 @@ pub(super) struct Pool {
     max_age: Duration,
     max_mails: u32,
     parked: Mutex<Parked>,
+    breaker: Breaker,
     /// Cleared when a relay turns out not to know the `BDAT` it offers.
     chunks: AtomicBool,
 }
@@ -38,7 +40,7 @@ impl Pool {
     /// An empty pool.
     pub(super) fn new(dialler: Dialler, idle: Duration, max_age: Duration, max_mails: u32) -> Arc<Self> {
         let (parked, chunks) = (Mutex::default(), AtomicBool::new(true));
-        Arc::new(Self { dialler, idle, max_age, max_mails, parked, chunks })
+        Arc::new(Self { dialler, idle, max_age, max_mails, parked, breaker: Breaker::default(), chunks })
     }
 
     fn parked(&self) -> MutexGuard<'_, Parked> {
@@ -53,7 +55,10 @@ impl Pool {
                 return Ok((link, true));
             }
         }
-        Ok((self.dialler.dial().await?, false))
+        let leave = self.breaker.leave()?;
+        let link = self.dialler.dial().await;
+        leave.used(link.is_ok());
+        Ok((link?, false))
     }
 
     /// Carries a letter. If an idle connection turns out to be dead before anything was handed over, a fresh one gets

@@ -8,9 +8,9 @@
 //!
 //! | step | a killed process | a power cut |
 //! | --- | --- | --- |
-//! | `enqueue`, `consent`, `set_flow` | yes | yes: they answer after the disk's sync, shared by all who wait |
+//! | `enqueue`, `cancel`, `settle`, `forget`, `consent`, `set_flow` | yes | yes: they answer after the disk's sync, shared by all who wait |
 //! | `touch`, `tick`: the claims made | yes | as of the last sync; a lost claim is a send that waits |
-//! | `begin`, `finish`, `cancel`, `settle`, `forget` | yes | as of the last sync |
+//! | `begin`, `finish` | yes | as of the last sync |
 //! | presence | no | no |
 //!
 //! After a restart the only holder of any claim is dead, so no lease is waited for: claims whose hand-over had not begun
@@ -60,7 +60,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use async_trait::async_trait;
-use tokio::sync::{RwLock, RwLockReadGuard, mpsc, oneshot, watch};
+use tokio::sync::{RwLock, RwLockReadGuard, SetOnce, mpsc, oneshot, watch};
 
 use super::{
     Cancelled, Enqueued, Fenced, Forgotten, Person, Rules, Settled, Snapshot, Store, StoreError, Ticked,
@@ -84,6 +84,7 @@ pub struct Embedded {
     open: RwLock<Option<Open>>,
     flows: watch::Receiver<Arc<Flows>>,
     alarm: Arc<Alarm>,
+    failure: Arc<SetOnce<StoreError>>,
     clock: Clock,
 }
 
@@ -107,14 +108,14 @@ impl Embedded {
         let disk = Disk::open(directory, cache_mib)?;
         let core = Arc::new(Core::load(disk, rules, clock.clone())?);
         let (jobs, queue) = mpsc::channel(Self::JOBS);
-        let (flows, alarm) = (core.flows(), core.alarm());
+        let (flows, alarm, failure) = (core.flows(), core.alarm(), core.failure());
         let writer = std::thread::Builder::new().name("store-writer".into()).spawn({
             let core = Arc::clone(&core);
             move || writer::run(&core, queue)
         });
         let writer =
             writer.map_err(|error| StoreError::Unavailable(format!("no thread for the writer: {error}")))?;
-        Ok(Self { open: RwLock::new(Some(Open { core, jobs, writer })), flows, alarm, clock })
+        Ok(Self { open: RwLock::new(Some(Open { core, jobs, writer })), flows, alarm, failure, clock })
     }
 
     async fn open_store(&self) -> Result<RwLockReadGuard<'_, Open>, StoreError> {
@@ -189,9 +190,10 @@ impl Store for Embedded {
     async fn tick(&self, request: ClaimId, limit: usize) -> Result<Ticked, StoreError> {
         let open = self.open_store().await?;
         let turn = open.core.step(|state, now| state.tick(request, limit, now))?;
-        if let Some(until) = open.core.purge_due() {
-            // With a full queue the purge waits for the next tick.
-            drop(open.jobs.try_send(Job::Purge { until }));
+        if let Some(until) = open.core.purge_due()
+            && open.jobs.try_send(Job::Purge { until }).is_err()
+        {
+            open.core.purge_later(until);
         }
         open.core.ticked(turn)
     }
@@ -210,15 +212,24 @@ impl Store for Embedded {
     }
 
     async fn cancel(&self, send: SendId, reason: &str) -> Result<Cancelled, StoreError> {
-        self.open_store().await?.core.cancel(send, reason)
+        let open = self.open_store().await?;
+        let cancelled = open.core.cancel(send, reason)?;
+        open.sync().await?;
+        Ok(cancelled)
     }
 
     async fn settle(&self, brand: &Name, case: &str, reason: &str) -> Result<Settled, StoreError> {
-        self.open_store().await?.core.step(|state, now| state.settle(brand, case, reason, now))
+        let open = self.open_store().await?;
+        let settled = open.core.step(|state, now| state.settle(brand, case, reason, now))?;
+        open.sync().await?;
+        Ok(settled)
     }
 
     async fn forget(&self, recipient: RecipientId) -> Result<Forgotten, StoreError> {
-        self.open_store().await?.core.forget(recipient)
+        let open = self.open_store().await?;
+        let forgotten = open.core.forget(recipient)?;
+        open.sync().await?;
+        Ok(forgotten)
     }
 
     async fn consent(&self, consent: Consent) -> Result<(), StoreError> {
@@ -247,6 +258,10 @@ impl Store for Embedded {
 
     async fn snapshot(&self) -> Result<Snapshot, StoreError> {
         self.open_store().await?.core.look(State::snapshot)
+    }
+
+    async fn failed(&self) -> StoreError {
+        self.failure.wait().await.clone()
     }
 
     async fn close(&self) -> Result<(), StoreError> {

@@ -121,6 +121,10 @@ impl Store for Measured {
         self.timed("snapshot", self.store.snapshot()).await
     }
 
+    async fn failed(&self) -> StoreError {
+        self.store.failed().await
+    }
+
     async fn close(&self) -> Result<(), StoreError> {
         self.store.close().await
     }

@@ -122,7 +122,7 @@ impl Counter {
             })
             .collect();
         if !claims.is_empty() {
-            (self.fire)(claims);
+            (self.fire)(claims).await;
         }
         outcomes
     }

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::api::{Problem, strict};
 use crate::model::{Name, OnDeadline, OnUncertain, SendId, SendSpec};
 use crate::redact::Mailbox;
-use crate::token::Identity;
+use crate::token::{Identity, normalise};
 
 /// One send, as asked for. Not `Debug`: it holds an address.
 #[derive(Serialize, Deserialize, ToSchema)]
@@ -143,8 +143,16 @@ fn sorted(value: Value) -> Value {
 fn reference(id: Option<String>) -> Result<String, Problem> {
     let id = id.unwrap_or_else(|| Uuid::now_v7().to_string());
     let fits = matches!(id.len(), 1..=LONGEST_WORD) && id.bytes().all(|b| b.is_ascii_graphic());
-    let bad = || Problem::field("id", "must be 1 to 128 visible ASCII characters, without spaces");
-    fits.then_some(id).ok_or_else(bad)
+    if !fits {
+        return Err(Problem::field("id", "must be 1 to 128 visible ASCII characters, without spaces"));
+    }
+    if normalise(&id).is_ok() {
+        return Err(Problem::field(
+            "id",
+            "is an e-mail address; ids stand in URLs and headers, use one that tells nobody",
+        ));
+    }
+    Ok(id)
 }
 
 fn check_case(case: Option<&str>) -> Result<(), Problem> {

@@ -9,7 +9,7 @@ use crate::config::Config;
 const SMALLEST_HEAD: usize = 8192;
 
 /// The smallest request target that holds a token with a short destination.
-const SMALLEST_TARGET: usize = 256;
+const SMALLEST_TARGET: usize = 2048;
 
 /// The smallest body or line that holds a send.
 const SMALLEST_BODY: usize = 1024;

@@ -7,9 +7,9 @@
 mod view;
 
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard};
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, SetOnce, watch};
 
 use crate::clock::Clock;
 use crate::model::{
@@ -48,7 +48,7 @@ pub(super) struct Core {
     oldest_end: AtomicI64,
     alarm: Arc<Alarm>,
     flows: watch::Sender<Arc<Flows>>,
-    failed: OnceLock<StoreError>,
+    failed: Arc<SetOnce<StoreError>>,
 }
 
 impl Core {
@@ -70,7 +70,7 @@ impl Core {
             oldest_end,
             alarm: Arc::default(),
             flows,
-            failed: OnceLock::new(),
+            failed: Arc::default(),
         })
     }
 
@@ -110,10 +110,9 @@ impl Core {
     /// Stops answering for good.
     pub(super) fn fail(&self, error: StoreError) -> StoreError {
         let text = error.to_string();
-        self.failed.get_or_init(|| {
+        if self.failed.set(error).is_ok() {
             tracing::error!(error = text, "the embedded store stops: its memory and its disk may differ");
-            error
-        });
+        }
         StoreError::Unavailable(text)
     }
 
@@ -162,6 +161,11 @@ impl Core {
             self.oldest_end.store(NEVER, Ordering::Relaxed);
             until
         })
+    }
+
+    /// The purge could not be asked for; the next tick asks again.
+    pub(super) fn purge_later(&self, until: Millis) {
+        self.oldest_end.fetch_min(until, Ordering::Relaxed);
     }
 
     /// Purges some of the sends that ended by `until`.
@@ -223,16 +227,16 @@ impl Core {
 
     /// `consent`, but for the sync. Of two statements the one made later holds, whichever arrives first.
     pub(super) fn consent(&self, consent: &Consent) -> Result<(), StoreError> {
+        let mut state = self.lock()?;
         let known = self.disk.consents(consent.recipient)?;
         let newer = |old: &Consent| old.grantee == consent.grantee && old.at > consent.at;
         if known.iter().any(newer) {
             return Ok(());
         }
-        let mut state = self.lock()?;
         let mut step = self.disk.step();
         step.consent(consent);
         step.write().map_err(|error| self.fail(error))?;
-        state.consent(consent);
+        state.consent(consent, self.now());
         Ok(())
     }
 
@@ -246,6 +250,11 @@ impl Core {
         self.flows.send_replace(state.flow_settings());
         self.rearm(&state, self.now());
         Ok(())
+    }
+
+    /// Set when the store has stopped answering for good.
+    pub(super) fn failure(&self) -> Arc<SetOnce<StoreError>> {
+        Arc::clone(&self.failed)
     }
 
     /// What wakes sleepers.

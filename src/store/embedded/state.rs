@@ -132,8 +132,12 @@ impl State {
     }
 
     /// Records what a person said.
-    pub(super) fn consent(&mut self, consent: &Consent) {
+    pub(super) fn consent(&mut self, consent: &Consent, now: Millis) {
         self.consents.set(consent.recipient, &consent.grantee, consent.granted);
+        if !consent.granted {
+            // What is known of their presence may come from the very pixel they object to.
+            self.presence.away(consent.recipient, now);
+        }
     }
 
     /// Ends a presence.

@@ -167,7 +167,10 @@ impl House {
             clock: clock.clone(),
             settings: settings(&plan),
             try_out: plan.try_out,
-            fire: Arc::new(move |claims| fire.send_modify(|all| all.extend(claims))),
+            fire: Arc::new(move |claims| {
+                fire.send_modify(|all| all.extend(claims));
+                Box::pin(std::future::ready(()))
+            }),
         };
         let shutdown = CancellationToken::new();
         let (listener, address) = bind().await;

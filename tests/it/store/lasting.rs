@@ -81,6 +81,8 @@ pub(crate) async fn a_crash_sends_again_where_the_brand_wants_it<B: Backend>() {
         assert_eq!(claim.attempt, attempt);
         bench.store().begin(claim.hold).await.expect("begin works");
         bench.backend.crash().await;
+        assert!(bench.touch(who(1)).await.is_empty(), "not within a lease");
+        bench.pass(Duration::from_mins(1));
     }
     assert_eq!(bench.state(&letter).await, Some(SendState::Uncertain), "but not for ever");
 }

@@ -64,7 +64,7 @@ impl Disk {
         let range = ended_at(since, SendId::NONE)..ended_at(Millis::MAX, SendId([u8::MAX; 16]));
         for guard in self.records.range(range) {
             let (at, id) = self.when(&self.pair(guard)?.0)?;
-            if self.end(id)?.is_some_and(|end| end.state == SendState::Sent) {
+            if self.end(id)?.is_some_and(|end| matches!(end.state, SendState::Sent | SendState::Uncertain)) {
                 state.load_recent(id, at);
             }
         }

@@ -72,13 +72,18 @@ impl State {
     }
 
     fn sent(&mut self, slot: Slot, reply: &str, now: Millis) {
+        self.recent.sent(self.sends.at(slot).id, now);
+        self.written_to(slot, now);
+        self.finalise(slot, SendState::Claimed, SendState::Sent, now, reply);
+    }
+
+    /// The person has this mail, or may have it: one visit, one mail.
+    fn written_to(&mut self, slot: Slot, now: Millis) {
         let entry = self.sends.at(slot);
-        let (id, who, forgotten) = (entry.id, entry.recipient, entry.forgotten);
-        self.recent.sent(id, now);
+        let (who, forgotten) = (entry.recipient, entry.forgotten);
         if !forgotten && self.contacts.sent(who, now) {
             self.changes.push(Change::LastSent(who, Some(now)));
         }
-        self.finalise(slot, SendState::Claimed, SendState::Sent, now, reply);
     }
 
     fn defer(&mut self, slot: Slot, deferral: &Deferral, now: Millis) {
@@ -92,13 +97,17 @@ impl State {
     }
 
     /// Nobody can know whether the relay took it. Where the brand wants it sent again, that counts as an attempt, so
-    /// that a send that kills every gateway it meets comes to an end.
+    /// that a send that kills every gateway it meets comes to an end; and not within a lease, so that a relay that
+    /// takes mails and breaks off before it says so is not fed copies as fast as it breaks off.
     pub(super) fn doubt(&mut self, slot: Slot, reason: &str, now: Millis) -> SendState {
+        self.written_to(slot, now);
         let entry = self.sends.at(slot);
         if entry.on_uncertain == OnUncertain::Resend && !entry.forgotten && self.count_attempt(slot) {
+            self.sends.at_mut(slot).due = now.saturating_add(span(self.rules.lease));
             self.note(slot, now, "deferred", reason);
             return self.come_back(slot, now);
         }
+        self.recent.sent(self.sends.at(slot).id, now);
         self.finalise(slot, SendState::Claimed, SendState::Uncertain, now, reason);
         SendState::Uncertain
     }

@@ -23,7 +23,7 @@ impl State {
 
     /// A person's word as it was.
     pub(in crate::store::embedded) fn load_consent(&mut self, consent: &Consent) {
-        self.consent(consent);
+        self.consents.set(consent.recipient, &consent.grantee, consent.granted);
     }
 
     /// Mails that went out to people not long ago, in any order.

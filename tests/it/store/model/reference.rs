@@ -90,9 +90,12 @@ impl Letter {
         more
     }
 
-    fn doubt(&mut self, most: u32) -> SendState {
+    fn doubt(&mut self, most: u32, again: Timestamp) -> SendState {
         let resend = self.spec.on_uncertain == OnUncertain::Resend && !self.forgotten;
-        self.state = if resend && self.tries_again(most) { SendState::Waiting } else { SendState::Uncertain };
+        self.state = SendState::Uncertain;
+        if resend && self.tries_again(most) {
+            (self.state, self.due) = (SendState::Waiting, Some(again));
+        }
         self.state
     }
 }
@@ -118,6 +121,19 @@ impl Reference {
 
     pub(super) fn last_sent(&self, who: RecipientId) -> Option<Timestamp> {
         self.sent.get(&who).copied().filter(|at| self.now < after(*at, self.rules.min_gap))
+    }
+
+    /// The relay may have this letter, so its person was written to.
+    fn doubt(&mut self, id: SendId) -> SendState {
+        let (now, most, again) = (self.now, self.rules.max_attempts, after(self.now, self.rules.lease));
+        let letter = self.letter(id).expect("a known send");
+        let became = letter.doubt(most, again);
+        let who = Some(letter.spec.recipient).filter(|_| !letter.forgotten);
+        if became == SendState::Uncertain {
+            self.accepted.insert(id, now);
+        }
+        self.sent.extend(who.map(|who| (who, now)));
+        became
     }
 
     /// One visit, one mail.
@@ -212,13 +228,12 @@ impl Reference {
     pub(super) fn tick(&mut self, request: ClaimId, ticked: &Ticked) {
         let now = self.now;
         for (id, state) in &ticked.expired {
-            let most = self.rules.max_attempts;
             let letter = self.letter(*id).expect("a known send");
             assert!(
                 letter.claimed() && letter.hold.as_ref().is_some_and(|hold| hold.lease <= now),
                 "{letter:?}"
             );
-            let became = if letter.begun() { letter.doubt(most) } else { letter.comes_back() };
+            let became = if letter.begun() { self.doubt(*id) } else { letter.comes_back() };
             assert_eq!(became, *state);
         }
         for (id, state) in &ticked.ended {
@@ -304,7 +319,7 @@ impl Reference {
             }
             Finish::Rejected { .. } => letter.state = SendState::Failed,
             Finish::Released { .. } => drop(letter.comes_back()),
-            Finish::Uncertain { .. } => drop(letter.doubt(most)),
+            Finish::Uncertain { .. } => drop(self.doubt(hold.send)),
         }
         Fenced::Done
     }
@@ -351,6 +366,9 @@ impl Reference {
 
     pub(super) fn consent(&mut self, consent: &Consent) {
         self.consents.insert((consent.recipient, consent.grantee.clone()), consent.granted);
+        if !consent.granted {
+            self.online.remove(&consent.recipient);
+        }
     }
 
     pub(super) fn set_flow(&mut self, scope: FlowScope, setting: FlowSetting) {
@@ -360,13 +378,14 @@ impl Reference {
     /// The holder of every claim is dead.
     pub(super) fn restart(&mut self) {
         self.online.clear();
-        let most = self.rules.max_attempts;
-        for letter in self.letters.iter_mut().filter(|letter| letter.claimed()) {
-            if letter.begun() {
-                letter.doubt(most);
-            } else {
-                letter.comes_back();
-            }
+        let (begun, others): (Vec<_>, Vec<_>) =
+            self.letters.iter_mut().filter(|letter| letter.claimed()).partition(|letter| letter.begun());
+        for letter in others {
+            letter.comes_back();
+        }
+        let begun: Vec<SendId> = begun.into_iter().map(|letter| letter.spec.id).collect();
+        for id in begun {
+            self.doubt(id);
         }
     }
 
