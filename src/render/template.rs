@@ -147,6 +147,9 @@ fn environment() -> Environment<'static> {
         Some((_, "html")) => AutoEscape::Html,
         _ => AutoEscape::None,
     });
+    // Errors name the variable that is missing; without it only builds with debug assertions do. Costs nothing until one
+    // occurs, and what it keeps of the variables is never printed.
+    environment.set_debug(true);
     // It would print every variable into the letter.
     environment.remove_global("debug");
     environment

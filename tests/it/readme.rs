@@ -53,6 +53,7 @@ async fn its_commands_work_as_they_stand() {
         said += &shell.run(block).await;
     }
     assert!(said.contains("\"waiting\""), "the reminder waits first:\n{said}");
+    assert!(said.contains("\"field\":\"vars.due_date\""), "the release names what is missing, too:\n{said}");
     assert!(said.contains("X-Vigie-Send: first-1"), "then it lies in the outbox:\n{said}");
 }
 
