@@ -51,10 +51,13 @@ impl Attempt {
 
     /// Goes the whole way and records the fate.
     pub(super) async fn run(self, room: Room) {
-        let under_way = self.inner.metrics.under_way.clone();
-        under_way.inc();
+        let under_way = self.inner.metrics.enter();
         match self.fate().await {
-            Ok(finish) => self.finish(finish).await,
+            Ok(finish) => {
+                if self.finish(finish).await {
+                    under_way.ended();
+                }
+            }
             Err(Abandoned::Stale) => {
                 tracing::debug!(send = %self.claim.hold.send, "claim lost before the hand-over")
             }
@@ -62,7 +65,6 @@ impl Attempt {
                 tracing::error!(send = %self.claim.hold.send, %error, "not handed over: results cannot be recorded");
             }
         }
-        under_way.dec();
         drop((self.lease, room));
     }
 
@@ -150,8 +152,9 @@ impl Attempt {
         Finish::Deferred(Deferral { until, reason: reason.into(), counts: false })
     }
 
-    /// Records the fate, patiently: the relay may have the mail, so giving up here means *uncertain* later.
-    async fn finish(&self, finish: Finish) {
+    /// Records the fate, patiently: the relay may have the mail, so giving up here means *uncertain* later. Says whether
+    /// it is recorded.
+    async fn finish(&self, finish: Finish) -> bool {
         let timer = self.inner.metrics.stage.finish.start_timer();
         let patience = ExponentialBuilder::default()
             .with_min_delay(Duration::from_millis(50))
@@ -162,7 +165,7 @@ impl Attempt {
         let record = || self.inner.store.finish(hold, finish.clone());
         let recorded = record.retry(patience).when(|error| matches!(error, StoreError::Unavailable(_))).await;
         timer.observe_duration();
-        match recorded {
+        match &recorded {
             Ok(Fenced::Done) => self.log(&finish),
             Ok(Fenced::Stale) => {
                 tracing::warn!(send = %hold.send, ?finish, "came too late: the lease had run out")
@@ -174,6 +177,7 @@ impl Attempt {
         if !matches!(finish, Finish::Accepted { .. }) {
             self.inner.intake.forget(&self.claim.spec.recipient);
         }
+        matches!(recorded, Ok(Fenced::Done))
     }
 
     fn log(&self, finish: &Finish) {

@@ -1,6 +1,6 @@
 //! What dispatch measures.
 
-use prometheus::{Histogram, HistogramVec, IntGauge};
+use prometheus::{Histogram, HistogramVec, IntCounter, IntGauge};
 
 use crate::telemetry::{Metric, Registry};
 
@@ -8,7 +8,32 @@ use crate::telemetry::{Metric, Registry};
 pub(super) struct Metrics {
     pub(super) signal_to_accepted: HistogramVec,
     pub(super) stage: Stages,
-    pub(super) under_way: IntGauge,
+    under_way: IntGauge,
+    abandoned: IntCounter,
+}
+
+/// One attempt while it lasts. Dropped without [`ended`](Self::ended) (the claim was lost, the fate not recorded, the
+/// task panicked) it is counted: then the lease decides.
+pub(super) struct UnderWay {
+    running: IntGauge,
+    abandoned: IntCounter,
+    ended: bool,
+}
+
+impl UnderWay {
+    /// The fate is recorded.
+    pub(super) fn ended(mut self) {
+        self.ended = true;
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.running.dec();
+        if !self.ended {
+            self.abandoned.inc();
+        }
+    }
 }
 
 /// One histogram per stage of an attempt.
@@ -34,7 +59,14 @@ impl Metrics {
                 finish: stage("finish"),
             },
             under_way: registry.gauge(UNDER_WAY).with_label_values::<&str>(&[]),
+            abandoned: registry.counter(ABANDONED).with_label_values::<&str>(&[]),
         }
+    }
+
+    /// An attempt begins.
+    pub(super) fn enter(&self) -> UnderWay {
+        self.under_way.inc();
+        UnderWay { running: self.under_way.clone(), abandoned: self.abandoned.clone(), ended: false }
     }
 }
 
@@ -58,4 +90,12 @@ const UNDER_WAY: Metric = Metric {
     labels: &[],
     meaning: "Attempts that have begun and not ended",
     alert: "healthy: far below dispatch.max_in_flight; alert when at the limit for five minutes: the relay is stuck",
+};
+
+const ABANDONED: Metric = Metric {
+    name: "vigie_attempts_abandoned_total",
+    labels: &[],
+    meaning: "Attempts that ended without recording a fate: the claim was lost (cancelled, settled, lease over), or the \
+              store did not take the record; the lease decides what becomes of the send",
+    alert: "healthy: as rare as cancellations of sends under way; alert when it rises together with store errors",
 };
