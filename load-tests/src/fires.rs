@@ -76,7 +76,7 @@ pub fn line(index: usize) -> String {
 }
 
 /// The pixel path of each of the first `count` people.
-pub async fn pixels(gateway: &Gateway, count: usize) -> Result<Vec<String>> {
+async fn pixels(gateway: &Gateway, count: usize) -> Result<Vec<String>> {
     let mut client = gateway.client().await?;
     let mut paths = Vec::with_capacity(count);
     for from in (0..count).step_by(2000) {

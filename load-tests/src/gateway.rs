@@ -9,6 +9,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use vigie::cli::http::Client;
+use vigie::secrets::Secrets;
 
 /// The operator key of the gateway under test; it lives as long as the test and only on loopback.
 pub const KEY: &str = "vg_operator_load_0123456789abcdefghijklmnopqrstuvwxyzABCDE";
@@ -55,6 +56,11 @@ impl Gateway {
     /// A connection to the API, with an operator's key.
     pub async fn client(&self) -> Result<Client> {
         Ok(Client::connect(self.api, Some(KEY)).await?)
+    }
+
+    /// The keys it signs with, for minting outside of the process that is measured.
+    pub fn secrets(&self) -> Result<Secrets> {
+        Ok(Secrets::read(self.directory.path())?)
     }
 
     /// Resident memory in bytes, as the kernel counts it.
