@@ -111,7 +111,7 @@ mod tests {
     #[test]
     fn parameters_are_only_those_needed_and_offered() {
         let plain = letter("a@example.org", "b@example.net", b"x\r\n");
-        let said = |letter: &Letter, offers: &Offers| envelope(letter, offers).unwrap().0;
+        let said = |letter: &Letter, offers: &Offers| envelope(letter, offers).expect("it can be sent").0;
         assert_eq!(said(&plain, &Offers::default()), "MAIL FROM:<a@example.org>\r\n");
         assert_eq!(said(&plain, &all()), "MAIL FROM:<a@example.org> SIZE=3\r\n");
         let wide = letter("", "é@example.net", "é\r\n".as_bytes());

@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     fn offers(text: &str) -> Offers {
-        Offers::read(&text.parse().unwrap())
+        Offers::read(&text.parse().expect("a reply"))
     }
 
     #[test]

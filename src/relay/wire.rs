@@ -246,7 +246,7 @@ mod tests {
         let line = |raw: &[u8]| {
             let mut out = b"old".to_vec();
             canonical(raw, &mut out);
-            String::from_utf8(out).unwrap()
+            String::from_utf8(out).expect("ASCII stays UTF-8")
         };
         assert_eq!(line(b"250 2.0.0 OK\r"), "250 2.0.0 OK\r\n");
         assert_eq!(line(b"250"), "250 \r\n");
