@@ -73,12 +73,27 @@ pub enum StoreError {
     /// Another process has it open, and it belongs to one at a time.
     #[error("the store is in use: {0}")]
     InUse(String),
+    /// The backend has no way to know when something is as safe as was asked for.
+    #[error("the store cannot wait for that: {0}")]
+    CannotWait(String),
     /// The store is full: too many sends wait, or the disk or memory is exhausted.
     #[error("the store is full: {0}")]
     Full(String),
     /// What was read is not what was written.
     #[error("the store is damaged: {0}")]
     Damaged(String),
+}
+
+/// When an [`Store::enqueue`] answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Wait {
+    /// As soon as the sends are as safe as the backend's configuration says; see each backend's table of what survives
+    /// what.
+    #[default]
+    Stored,
+    /// Not before a power cut of one machine cannot lose them. Refused as [`StoreError::CannotWait`] where the backend
+    /// cannot know.
+    Durable,
 }
 
 /// The answer to one send of an [`Store::enqueue`].
@@ -234,10 +249,15 @@ pub struct Snapshot {
 /// The contract of every store; see the [module doc](self) for what holds for all methods.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
-    /// Accepts sends. Answers in the order given, only after every new send among them is durable. Two of the batch
+    /// Accepts sends. Answers in the order given, only after every new send among them is as safe as `wait` asks. Two of the batch
     /// with the same id are treated as if they came one after the other. A send that is due and whose recipient is
     /// online comes back claimed under `request`.
-    async fn enqueue(&self, request: ClaimId, sends: Vec<SendSpec>) -> Result<Vec<Enqueued>, StoreError>;
+    async fn enqueue(
+        &self,
+        request: ClaimId,
+        sends: Vec<SendSpec>,
+        wait: Wait,
+    ) -> Result<Vec<Enqueued>, StoreError>;
 
     /// Records presence, unless consent or the scan-grace rule say no, and claims what this recipient has due.
     async fn touch(&self, touch: Touch) -> Result<Touched, StoreError>;

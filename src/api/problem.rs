@@ -183,6 +183,7 @@ impl From<StoreError> for Problem {
             StoreError::Unavailable(_) | StoreError::InUse(_) => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "store-unavailable", unavailable).retry_after(SOON)
             }
+            StoreError::CannotWait(remedy) => Self::field("wait", remedy),
             StoreError::Full(_) => Self::full(),
             StoreError::Damaged(_) => Self::internal(),
         }

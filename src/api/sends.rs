@@ -24,7 +24,7 @@ use super::guard::Seat;
 use super::{Access, Doors, Limits, Problem, ndjson};
 use crate::flow::{Gate, explain};
 use crate::model::{Name, SendId, SendRecord};
-use crate::store::{Cancelled, Rules, Store};
+use crate::store::{Cancelled, Rules, Store, Wait};
 use counter::{Accepted, Bulk, Counter};
 use request::SendRequest;
 
@@ -44,7 +44,7 @@ pub(super) fn router(doors: &Doors) -> OpenApiRouter {
 /// How a push wants to be answered.
 #[derive(Debug, Deserialize)]
 struct PushQuery {
-    /// `durable`: answer after the send is on disk. The embedded store always does.
+    /// `durable`: answer when a power cut cannot lose the send. The embedded store always does.
     wait: Option<String>,
 }
 
@@ -55,7 +55,7 @@ struct PushQuery {
 /// yours and makes pushing again safe.
 #[utoipa::path(
     post, path = "/v1/sends", tag = "sends", security(("key" = ["producer", "operator"])),
-    params(("wait" = Option<String>, Query, description = "`durable`: answer after the send is on disk; the embedded store always does")),
+    params(("wait" = Option<String>, Query, description = "`durable`: answer when a power cut cannot lose the send; the embedded store always does")),
     request_body(content(
         (SendRequest = "application/json"),
         (String = "application/x-ndjson"),
@@ -76,13 +76,15 @@ async fn push(
     Params(query): Params<PushQuery>,
     request: Request,
 ) -> Result<Response, Problem> {
-    if query.wait.is_some_and(|wait| wait != "durable") {
-        return Err(Problem::field("wait", "the only thing to wait for is `durable`"));
-    }
+    let wait = match query.wait.as_deref() {
+        None => Wait::Stored,
+        Some("durable") => Wait::Durable,
+        Some(_) => return Err(Problem::field("wait", "the only thing to wait for is `durable`")),
+    };
     match body::media(request.headers())? {
-        Media::Json => push_one(&counter, &access, request.into_body(), seat.limits).await,
+        Media::Json => push_one(&counter, &access, wait, request.into_body(), seat.limits).await,
         Media::Lines => {
-            let bulk = Bulk { counter, access };
+            let bulk = Bulk { counter, access, wait };
             ndjson::respond(bulk, request.into_body(), seat)
         }
     }
@@ -91,11 +93,12 @@ async fn push(
 async fn push_one(
     counter: &Counter,
     access: &Access,
+    wait: Wait,
     body: Body,
     limits: Limits,
 ) -> Result<Response, Problem> {
     let spec = counter.examine(access, body::json::<SendRequest>(body, limits).await?)?;
-    let mut answers = counter.accept(vec![spec]).await.into_iter();
+    let mut answers = counter.accept(vec![spec], wait).await.into_iter();
     let (status, accepted) = answers.next().ok_or_else(Problem::internal)??;
     Ok((status, Json(accepted)).into_response())
 }

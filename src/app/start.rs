@@ -52,7 +52,9 @@ impl From<StoreError> for StartError {
         match error {
             StoreError::InUse(_) => Self::InUse(error.to_string()),
             StoreError::Damaged(_) => Self::Damaged(error.to_string()),
-            StoreError::Unavailable(_) | StoreError::Full(_) => Self::Unavailable(error.to_string()),
+            StoreError::Unavailable(_) | StoreError::CannotWait(_) | StoreError::Full(_) => {
+                Self::Unavailable(error.to_string())
+            }
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{ClaimId, SendId, SendSpec};
+use super::{ClaimId, RecipientId, SendId, SendSpec};
 
 /// What made a send go: the three doors into firing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -56,6 +56,8 @@ pub struct Hold {
     pub send: SendId,
     /// Under which claim.
     pub claim: ClaimId,
+    /// Whose send: says where a partitioned store keeps it.
+    pub recipient: RecipientId,
 }
 
 /// How a claim ends.

@@ -105,7 +105,7 @@ fn reminder() -> SendSpec {
 
 fn claim(spec: SendSpec, tracked: bool) -> Claim {
     Claim {
-        hold: Hold { send: spec.id, claim: ClaimId([1; 16]) },
+        hold: Hold { send: spec.id, claim: ClaimId([1; 16]), recipient: spec.recipient },
         spec: Arc::new(spec),
         cause: Cause::Touch,
         attempt: 1,

@@ -64,7 +64,7 @@ use tokio::sync::{RwLock, RwLockReadGuard, SetOnce, mpsc, oneshot, watch};
 
 use super::{
     Cancelled, Enqueued, Fenced, Forgotten, Person, Rules, Settled, Snapshot, Store, StoreError, Ticked,
-    Touch, Touched,
+    Touch, Touched, Wait,
 };
 use crate::clock::Clock;
 use crate::model::{
@@ -146,7 +146,13 @@ impl Open {
 
 #[async_trait]
 impl Store for Embedded {
-    async fn enqueue(&self, request: ClaimId, sends: Vec<SendSpec>) -> Result<Vec<Enqueued>, StoreError> {
+    /// Durable either way: it answers after the disk's sync.
+    async fn enqueue(
+        &self,
+        request: ClaimId,
+        sends: Vec<SendSpec>,
+        _wait: Wait,
+    ) -> Result<Vec<Enqueued>, StoreError> {
         let open = self.open_store().await?;
         let with_json = |spec: SendSpec| {
             let json = disk::json(&spec);

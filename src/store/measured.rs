@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use super::{
     Cancelled, Enqueued, Fenced, Forgotten, Person, Settled, Snapshot, Store, StoreError, Ticked, Touch,
-    Touched,
+    Touched, Wait,
 };
 use crate::model::{
     ClaimId, Consent, Finish, FlowScope, FlowSetting, Flows, Hold, Name, RecipientId, SendId, SendRecord,
@@ -53,8 +53,13 @@ async fn under<T>(histogram: &Histogram, call: impl Future<Output = T>) -> T {
 
 #[async_trait]
 impl Store for Measured {
-    async fn enqueue(&self, request: ClaimId, sends: Vec<SendSpec>) -> Result<Vec<Enqueued>, StoreError> {
-        under(&self.enqueue, self.store.enqueue(request, sends)).await
+    async fn enqueue(
+        &self,
+        request: ClaimId,
+        sends: Vec<SendSpec>,
+        wait: Wait,
+    ) -> Result<Vec<Enqueued>, StoreError> {
+        under(&self.enqueue, self.store.enqueue(request, sends, wait)).await
     }
 
     async fn touch(&self, touch: Touch) -> Result<Touched, StoreError> {

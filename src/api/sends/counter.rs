@@ -14,7 +14,7 @@ use crate::api::ndjson::{Answer, Refused, Work};
 use crate::api::{Access, Doors, Fire, Problem, TryOut, strict};
 use crate::clock::Clock;
 use crate::model::{ClaimId, SendSpec, SendState};
-use crate::store::{Enqueued, Store};
+use crate::store::{Enqueued, Store, Wait};
 use crate::token::Identity;
 
 /// What accepting a send needs.
@@ -62,7 +62,11 @@ impl Counter {
     }
 
     /// Hands sends to the store and what comes back claimed to the dispatcher; answers in the order given.
-    pub(super) async fn accept(&self, specs: Vec<SendSpec>) -> Vec<Result<(StatusCode, Accepted), Problem>> {
+    pub(super) async fn accept(
+        &self,
+        specs: Vec<SendSpec>,
+        wait: Wait,
+    ) -> Vec<Result<(StatusCode, Accepted), Problem>> {
         let mut judged = Vec::with_capacity(specs.len());
         let mut in_time = Vec::with_capacity(specs.len());
         for spec in specs {
@@ -72,7 +76,7 @@ impl Counter {
                 in_time.push(spec);
             }
         }
-        let mut outcomes = self.enqueue(in_time).await.into_iter();
+        let mut outcomes = self.enqueue(in_time, wait).await.into_iter();
         let mut answers = Vec::with_capacity(judged.len());
         for judgement in judged {
             answers.push(match judgement {
@@ -98,12 +102,12 @@ impl Counter {
     }
 
     /// One step of the store; claims are fired before anybody waits for anything else.
-    async fn enqueue(&self, specs: Vec<SendSpec>) -> Vec<Result<Outcome, Problem>> {
+    async fn enqueue(&self, specs: Vec<SendSpec>, wait: Wait) -> Vec<Result<Outcome, Problem>> {
         let count = specs.len();
         if count == 0 {
             return Vec::new();
         }
-        let enqueued = match self.store.enqueue(ClaimId::random(), specs).await {
+        let enqueued = match self.store.enqueue(ClaimId::random(), specs, wait).await {
             Ok(enqueued) => enqueued,
             Err(error) => return vec![Err(Problem::from(error)); count],
         };
@@ -158,6 +162,7 @@ fn conflict() -> Problem {
 pub(super) struct Bulk {
     pub(super) counter: Arc<Counter>,
     pub(super) access: Access,
+    pub(super) wait: Wait,
 }
 
 #[async_trait]
@@ -172,7 +177,7 @@ impl Work for Bulk {
 
     async fn finish(&self, items: Vec<SendSpec>) -> Vec<Answer> {
         let ids: Vec<String> = items.iter().map(|spec| spec.reference.clone()).collect();
-        let answers = self.counter.accept(items).await;
+        let answers = self.counter.accept(items, self.wait).await;
         ids.into_iter().zip(answers).map(|(id, answer)| one(id, answer)).collect()
     }
 }

@@ -138,7 +138,10 @@ impl<B: Backend> Bench<B> {
 
     /// Accepts sends and says what became of each.
     pub(crate) async fn enqueue(&self, sends: &[SendSpec]) -> Vec<Enqueued> {
-        self.store().enqueue(ClaimId::random(), sends.to_vec()).await.expect("enqueue works")
+        self.store()
+            .enqueue(ClaimId::random(), sends.to_vec(), vigie::store::Wait::Stored)
+            .await
+            .expect("enqueue works")
     }
 
     /// Accepts one send that must be new; gives its claim.

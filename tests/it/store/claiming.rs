@@ -91,7 +91,10 @@ pub(crate) async fn a_repeated_enqueue_gets_the_same_claim<B: Backend>() {
     let letter = send("s-1", who(1));
     let request = ClaimId::random();
     for _ in 0..2 {
-        let answers = bench.store().enqueue(request, vec![letter.clone(), letter.clone()]).await;
+        let answers = bench
+            .store()
+            .enqueue(request, vec![letter.clone(), letter.clone()], vigie::store::Wait::Stored)
+            .await;
         let answers = answers.expect("enqueue works");
         assert!(matches!(answers[..], [Enqueued::New(Some(_)), Enqueued::Same]), "{answers:?}");
     }

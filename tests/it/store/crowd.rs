@@ -44,7 +44,10 @@ async fn produce(store: Arc<dyn Store>, producer: usize) -> Vec<[u8; 16]> {
         let letters: Vec<_> = (0..PER_CALL)
             .map(|n| send(&format!("{producer}-{call}-{n}"), person(call * PER_CALL + n)))
             .collect();
-        let answers = store.enqueue(ClaimId::random(), letters.clone()).await.expect("enqueue works");
+        let answers = store
+            .enqueue(ClaimId::random(), letters.clone(), vigie::store::Wait::Stored)
+            .await
+            .expect("enqueue works");
         let claims = answers.into_iter().filter_map(|answer| match answer {
             Enqueued::New(claim) => claim,
             other => panic!("{other:?} instead of a new send"),
@@ -114,7 +117,10 @@ async fn many_producers_of_the_same_send_make_one() {
     for _ in 0..50 {
         let store = bench.store();
         tasks.spawn(async move {
-            store.enqueue(ClaimId::random(), vec![send("s-1", who(1))]).await.expect("enqueue works")
+            store
+                .enqueue(ClaimId::random(), vec![send("s-1", who(1))], vigie::store::Wait::Stored)
+                .await
+                .expect("enqueue works")
         });
     }
     let answers: Vec<_> = tasks.join_all().await.into_iter().flatten().collect();

@@ -24,7 +24,7 @@ async fn filled(root: &Path) -> PathBuf {
     let store = open(&directory).expect("an empty directory opens");
     for chunk in 0..20 {
         let letters = (0..50).map(|n| send(&format!("s-{chunk}-{n}"), who(n))).collect();
-        store.enqueue(ClaimId::random(), letters).await.expect("enqueue works");
+        store.enqueue(ClaimId::random(), letters, vigie::store::Wait::Stored).await.expect("enqueue works");
     }
     store.close().await.expect("it closes");
     directory
@@ -121,7 +121,10 @@ async fn nothing_personal_is_left_of_a_finished_send() {
     let store = open(root.path()).expect("it opens");
     let mut letter = send("s-1", who(7));
     letter.case = Some("case-seven".into());
-    store.enqueue(ClaimId::random(), vec![letter.clone()]).await.expect("enqueue works");
+    store
+        .enqueue(ClaimId::random(), vec![letter.clone()], vigie::store::Wait::Stored)
+        .await
+        .expect("enqueue works");
     store.cancel(letter.id, "paid").await.expect("cancel works");
     store.close().await.expect("it closes");
     let database = fjall::Database::builder(root.path()).open().expect("a database");

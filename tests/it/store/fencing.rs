@@ -60,10 +60,10 @@ pub(crate) async fn a_stale_hold_changes_nothing<B: Backend>() {
     let bench = Bench::<B>::new().await;
     let letter = send("s-1", who(1));
     bench.accept(&letter).await;
-    let unclaimed = Hold { send: letter.id, claim: ClaimId::random() };
+    let unclaimed = Hold { send: letter.id, claim: ClaimId::random(), recipient: who(1) };
     assert_eq!(begin(&bench, unclaimed).await, Fenced::Stale);
     let hold = bench.claim(who(1)).await.hold;
-    let strangers = [unclaimed, Hold { send: send("unknown", who(1)).id, claim: hold.claim }];
+    let strangers = [unclaimed, Hold { send: send("unknown", who(1)).id, ..hold }];
     for stale in strangers {
         assert_eq!(begin(&bench, stale).await, Fenced::Stale);
         assert_eq!(finish(&bench, stale, accepted()).await, Fenced::Stale);

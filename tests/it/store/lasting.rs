@@ -147,7 +147,12 @@ pub(crate) async fn a_closed_store_is_unavailable<B: Backend>() {
     store.close().await.expect("twice");
     let unavailable = |error| assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
     unavailable(store.touch(signal(who(1))).await.expect_err("closed"));
-    unavailable(store.enqueue(ClaimId::random(), vec![send("a", who(1))]).await.expect_err("closed"));
+    unavailable(
+        store
+            .enqueue(ClaimId::random(), vec![send("a", who(1))], vigie::store::Wait::Stored)
+            .await
+            .expect_err("closed"),
+    );
     unavailable(store.snapshot().await.expect_err("closed"));
 }
 

@@ -103,7 +103,12 @@ impl Both {
     async fn enqueue(&mut self, wishes: &[Wish]) {
         let specs: Vec<_> = wishes.iter().map(|wish| self.spec(wish)).collect();
         let request = self.request();
-        let answers = self.bench.store().enqueue(request, specs.clone()).await.expect("enqueue works");
+        let answers = self
+            .bench
+            .store()
+            .enqueue(request, specs.clone(), vigie::store::Wait::Stored)
+            .await
+            .expect("enqueue works");
         let fates = answers.iter().map(|answer| match answer {
             Enqueued::New(claim) => Fate::New { claimed: claim.is_some() },
             Enqueued::Same => Fate::Same,

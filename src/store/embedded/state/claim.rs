@@ -189,7 +189,7 @@ impl State {
         let brand = &self.flows.scope(entry.flow).brand;
         let rule = self.rules.consent.get(brand).copied().unwrap_or_default();
         Taken {
-            hold: Hold { send: entry.id, claim },
+            hold: Hold { send: entry.id, claim, recipient: entry.recipient },
             cause,
             attempt: entry.attempts + 1,
             dated: entry.dated,
