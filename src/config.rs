@@ -20,6 +20,7 @@ mod layers;
 mod mail;
 mod span;
 mod state;
+mod store_url;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -34,6 +35,7 @@ pub use edge::{Api, ApiKey, Edge, Intake, Ops, Role};
 pub use invalid::{Invalid, Origin};
 pub use mail::{Dispatch, Relay, RelayTimeouts, Retry};
 pub use state::{Presence, Store};
+pub use store_url::{BadStoreUrl, RedisUrl, StoreUrl};
 
 use self::layers::Layers;
 use crate::model::Name;

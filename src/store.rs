@@ -23,6 +23,7 @@
 
 pub mod embedded;
 pub mod measured;
+pub mod redis;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -76,6 +77,9 @@ pub enum StoreError {
     /// The backend has no way to know when something is as safe as was asked for.
     #[error("the store cannot wait for that: {0}")]
     CannotWait(String),
+    /// The server is set up so that it would lose sends, or is not one this gateway can use; a sentence says what to do.
+    #[error("the store is not fit: {0}")]
+    Unfit(String),
     /// The store is full: too many sends wait, or the disk or memory is exhausted.
     #[error("the store is full: {0}")]
     Full(String),

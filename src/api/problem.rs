@@ -180,7 +180,7 @@ impl From<StoreError> for Problem {
         tracing::warn!(error = %foreign(&error.to_string()), "the store refused a request of the API");
         let unavailable = "the store is not available; trying again with the same id is safe";
         match error {
-            StoreError::Unavailable(_) | StoreError::InUse(_) => {
+            StoreError::Unavailable(_) | StoreError::InUse(_) | StoreError::Unfit(_) => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "store-unavailable", unavailable).retry_after(SOON)
             }
             StoreError::CannotWait(remedy) => Self::field("wait", remedy),

@@ -51,6 +51,7 @@ impl From<StoreError> for StartError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::InUse(_) => Self::InUse(error.to_string()),
+            StoreError::Unfit(_) => Self::Configuration(error.to_string()),
             StoreError::Damaged(_) => Self::Damaged(error.to_string()),
             StoreError::Unavailable(_) | StoreError::CannotWait(_) | StoreError::Full(_) => {
                 Self::Unavailable(error.to_string())
