@@ -23,6 +23,7 @@
 
 pub mod embedded;
 pub mod measured;
+pub mod portable;
 pub mod redis;
 
 use std::collections::BTreeMap;
