@@ -1,10 +1,11 @@
 //! The contract of [`Store`](vigie::store::Store), checked against every backend, and a model beside it.
 //!
-//! A case is an async function over a [`Backend`]. Three macros make tests of them for one backend:
+//! A case is an async function over a [`Backend`]. Four macros make tests of them for one backend:
 //!
 //! - `timeless` cases need no clock;
 //! - `timed` cases move the clock, so the backend must go by one that moves;
-//! - `lasting` cases stop the store, gently or not, and open it again.
+//! - `lasting` cases stop the store, gently or not, and open it again;
+//! - `moving` cases copy one store into another, timed and lasting, for each pair of backends.
 
 mod bench;
 mod claiming;
@@ -17,6 +18,7 @@ mod fencing;
 mod flows;
 mod lasting;
 mod model;
+mod moving;
 mod spacing;
 
 /// Makes the tests of one backend from these cases.
@@ -142,6 +144,35 @@ macro_rules! lasting {
     };
 }
 
+/// Cases that move everything from one store to another, for a pair `(From, To)`.
+macro_rules! moving {
+    ($pair:ty) => {
+        contract!($pair,
+        moving: [
+            a_page_holds_a_bounded_number,
+            one_persons_sends_come_as_they_arrived,
+            an_adoption_is_durable,
+            an_adoption_claims_nothing,
+            a_departure_says_what_it_found,
+            a_shut_store_stays_shut_until_it_is_reopened,
+            a_send_stays_the_same,
+            a_long_history_goes_on,
+            many_sends_arrive,
+            consents_and_settings_arrive,
+            there_and_back_again,
+            an_interrupted_copy_is_taken_up,
+            a_copy_stops_between_pages,
+            a_copy_that_fails_leaves_the_old_store_shut,
+            a_conflict_stays_and_is_named,
+            what_is_claimed_stays,
+            a_send_that_was_cancelled_there_does_not_come_back,
+            a_full_store_takes_what_fits,
+            a_store_is_not_copied_onto_itself,
+        ],
+        );
+    };
+}
+
 mod embedded {
     mod timeless {
         timeless!(crate::store::bench::EmbeddedBackend);
@@ -151,5 +182,8 @@ mod embedded {
     }
     mod lasting {
         lasting!(crate::store::bench::EmbeddedBackend);
+    }
+    mod to_embedded {
+        moving!((crate::store::bench::EmbeddedBackend, crate::store::bench::EmbeddedBackend));
     }
 }

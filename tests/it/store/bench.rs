@@ -43,6 +43,11 @@ impl EmbeddedBackend {
         self.root.path().join(self.generation.to_string())
     }
 
+    /// The store as it is now.
+    pub(crate) fn embedded(&self) -> Arc<Embedded> {
+        Arc::clone(self.store.as_ref().expect("a store is open"))
+    }
+
     fn open(&self) -> Arc<Embedded> {
         let store = Embedded::open(&self.directory(), 8, self.rules.clone(), self.clock.clone());
         Arc::new(store.expect("the directory opens"))
@@ -58,7 +63,7 @@ impl Backend for EmbeddedBackend {
     }
 
     fn store(&self) -> Arc<dyn Store> {
-        Arc::clone(self.store.as_ref().expect("a store is open")) as Arc<dyn Store>
+        self.embedded()
     }
 
     fn clock(&self) -> &Clock {
