@@ -1,5 +1,6 @@
 //! The composition root: the only place that names concrete backends, and the order in which things start and stop.
 
+mod portable;
 mod start;
 
 use std::net::SocketAddr;
@@ -17,6 +18,7 @@ use crate::render::{RenderError, Renderer};
 use crate::store::{Store, StoreError};
 use crate::telemetry::Registry;
 
+pub use portable::{End, open_to_move};
 pub use start::{StartError, open_store};
 
 /// A running gateway.

@@ -8,6 +8,7 @@ mod key;
 mod list_metrics;
 mod scratch;
 mod serve;
+mod store;
 mod token;
 
 use std::ffi::OsString;
@@ -61,6 +62,9 @@ enum Command {
     /// Make API keys
     #[command(subcommand)]
     Key(key::Key),
+    /// Move stores
+    #[command(subcommand)]
+    Store(store::Store),
     /// Print the default configuration file: every key, commented
     DefaultConfig,
 }
@@ -88,6 +92,7 @@ impl Command {
             Self::ListMetrics { json } => wait_for(list_metrics::run(json)),
             Self::Token(command) => command.run(&configuration(files)?),
             Self::Key(command) => command.run(),
+            Self::Store(command) => wait_for(command.run(&configuration(files)?)),
             Self::DefaultConfig => print(config::DEFAULT),
         }
     }

@@ -7,7 +7,7 @@
 //! - `lasting` cases stop the store, gently or not, and open it again;
 //! - `moving` cases copy one store into another, timed and lasting, for each pair of backends.
 
-mod bench;
+pub(crate) mod bench;
 mod claiming;
 mod consent;
 mod crowd;

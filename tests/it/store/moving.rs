@@ -93,7 +93,7 @@ async fn pages(store: &dyn Portable, most: usize) -> Vec<Page> {
     let (mut pages, mut at) = (Vec::new(), None);
     loop {
         let page = store.export(at, most).await.expect("export works");
-        at = page.next.clone();
+        at.clone_from(&page.next);
         pages.push(page);
         if at.is_none() {
             return pages;
