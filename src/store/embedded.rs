@@ -112,19 +112,6 @@ impl Embedded {
         Self::start(disk, rules, clock)
     }
 
-    /// Opens the store to move out of or into, [shut](super::portable::Portable::shut) or not.
-    ///
-    /// # Errors
-    /// As [`open`](Self::open), but for being shut.
-    pub fn open_to_move(
-        directory: &Path,
-        cache_mib: u64,
-        rules: Rules,
-        clock: Clock,
-    ) -> Result<Self, StoreError> {
-        Self::start(Disk::open(directory, cache_mib)?, rules, clock)
-    }
-
     fn start(disk: Disk, rules: Rules, clock: Clock) -> Result<Self, StoreError> {
         let core = Arc::new(Core::load(disk, rules, clock.clone())?);
         let (jobs, queue) = mpsc::channel(Self::JOBS);

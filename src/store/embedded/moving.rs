@@ -1,12 +1,31 @@
 //! Moving out of and into this store.
 
+use std::path::Path;
+
 use async_trait::async_trait;
 
+use super::disk::Disk;
 use super::writer::Job;
-use super::{Embedded, StoreError};
+use super::{Embedded, Rules, StoreError};
+use crate::clock::Clock;
 use crate::model::SendId;
 use crate::store::Cancelled;
 use crate::store::portable::{Adopted, Item, Page, Portable, Position};
+
+impl Embedded {
+    /// Opens the store to move out of or into, [shut](Portable::shut) or not.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), but for being shut.
+    pub fn open_to_move(
+        directory: &Path,
+        cache_mib: u64,
+        rules: Rules,
+        clock: Clock,
+    ) -> Result<Self, StoreError> {
+        Self::start(Disk::open(directory, cache_mib)?, rules, clock)
+    }
+}
 
 #[async_trait]
 impl Portable for Embedded {

@@ -90,15 +90,11 @@ impl<P: Pair> Move<P> {
 
 /// All pages of a store, each of at most `most` items.
 async fn pages(store: &dyn Portable, most: usize) -> Vec<Page> {
-    let (mut pages, mut at) = (Vec::new(), None);
-    loop {
-        let page = store.export(at, most).await.expect("export works");
-        at.clone_from(&page.next);
-        pages.push(page);
-        if at.is_none() {
-            return pages;
-        }
+    let mut pages = vec![store.export(None, most).await.expect("export works")];
+    while let Some(next) = pages.last().and_then(|page| page.next.clone()) {
+        pages.push(store.export(Some(next), most).await.expect("export works"));
     }
+    pages
 }
 
 /// The references of the sends among these.
