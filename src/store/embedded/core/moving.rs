@@ -60,9 +60,11 @@ impl Core {
 
     fn moved(&self, id: SendId, head: &Head) -> Result<Option<Moved>, StoreError> {
         let (Some(spec), Some(label)) = (self.disk.spec(id)?, self.disk.label(id)?) else { return Ok(None) };
-        let mut history = self.disk.history(id, &label)?;
-        // Its first line is the acceptance.
-        history.remove(0);
+        // Most that wait have no history yet; looking for it costs more than all the rest.
+        let history = match head.events {
+            0 => Vec::new(),
+            _ => self.disk.history(id, &label)?.split_off(1),
+        };
         Ok(Some(Moved {
             spec,
             accepted_at: timestamp(label.at),
@@ -134,17 +136,17 @@ impl<'a> Nursery<'a> {
         if self.ids.contains(&spec.id) {
             return Ok(Adopted::Same);
         }
-        let label = disk.label(spec.id)?;
-        if label.as_ref().is_some_and(|label| label.digest != spec.digest) {
-            return Ok(Adopted::Conflict);
-        }
-        let end = disk.end(spec.id)?.filter(|end| end.departed);
-        match (&label, &end) {
-            (Some(_), None) => return Ok(Adopted::Same),
-            _ if self.room == 0 => return Ok(Adopted::Full),
-            // It comes back: what is known of its first stay makes room.
-            (_, Some(end)) => self.step.unend(spec.id, end, moved.history.len())?,
-            (None, None) => {}
+        if let Some(label) = disk.label(spec.id)? {
+            let end = disk.end(spec.id)?.filter(|end| end.departed);
+            match end {
+                _ if label.digest != spec.digest => return Ok(Adopted::Conflict),
+                None => return Ok(Adopted::Same),
+                Some(_) if self.room == 0 => return Ok(Adopted::Full),
+                // It comes back: what is known of its first stay makes room.
+                Some(end) => self.step.unend(spec.id, &end, moved.history.len())?,
+            }
+        } else if self.room == 0 {
+            return Ok(Adopted::Full);
         }
         self.write(moved)?;
         Ok(Adopted::New)
