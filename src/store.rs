@@ -24,6 +24,7 @@
 pub mod embedded;
 pub mod measured;
 pub mod redis;
+mod time;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -37,7 +37,6 @@ use crate::redact::foreign;
 use crate::store::{Rules, Snapshot};
 
 pub(super) use claim::Taken;
-pub(super) use finish::fingerprint;
 use flows::FlowTable;
 use people::{Consents, Contacts, Recent};
 use queue::Queue;
