@@ -233,6 +233,11 @@ impl Inner {
         Ok(())
     }
 
+    /// The slice of the presence window it is now.
+    fn slice(&self) -> i64 {
+        self.turns.server_now() / self.spans.slice
+    }
+
     fn touch_call(&self, function: &str, touch: &Touch) -> Cmd {
         let mut call = self.fcall(function, self.partitions.of(touch.recipient));
         let source = Source::ALL.iter().position(|known| *known == touch.source).unwrap_or_default();
@@ -240,7 +245,7 @@ impl Inner {
             .arg(&touch.request.0[..])
             .arg(source)
             .arg(self.spans.window)
-            .arg(self.spans.slice);
+            .arg(self.slice());
         match touch.about {
             Some(send) => call.arg(&send.0[..]),
             None => call.arg(""),
@@ -375,11 +380,7 @@ impl Inner {
         let mut forgotten = Forgotten::default();
         loop {
             let mut call = self.fcall(&functions().forget, partition);
-            call.arg(&who.0[..])
-                .arg(self.spans.slice)
-                .arg(self.spans.keep_finished)
-                .arg(self.spans.min_gap)
-                .arg(AT_ONCE);
+            call.arg(&who.0[..]).arg(self.spans.keep_finished).arg(self.spans.min_gap).arg(AT_ONCE);
             let mut reply = Reply::of(self.call(Lane::Results, partition, call).await?)?;
             forgotten.sends += reply.small::<u64>()?;
             forgotten.in_hand_over += reply.small::<u64>()?;
@@ -399,7 +400,7 @@ impl Inner {
         call.arg(&consent.recipient.0[..])
             .arg(show::grantee(&consent.grantee))
             .arg(i32::from(consent.granted));
-        call.arg(millis(consent.at)).arg(&consent.proof).arg(self.spans.slice);
+        call.arg(millis(consent.at)).arg(&consent.proof);
         self.call(Lane::Results, partition, call).await.map(drop)
     }
 
@@ -442,7 +443,7 @@ impl Store for RedisStore {
         let inner = self.open_store()?;
         let partition = inner.partitions.of(recipient);
         let mut call = inner.fcall(&functions().away, partition);
-        call.arg(&recipient.0[..]).arg(inner.spans.slice);
+        call.arg(&recipient.0[..]);
         inner.call(Lane::Hot, partition, call).await.map(drop)
     }
 

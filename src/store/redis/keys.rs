@@ -6,7 +6,7 @@
 //!
 //! | key of a partition | type | what | gone |
 //! | --- | --- | --- | --- |
-//! | `{v<p>}:p:<person>` | string | presence: when last seen × 10 + [source](crate::model::Source) | after the window |
+//! | `{v<p>}:p:<person>` | string | presence: slice × 10 + [source](crate::model::Source); last seen is the expiry less the window | after the window |
 //! | `{v<p>}:n:<slice>` | counter | people last seen in this sixteenth of a window | after the window |
 //! | `{v<p>}:q:<person>` | sorted set | their live sends in claiming order (`lua/queue.lua`) | when empty |
 //! | `{v<p>}:l:<person>` | string | when they were last written to | after `min_gap` |

@@ -63,7 +63,9 @@ impl Inner {
         let mut call = self.fcall(&functions().person, partition);
         call.arg(&who.0[..]).arg(SHOWN);
         let mut reply = Reply::of(self.router.call(Lane::Control, partition.place, call).await?)?;
-        let online = number(&reply.bytes()?).map(present);
+        let (presence, expiry) = (number(&reply.bytes()?), reply.int()?);
+        // A key goes after its last millisecond, which is the one before the window ends.
+        let online = presence.map(|presence| (timestamp(expiry + 1 - self.spans.window), source(presence)));
         let last_sent = number(&reply.bytes()?).map(timestamp);
         let consents = consents(who, reply.list()?)?;
         let (mut ids, mut sends) = (Vec::new(), reply.list()?);
@@ -91,9 +93,11 @@ impl Inner {
 
     /// All counters; each partition's are consistent, and so are their sums.
     pub(super) async fn snapshot(&self) -> Result<Snapshot, StoreError> {
+        let now = self.turns.server_now();
+        let (first, last) = ((now - self.spans.window + 1) / self.spans.slice, now / self.spans.slice);
         let count = |partition: &Partition| {
             let mut call = self.fcall(&functions().count, partition);
-            call.arg(self.spans.slice).arg(self.spans.window);
+            call.arg(first).arg(last);
             (partition.place, call)
         };
         let answers =
@@ -129,10 +133,10 @@ fn add(snapshot: &mut Snapshot, name: &[u8], value: i64) -> Result<(), StoreErro
     Ok(())
 }
 
-/// When and by what a person was seen.
-fn present(value: i64) -> (jiff::Timestamp, Source) {
-    let source = usize::try_from(value % 10).unwrap_or_default().min(Source::ALL.len() - 1);
-    (timestamp(value / 10), Source::ALL[source])
+/// By what a person was seen: the last digit.
+fn source(presence: i64) -> Source {
+    let place = usize::try_from(presence % 10).unwrap_or_default();
+    Source::ALL[place.min(Source::ALL.len() - 1)]
 }
 
 /// What a person said: to whom → granted, when, proof.

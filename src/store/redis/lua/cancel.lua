@@ -4,7 +4,7 @@
 --        Reply  {outcome, alarm, what is gone…}: 'done', 'begun' (too late), 'unknown', or the letter of the final state
 -- settle ARGV   1 case (16)  2 reason  3 keep finished, ms  4 min_gap, ms  5 most sends
 --        Reply  {cancelled, too late, 1 if there may be more, alarm, what is gone…}
--- forget ARGV   1 person  2 width of the presence slices, ms  3 keep finished, ms  4 min_gap, ms  5 most sends
+-- forget ARGV   1 person  2 keep finished, ms  3 min_gap, ms  4 most sends
 --        Reply  {cancelled, too late, consents, presence, 1 if there is more, alarm, what is gone…}
 -- Rule   A claim becomes stale, unless its hand-over has begun. Call settle and forget again while there is more.
 
@@ -57,17 +57,17 @@ redis.register_function {
     function_name = '@_forget',
     callback = function(keys, args)
         enter(keys)
-        local who, gap = args[1], tonumber(args[4])
+        local who, keep, gap = args[1], args[2], tonumber(args[3])
         local consents = redis.call('HLEN', tag .. ':y:' .. who)
-        local members = redis.call('ZRANGE', queue_of(who), 0, args[5] - 1)
-        local presence = leave(who, args[2])
+        local members = redis.call('ZRANGE', queue_of(who), 0, args[4] - 1)
+        local presence = leave(who)
         redis.call('DEL', tag .. ':y:' .. who, tag .. ':l:' .. who)
         local cancelled, late = 0, 0
         for _, member in ipairs(members) do
             local send = load(member:sub(-16))
             if not send then
                 redis.call('ZREM', queue_of(who), member)
-            elseif call_off(send, 'forgotten', args[3], gap) then
+            elseif call_off(send, 'forgotten', keep, gap) then
                 cancelled = cancelled + 1
             else
                 late = late + 1

@@ -3,8 +3,8 @@
 -- look   ARGV   1 send
 --        Reply  {{field, value…}, payload or '', {line of history…}}; the first is empty if the send is not known
 -- person ARGV   1 person  2 most sends
---        Reply  {presence or '', last mail or '', {to whom, said…}, {send…}}
--- count  ARGV   1 width of the presence slices, ms  2 presence window, ms
+--        Reply  {presence or '', its expiry, last mail or '', {to whom, said…}, {send…}}
+-- count  ARGV   1 the first slice of the presence window  2 the last
 --        Reply  {people online, {counter, value…}}
 
 redis.register_function {
@@ -30,6 +30,7 @@ redis.register_function {
         end
         return {
             redis.call('GET', tag .. ':p:' .. args[1]) or '',
+            redis.call('PEXPIRETIME', tag .. ':p:' .. args[1]),
             redis.call('GET', tag .. ':l:' .. args[1]) or '',
             redis.call('HGETALL', tag .. ':y:' .. args[1]),
             sends,
@@ -41,9 +42,9 @@ redis.register_function {
 redis.register_function {
     function_name = '@_count',
     callback = function(keys, args)
-        enter(keys)
+        tag = keys[1]
         local slices, online = {}, 0
-        for slice = math.floor((now - args[2] + 1) / args[1]), math.floor(now / args[1]) do
+        for slice = tonumber(args[1]), tonumber(args[2]) do
             slices[#slices + 1] = tag .. ':n:' .. slice
         end
         for _, present in ipairs(redis.call('MGET', unpack(slices))) do online = online + (present or 0) end

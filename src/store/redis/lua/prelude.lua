@@ -91,10 +91,10 @@ local function set_timer(send, when)
     end
 end
 
--- Ends a presence; tells whether there was one. `slice` is the width of the slices in which the present are counted.
-local function leave(who, slice)
+-- Ends a presence; tells whether there was one.
+local function leave(who)
     local seen = redis.call('GETDEL', tag .. ':p:' .. who)
     if not seen then return 0 end
-    redis.call('DECR', tag .. ':n:' .. math.floor(seen / 10 / slice))
+    redis.call('DECR', tag .. ':n:' .. math.floor(seen / 10))
     return 1
 end
