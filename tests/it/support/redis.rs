@@ -90,9 +90,9 @@ pub struct Options {
 }
 
 impl Options {
-    /// Another program.
-    pub fn of(program: Program) -> Options {
-        Options { program, ..Options::default() }
+    /// Runs this program.
+    pub fn run(self, program: Program) -> Options {
+        Options { program, ..self }
     }
 
     /// Goes by this clock instead of the machine's.

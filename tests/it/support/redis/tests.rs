@@ -14,7 +14,7 @@ fn start() -> Timestamp {
 
 async fn goes_by_the_hands(program: Program) {
     let hands = Arc::new(Hands::at(start()));
-    let server = RedisServer::start(Options::of(program).clock(&hands)).await;
+    let server = RedisServer::start(Options::default().run(program).clock(&hands)).await;
     server.text(&["SET", "key", "value", "EX", "3600"]).await;
     hands.set(start() + SignedDuration::from_millis(3_599_999));
     assert_eq!(server.ask(&["PTTL", "key"]).await.expect("an answer"), redis::Value::Int(1));
