@@ -45,7 +45,6 @@ macro_rules! each {
 macro_rules! in_turn {
     ($backend:ident, $flavor:literal, $($module:ident: [$($case:ident),* $(,)?]),* $(,)?) => {
         #[tokio::test(flavor = $flavor)]
-        #[expect(clippy::print_stdout, reason = "the last case named is the one that failed")]
         async fn all_in_turn() {
             use crate::store::bench::{Backend, $backend};
             let ground = $backend::ground().await;
