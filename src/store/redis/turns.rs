@@ -173,18 +173,19 @@ impl Turns {
         self.heads.iter().enumerate().filter_map(due).collect()
     }
 
-    fn share(&self, mut gateways: Vec<String>) {
+    /// Takes over our share of the partitions; tells which are newly ours.
+    fn share(&self, mut gateways: Vec<String>) -> Vec<usize> {
         gateways.sort_unstable();
+        let mut fresh = Vec::new();
         let mine = gateways.iter().position(|name| *name == self.name);
         for (number, ours) in self.ours.iter().enumerate() {
             let is_ours = mine.is_some_and(|mine| number % gateways.len() == mine);
-            if is_ours && !ours.swap(is_ours, Ordering::Relaxed) {
-                // Newly ours: whatever it holds back may have been let go meanwhile.
-                self.heads[number].store(0, Ordering::Relaxed);
-                self.earlier.notify_waiters();
+            if is_ours && !ours.load(Ordering::Relaxed) {
+                fresh.push(number);
             }
             ours.store(is_ours, Ordering::Relaxed);
         }
+        fresh
     }
 }
 
@@ -216,8 +217,9 @@ impl Inner {
         while !answer.is_empty() {
             gateways.push(answer.text()?);
         }
-        self.turns.share(gateways);
+        let fresh = self.turns.share(gateways);
         self.read_flows().await?;
+        self.read_held(fresh).await?;
         self.read_heads().await
     }
 
@@ -250,6 +252,23 @@ impl Inner {
             }
         }
         self.turns.follow(flows);
+        Ok(())
+    }
+
+    /// What partitions that are newly ours hold back may have been let go meanwhile: those that hold anything are due.
+    async fn read_held(&self, fresh: Vec<usize>) -> Result<(), StoreError> {
+        let ask = |number: &usize| {
+            let partition = &self.partitions.all()[*number];
+            let mut exists = cmd("EXISTS");
+            exists.arg(format!("{}:f", partition.tag));
+            (partition.place, exists)
+        };
+        let held = self.router.many(Lane::Control, fresh.iter().map(ask).collect()).await;
+        for (number, held) in fresh.into_iter().zip(held) {
+            if held? == Value::Int(1) {
+                self.turns.hint(u16::try_from(number).unwrap_or_default(), 1);
+            }
+        }
         Ok(())
     }
 

@@ -49,7 +49,7 @@ const CONFIGURATION: [&str; 16] = [
     "--appendonly",
     "yes",
     "--appendfsync",
-    "everysec",
+    "always",
     "--save",
     "",
     "--maxmemory-policy",
