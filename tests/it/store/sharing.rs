@@ -23,6 +23,7 @@ pub(crate) async fn claims_survive_a_crash_and_come_back_by_their_lease<B: Backe
     assert!(bench.touch(who(1)).await.is_empty(), "its holder may live");
     assert!(bench.tick().await.expired.is_empty());
     bench.pass(at_last());
+    bench.due().await;
     assert_eq!(bench.tick().await.expired, [(letter.id, SendState::Waiting)]);
     assert_eq!(bench.store().begin(hold).await.expect("begin works"), Fenced::Stale);
     assert_eq!(references(&bench.touch(who(1)).await), ["s-1"]);
@@ -42,6 +43,7 @@ pub(crate) async fn a_begun_claim_that_nobody_ends_leaves_doubt_with_its_lease<B
     bench.backend.crash().await;
     assert_eq!(bench.state(&kept).await, Some(SendState::Claimed));
     bench.pass(at_last());
+    bench.due().await;
     let expired = bench.tick().await.expired;
     assert_eq!(expired.len(), 2);
     assert!(expired.contains(&(kept.id, SendState::Uncertain)), "{expired:?}");
