@@ -183,10 +183,17 @@ pub(crate) async fn a_tick_does_a_bounded_number<B: Backend>() {
     let letters: Vec<_> = (0..5).map(|n| until(&bench, &format!("s-{n}"), n, OnDeadline::Send)).collect();
     bench.enqueue(&letters).await;
     bench.pass(HOUR);
-    for (claims, more) in [(2, true), (2, true), (1, false)] {
+    let mut claimed = Vec::new();
+    loop {
         let ticked = bench.store().tick(ClaimId::random(), 2).await.expect("tick works");
-        assert_eq!((ticked.claims.len(), ticked.more), (claims, more));
+        claimed.push(ticked.claims.len());
+        // With several partitions it may turn out that nothing more is due.
+        assert!(ticked.more || claimed.iter().sum::<usize>() == 5, "{claimed:?}");
+        if !ticked.more {
+            break;
+        }
     }
+    assert_eq!(claimed[..3], [2, 2, 1]);
 }
 
 pub(crate) async fn a_repeated_tick_gets_the_same_claims<B: Backend>() {
