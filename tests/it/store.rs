@@ -131,7 +131,7 @@ macro_rules! timed {
             a_deadline_waits_for_the_claim_before_it,
             a_claimed_send_is_left_alone_at_its_deadline,
             a_deferral_beyond_the_deadline_goes_without_presence,
-            due_sleeps_until_the_earliest_moment,
+            due_comes_at_the_earliest_moment,
             a_tick_does_a_bounded_number,
             a_repeated_tick_gets_the_same_claims,
             a_lapsed_send_is_not_claimed_before_the_tick,
@@ -184,6 +184,7 @@ macro_rules! alone {
         alone: [
             a_crash_frees_claims_and_leaves_doubt_after_begin,
             a_crash_sends_again_where_the_brand_wants_it,
+            due_sleeps_until_the_earliest_moment,
             due_comes_for_a_purge,
             beyond_max_online_signals_claim_but_are_not_remembered,
         ],

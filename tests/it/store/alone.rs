@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use vigie::model::{OnUncertain, SendState};
+use vigie::model::{OnUncertain, SendSpec, SendState};
 use vigie::store::Fenced;
 
 use super::bench::{Backend, Bench, accepted, references, send, who};
@@ -40,6 +40,25 @@ pub(crate) async fn a_crash_sends_again_where_the_brand_wants_it<B: Backend>() {
         bench.pass(Duration::from_mins(1));
     }
     assert_eq!(bench.state(&letter).await, Some(SendState::Uncertain), "but not for ever");
+}
+
+pub(crate) async fn due_sleeps_until_the_earliest_moment<B: Backend>() {
+    let bench = Bench::<B>::new().await;
+    bench
+        .accept(&SendSpec { deadline: Some(bench.later(Duration::from_hours(1))), ..send("late", who(1)) })
+        .await;
+    let store = bench.store();
+    let waiting = tokio::spawn(async move { store.due().await });
+    tokio::task::yield_now().await;
+    bench.pass(Duration::from_mins(1));
+    tokio::task::yield_now().await;
+    assert!(!waiting.is_finished());
+    bench
+        .accept(&SendSpec { deadline: Some(bench.later(Duration::from_mins(10))), ..send("sooner", who(2)) })
+        .await;
+    bench.pass(Duration::from_mins(10));
+    waiting.await.expect("the sooner one wakes it");
+    assert_eq!(references(&bench.tick().await.claims), ["sooner"]);
 }
 
 pub(crate) async fn due_comes_for_a_purge<B: Backend>() {

@@ -128,6 +128,13 @@ impl<B: Backend> Bench<B> {
         claims.pop().expect("one claim")
     }
 
+    /// Waits until the store says that something is due, which must have come.
+    pub(crate) async fn due(&self) {
+        let store = self.store();
+        let due = tokio::time::timeout(B::HABITS.due_within, store.due());
+        assert!(due.await.is_ok(), "due has come");
+    }
+
     /// All that time has brought.
     pub(crate) async fn tick(&self) -> Ticked {
         let mut all = Ticked { more: true, ..Ticked::default() };

@@ -20,6 +20,7 @@ use tempfile::TempDir;
 use tokio::time::sleep;
 
 use super::process;
+use super::wait::wait_until;
 use super::watcher::Watcher;
 
 pub use cluster::{RedisCluster, Shape};
@@ -177,6 +178,17 @@ impl RedisServer {
     pub fn log(&self) -> String {
         // There is no file before there is something to log.
         String::from_utf8_lossy(&fs::read(self.path(LOG)).unwrap_or_default()).into_owned()
+    }
+
+    /// Waits until it has written what it acknowledged. With `appendfsync everysec` that can be later: while the disk is
+    /// busy with the sync of the second before, it answers all the same, and for up to two seconds keeps back what to
+    /// write.
+    pub async fn written(&self) {
+        wait_until("all is written", PATIENCE, async || {
+            let state = self.text(&["INFO", "persistence"]).await;
+            state.contains("\r\naof_buffer_length:0\r\n").then_some(())
+        })
+        .await;
     }
 
     /// Kills it as a crash would; what it wrote to its files stays.

@@ -92,10 +92,11 @@ impl Servers {
         }
     }
 
-    /// Kills a server and starts it on what is left. Of a cluster none is killed: its primaries would wait, by a clock
+    /// Kills a server, once it has written what it acknowledged, and starts it on what is left. Of a cluster none is killed: its primaries would wait, by a clock
     /// that stands still, before they take writes again.
     async fn crash(&self) {
         if let Self::One(server) = self {
+            server.written().await;
             server.restart().await;
         }
     }

@@ -38,12 +38,13 @@ async fn valkey_goes_by_the_hands() {
 }
 
 #[tokio::test]
-async fn a_killed_server_keeps_what_it_acknowledged() {
+async fn a_killed_server_keeps_what_it_has_written() {
     for options in [Options::default(), Options::default().clock(&Arc::new(Hands::at(start())))] {
         let server = RedisServer::start(options).await;
         for n in 0..100 {
             server.text(&["SET", "key", &n.to_string()]).await;
         }
+        server.written().await;
         server.kill();
         assert!(server.ask(&["GET", "key"]).await.is_err(), "it is dead");
         server.restart().await;
