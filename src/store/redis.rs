@@ -1,5 +1,9 @@
 //! The store in Redis, Valkey or Redis Cluster, shared by many gateways.
 
+mod fault;
+mod link;
+mod router;
+
 use crate::clock::Clock;
 use crate::config::RedisUrl;
 
