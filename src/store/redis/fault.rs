@@ -38,14 +38,16 @@ impl Fault {
             code @ ("TRYAGAIN" | "CLUSTERDOWN" | "LOADING" | "READONLY" | "MASTERDOWN" | "BUSY") => {
                 Self::unavailable(format!("{code}: the server cannot answer at the moment"))
             }
-            "MISCONF" => Self::unavailable("MISCONF: the server cannot write to its disk, so it takes no writes"),
+            "MISCONF" => {
+                Self::unavailable("MISCONF: the server cannot write to its disk, so it takes no writes")
+            }
             "NOREPLICAS" => Self::unavailable("NOREPLICAS: the server has too few replicas to take writes"),
             "NOPERM" => Self::Refused(not_permitted(details)),
             "NOAUTH" => Self::Refused("NOAUTH: the server wants a password".into()),
             "WRONGPASS" => Self::Refused("WRONGPASS: the server does not accept the user or password".into()),
-            "WRONGTYPE" => {
-                Self::Refused("WRONGTYPE: a key holds what is not ours; does something else write here?".into())
-            }
+            "WRONGTYPE" => Self::Refused(
+                "WRONGTYPE: a key holds what is not ours; does something else write here?".into(),
+            ),
             code => Self::Refused(format!("{}: {}", shown(code), sentence(details))),
         }
     }
@@ -85,7 +87,9 @@ fn sentence(details: &str) -> &'static str {
 fn not_permitted(details: &str) -> String {
     let named = details.split_once("the '").and_then(|(_, rest)| rest.split_once("' command"));
     match named.map(|(name, _)| name) {
-        Some(name) if name.len() <= 32 && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'|') => {
+        Some(name)
+            if name.len() <= 32 && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'|') =>
+        {
             format!("NOPERM: the user may not run {name}")
         }
         _ => "NOPERM: the user lacks a right, to a command or to our keys".into(),
@@ -125,11 +129,15 @@ mod tests {
     #[test]
     fn what_helps_is_said() {
         assert_eq!(fault("OOM command not allowed when used memory > 'maxmemory'."), Fault::OutOfMemory);
-        let text = fault("NOPERM this user has no permissions to run the 'function|load' command").to_string();
+        let text =
+            fault("NOPERM this user has no permissions to run the 'function|load' command").to_string();
         assert!(text.contains("function|load"), "{text}");
         let text = fault("ERR Function not found").to_string();
         assert!(text.contains("vigie redis install"), "{text}");
         assert!(matches!(fault("MISCONF Errors writing to the AOF file"), Fault::Unavailable(_)));
-        assert!(matches!(fault("READONLY You can't write against a read only replica."), Fault::Unavailable(_)));
+        assert!(matches!(
+            fault("READONLY You can't write against a read only replica."),
+            Fault::Unavailable(_)
+        ));
     }
 }

@@ -20,6 +20,7 @@ mod health;
 mod heard;
 mod keeper;
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,7 +48,7 @@ pub(super) struct Link {
     permits: Semaphore,
     trouble: Arc<Trouble>,
     replace: Arc<Notify>,
-    _keeper: AbortOnDropHandle<()>,
+    _keeper: AbortOnDropHandle<Infallible>,
 }
 
 /// What a call finds.

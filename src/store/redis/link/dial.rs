@@ -73,8 +73,7 @@ pub(in crate::store::redis) struct Dialled {
 impl Dialler {
     /// Prepares login and TLS. With TLS the system's roots are trusted (`SSL_CERT_FILE` replaces them).
     pub(in crate::store::redis) fn new(url: &RedisUrl) -> Self {
-        let mut login =
-            RedisConnectionInfo::default().set_db(url.database.into()).set_skip_set_lib_name();
+        let mut login = RedisConnectionInfo::default().set_db(url.database.into()).set_skip_set_lib_name();
         if let Some(user) = &url.user {
             login = login.set_username(user);
         }
@@ -98,7 +97,8 @@ impl Dialler {
         let name = ServerName::try_from(server.host.clone())
             .map_err(|_| Fault::Refused(format!("{server} has a name that no certificate can have")))?;
         let stream = tls.connect(name, stream).await;
-        let stream = stream.map_err(|error| Fault::unavailable(format!("TLS with {server} fails: {error}")))?;
+        let stream =
+            stream.map_err(|error| Fault::unavailable(format!("TLS with {server} fails: {error}")))?;
         self.log_in(server, stream).await
     }
 

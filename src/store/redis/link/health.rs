@@ -26,6 +26,14 @@ impl Health {
         self.back_since(Instant::now());
     }
 
+    /// What was the case for another server's keys is the case for this one's.
+    pub(in crate::store::redis) fn inherit(&self, before: &Self) {
+        let back = *before.back.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(back) = back {
+            self.back_since(back);
+        }
+    }
+
     /// How long ago the server came back, or started; none if it never was away as far as we know.
     pub(in crate::store::redis) fn back_for(&self) -> Option<Duration> {
         self.back.lock().unwrap_or_else(PoisonError::into_inner).map(|instant| instant.elapsed())

@@ -92,7 +92,9 @@ impl Keeper {
             let before = reads.load(Ordering::Relaxed);
             match live.connection.send_packed_command(&ping).await {
                 // It reads its files, or a script keeps it busy: the outage goes on.
-                Ok(Value::ServerError(error)) if matches!(error.code(), "LOADING" | "MASTERDOWN" | "BUSY") => {
+                Ok(Value::ServerError(error))
+                    if matches!(error.code(), "LOADING" | "MASTERDOWN" | "BUSY") =>
+                {
                     self.trouble.begins();
                 }
                 Ok(_) => self.trouble.ends(),

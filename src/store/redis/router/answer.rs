@@ -79,7 +79,9 @@ mod tests {
         assert_eq!(read("MOVED 3999 :6381"), Answer::Moved(3999, address("asked", 6381)));
         assert_eq!(read("MOVED 1 ?:1"), Answer::Moved(1, address("asked", 1)));
         assert_eq!(read("ASK 3999 ::1:6381"), Answer::Ask(address("::1", 6381)));
-        for garbled in ["MOVED 3999", "MOVED x 10.0.0.1:1", "MOVED 16384 10.0.0.1:1", "ASK 1 host", "ASK 1 host:x"] {
+        for garbled in
+            ["MOVED 3999", "MOVED x 10.0.0.1:1", "MOVED 16384 10.0.0.1:1", "ASK 1 host", "ASK 1 host:x"]
+        {
             assert!(matches!(read(garbled), Answer::Final(Err(Fault::Refused(_)))), "{garbled}");
         }
     }

@@ -48,9 +48,16 @@ impl Primary {
         self.links.iter().any(Link::in_trouble)
     }
 
-    /// Takes over from a server that was away: its leases could not be renewed either.
-    pub(super) fn inherit_outage(&self) {
-        self.health.is_back();
+    /// Takes over slots of another server: if that was away, their leases could not be renewed.
+    pub(super) fn inherit(&self, before: &Self) {
+        if std::ptr::eq(self, before) {
+            return;
+        }
+        if before.in_trouble() {
+            self.health.is_back();
+        } else {
+            self.health.inherit(&before.health);
+        }
     }
 
     /// What is left of `lease` since the server came back; all of it while it is away.

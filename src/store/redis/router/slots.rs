@@ -34,6 +34,13 @@ impl Slots {
         self.primaries.get(usize::from(self.owners[usize::from(place.0)]))
     }
 
+    /// The owners of a range of slots, each once for every stretch of it.
+    pub(super) fn owners(&self, first: u16, last: u16) -> impl Iterator<Item = &Arc<Primary>> {
+        let range = &self.owners[usize::from(first)..=usize::from(last)];
+        let stretches = range.chunk_by(|one, next| one == next).filter_map(|stretch| stretch.first());
+        stretches.filter_map(|owner| self.primaries.get(usize::from(*owner)))
+    }
+
     /// All that own, or did until a moment ago.
     pub(super) fn primaries(&self) -> &[Arc<Primary>] {
         &self.primaries
@@ -51,13 +58,18 @@ impl Slots {
 
     /// Gives a range of slots to a primary.
     pub(super) fn give(&mut self, first: u16, last: u16, primary: &Arc<Primary>) {
+        let number = self.adopt(primary);
+        self.owners[usize::from(first)..=usize::from(last)].fill(number);
+    }
+
+    /// Takes a primary in, if it is new, and answers its number.
+    pub(super) fn adopt(&mut self, primary: &Arc<Primary>) -> u16 {
         let known = self.primaries.iter().position(|other| Arc::ptr_eq(other, primary));
         let number = known.unwrap_or_else(|| {
             self.primaries.push(Arc::clone(primary));
             self.primaries.len() - 1
         });
-        let number = u16::try_from(number).expect("a cluster has at most one primary for each of 16384 slots");
-        self.owners[usize::from(first)..=usize::from(last)].fill(number);
+        u16::try_from(number).expect("a cluster has at most one primary for each of 16384 slots")
     }
 }
 

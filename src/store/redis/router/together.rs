@@ -31,12 +31,12 @@ mod tests {
 
     #[tokio::test]
     async fn answers_come_in_the_order_given() {
-        let (first, waits) = oneshot::channel();
+        let (first, waits) = oneshot::channel::<u8>();
         let answers = all([
             Box::pin(async { waits.await.expect("sent") }) as Pin<Box<dyn Future<Output = u8>>>,
             Box::pin(async {
                 first.send(1).expect("waited for");
-                2
+                2_u8
             }),
         ]);
         assert_eq!(answers.await, [1, 2]);
