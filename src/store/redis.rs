@@ -1,8 +1,6 @@
 //! The store in Redis, Valkey or Redis Cluster, shared by many gateways.
 
-#[cfg_attr(not(test), expect(dead_code, reason = "the store is about to use it"))]
 mod fault;
-#[cfg_attr(not(test), expect(dead_code, reason = "the store is about to use it"))]
 mod link;
 #[cfg_attr(not(test), expect(dead_code, reason = "the store is about to use it"))]
 mod router;

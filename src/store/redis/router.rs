@@ -134,8 +134,8 @@ impl Router {
         }
         core.load_everywhere().await?;
         let follow = || Arc::new(AbortOnDropHandle::new(tokio::spawn(Arc::clone(&core).follow())));
-        let _topology = url.cluster.then(follow);
-        Ok(Self { core, _topology })
+        let topology = url.cluster.then(follow);
+        Ok(Self { core, _topology: topology })
     }
 
     /// Sends one command to the primary that owns the place.

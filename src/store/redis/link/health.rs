@@ -112,7 +112,7 @@ mod tests {
         assert_eq!(health.back_for(), None, "nothing had begun");
         trouble.begins();
         trouble.ends();
-        health.up_for(Some(Duration::from_secs(60)));
+        health.up_for(Some(Duration::from_mins(1)));
         assert!(health.back_for().is_some_and(|back| back < Duration::from_secs(5)));
     }
 }

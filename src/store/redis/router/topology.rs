@@ -55,14 +55,20 @@ impl Core {
         let mut fault = Fault::unavailable("no server of the cluster is known");
         for primary in &primaries {
             match self.ask(primary).await {
-                Ok(ranges) => return self.put_in_place(ranges),
+                Ok(ranges) => {
+                    self.put_in_place(ranges);
+                    return Ok(());
+                }
                 Err(why) => fault = why,
             }
         }
         let asked = |address: &Address| primaries.iter().any(|primary| *primary.address == *address);
         for address in self.known().into_iter().filter(|address| !asked(address)) {
             match self.ask_stranger(&address).await {
-                Ok(ranges) => return self.put_in_place(ranges),
+                Ok(ranges) => {
+                    self.put_in_place(ranges);
+                    return Ok(());
+                }
                 Err(why) => fault = why,
             }
         }
@@ -86,7 +92,7 @@ impl Core {
     }
 
     /// Servers that are still primaries keep their connections; those that are none any more lose them.
-    fn put_in_place(&self, ranges: Vec<Range>) -> Result<(), Fault> {
+    fn put_in_place(&self, ranges: Vec<Range>) {
         let mut slots = self.slots.write().unwrap_or_else(PoisonError::into_inner);
         let mut new = Slots::empty();
         for range in &ranges {
@@ -99,7 +105,6 @@ impl Core {
         drop(slots);
         let nodes = ranges.into_iter().flat_map(|range| range.replicas.into_iter().chain([range.primary]));
         self.remember(nodes);
-        Ok(())
     }
 
     /// Whom to ask when none of the primaries answers. What the URL names comes first and stays.

@@ -58,8 +58,7 @@ impl Server {
     /// A replica of a cluster's member, up to date.
     pub(super) fn replica_of(primary: &Self) -> Self {
         let bus = free_port().to_string();
-        let options = ["--cluster-enabled", "yes", "--cluster-node-timeout", "2000", "--cluster-port", &bus];
-        let replica = Self::start(&[&options[..], &["--repl-diskless-sync-delay", "0"]].concat());
+        let replica = Self::start(&member(&bus));
         primary.tell(cmd("CLUSTER").arg("MEET").arg("127.0.0.1").arg(replica.port).arg(&bus));
         let id = primary.text(cmd("CLUSTER").arg("MYID"));
         replica.until(cmd("CLUSTER").arg("INFO"), |info| info.contains("cluster_known_nodes:4"));
@@ -146,6 +145,20 @@ fn spawn(port: u16, directory: &TempDir, options: &[String]) -> Child {
         .stdout(Stdio::null())
         .spawn()
         .expect("redis-server is installed")
+}
+
+/// The options of a cluster's member; `bus` is the sixth.
+fn member(bus: &str) -> [&str; 8] {
+    [
+        "--cluster-enabled",
+        "yes",
+        "--cluster-node-timeout",
+        "2000",
+        "--cluster-port",
+        bus,
+        "--repl-diskless-sync-delay",
+        "0",
+    ]
 }
 
 fn free_port() -> u16 {

@@ -39,6 +39,7 @@ async fn caller(router: Router, pipeline: usize, begun: Instant) -> u32 {
 
 #[test]
 #[ignore = "a measurement"]
+#[expect(clippy::print_stderr, reason = "its result")]
 fn calls_a_second() {
     for (callers, pipeline) in [(1, 1), (16, 1), (256, 1), (1, 16), (16, 16), (64, 16)] {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
