@@ -14,9 +14,11 @@
 
 mod after;
 mod enqueue;
+mod fault;
 mod head;
 mod keys;
 mod library;
+mod link;
 mod reply;
 mod router;
 mod show;
@@ -37,6 +39,7 @@ use super::{
     Cancelled, Enqueued, Fenced, Forgotten, Ignored, Person, Rules, Settled, Snapshot, Store, StoreError,
     Ticked, Touch, Touched, Wait,
 };
+
 use crate::clock::Clock;
 use crate::config::RedisUrl;
 use crate::model::{
@@ -45,11 +48,12 @@ use crate::model::{
 };
 
 use self::enqueue::{case_key, words};
+use self::fault::Fault;
 use self::keys::{FLOWS, META, Partition, Partitions};
 use self::library::functions;
 pub use self::library::{Library, library};
 use self::reply::{Gone, Reply, Told, damaged, int, state};
-use self::router::{Fault, Lane, Place, Router};
+use self::router::{Lane, Place, Router};
 use self::turns::Turns;
 
 /// Into how many partitions a new store is divided.
@@ -130,7 +134,7 @@ impl RedisStore {
         rules: Rules,
         clock: Clock,
     ) -> Result<Self, StoreError> {
-        let router = Router::connect(url, library()).await?;
+        let router = Router::connect(url, library().clone()).await?;
         let count = meta(&router, url.partitions).await?;
         let (gone, queue) = mpsc::channel(after::WAITING);
         let inner = Arc::new(Inner {

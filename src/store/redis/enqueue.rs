@@ -16,10 +16,11 @@ use crate::store::time::{EVER, Millis, NEVER, millis};
 use crate::store::{Enqueued, StoreError, Wait};
 
 use super::Inner;
+use super::fault::Fault;
 use super::keys::{self, Partition};
 use super::library::functions;
 use super::reply::Reply;
-use super::router::{Fault, Lane, Place};
+use super::router::{Lane, Place};
 
 /// After this a reservation whose send never came is nobody's.
 const STALE: Duration = Duration::from_mins(1);
@@ -63,8 +64,7 @@ impl Inner {
         sends: Vec<SendSpec>,
         wait: Wait,
     ) -> Result<Vec<Enqueued>, StoreError> {
-        let _ = wait;
-        let wait = None;
+        let safe = self.safe(wait)?;
         let mut answers = Vec::with_capacity(sends.len());
         let mut claimed = HashSet::new();
         for round in rounds(sends) {
@@ -72,7 +72,11 @@ impl Inner {
             let inserts: Vec<_> =
                 round.iter().zip(&reserved).filter(|(_, free)| **free != Reserved::Taken).collect();
             let commands = inserts.iter().map(|(spec, _)| self.insert(request, spec)).collect();
-            let mut outcomes = self.router.many_then_wait(Lane::Enqueue, commands, wait).await.into_iter();
+            let outcomes = match safe {
+                Some(safe) => self.router.many_then_wait(commands, safe).await,
+                None => self.router.many(Lane::Enqueue, commands).await,
+            };
+            let mut outcomes = outcomes.into_iter();
             for (spec, reserved) in round.into_iter().zip(reserved) {
                 if reserved == Reserved::Taken {
                     answers.push(Enqueued::Conflict);
