@@ -68,7 +68,6 @@ const ON_OUR_KEYS: &[(&str, &str)] = &[
 const WITHOUT_KEYS: &[(&str, &str)] = &[
     ("acl|whoami", "acl whoami"),
     ("asking", "asking"),
-    ("client|setinfo", "client setinfo lib-name x"),
     ("client|setname", "client setname x"),
     ("cluster|shards", "cluster shards"),
     ("cluster|slots", "cluster slots"),
@@ -82,7 +81,7 @@ const WITHOUT_KEYS: &[(&str, &str)] = &[
 ];
 
 /// Rights of commands that Redis 7.0 does not have: naming one there is an error.
-const SINCE_7_2: &[&str] = &["waitaof"];
+const SINCE_7_2: &[&str] = &["client|setinfo", "waitaof"];
 
 /// What `vigie redis install` uses.
 const OF_DEPLOYMENT: &[&str] = &[
