@@ -78,7 +78,7 @@ async fn check(url: &RedisUrl, replicas: u16) -> Result<(), Failure> {
     }
     match faults {
         0 => Ok(()),
-        faults => Err(Failure::new(Exit::Configuration, format!("{faults} faults"))),
+        faults => Err(Failure::new(Exit::Configuration, counted(faults, "fault"))),
     }
 }
 

@@ -21,27 +21,17 @@ const ON_PARTITIONS: &[&str] = &[
     "hmget",
     "hset",
     "incr",
-    "lindex",
-    "llen",
-    "lpush",
     "lrange",
     "lrem",
     "lset",
-    "ltrim",
     "mget",
     "pexpire",
-    "pttl",
     "rpush",
     "sadd",
-    "scard",
     "set",
-    "sismember",
-    "smembers",
     "srandmember",
     "srem",
-    "type",
     "zadd",
-    "zcard",
     "zlexcount",
     "zrange",
     "zrangebylex",
@@ -108,13 +98,12 @@ pub enum Holder {
 
 /// The rules that give a user the least rights, as `ACL SETUSER` and ACL files take them.
 pub fn rules(holder: Holder) -> String {
+    let ours = "~{v[0-9]*}* ~vigie:*";
     let keyed = ON_PARTITIONS.iter().copied();
     let whole = ON_OUR_KEYS.iter().chain(WITHOUT_KEYS).map(|(rule, _)| *rule);
     let (keys, rights): (_, Vec<&str>) = match holder {
-        Holder::Gateway => ("~{v*}* ~vigie:*", keyed.chain(whole).collect()),
-        Holder::GatewaySince72 => {
-            ("~{v*}* ~vigie:*", keyed.chain(whole).chain(SINCE_7_2.iter().copied()).collect())
-        }
+        Holder::Gateway => (ours, keyed.chain(whole).collect()),
+        Holder::GatewaySince72 => (ours, keyed.chain(whole).chain(SINCE_7_2.iter().copied()).collect()),
         Holder::Deployment => ("resetkeys", OF_DEPLOYMENT.to_vec()),
     };
     format!("resetchannels {keys} -@all +{}", rights.join(" +"))
