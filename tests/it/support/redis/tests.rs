@@ -19,11 +19,12 @@ async fn goes_by_the_hands(program: Program) {
     hands.set(start() + SignedDuration::from_millis(3_599_999));
     assert_eq!(server.ask(&["PTTL", "key"]).await.expect("an answer"), redis::Value::Int(1));
     assert_eq!(server.text(&["GET", "key"]).await, "value");
-    hands.set(start() + SignedDuration::from_secs(3600));
+    // A key still lives in the millisecond that its time to live ends with.
+    hands.set(start() + SignedDuration::from_millis(3_600_001));
     assert_eq!(server.ask(&["GET", "key"]).await.expect("an answer"), redis::Value::Nil);
     let time = server.ask(&["TIME"]).await.expect("an answer");
     let time: (i64, i64) = redis::from_redis_value(time).expect("two numbers");
-    assert_eq!(time, (hands.now().as_second(), 0));
+    assert_eq!(time, (hands.now().as_second(), 1000));
 }
 
 #[tokio::test]
