@@ -35,6 +35,8 @@ const MAIL_CLIENT: &str =
 
 /// Between two scenes, so that one can follow.
 const PAUSE: Duration = Duration::from_millis(450);
+/// Between two looks at the books.
+const MOMENT: Duration = Duration::from_millis(20);
 /// The longest a scene waits for its mail.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -138,9 +140,15 @@ impl Story {
         Ok(())
     }
 
-    /// Every letter has exactly one fate.
+    /// Every letter has exactly one fate; the last one's is recorded a moment after its 250.
     async fn books(&mut self, before: &Value) -> Result<(), Failure> {
-        let after = self.stats().await?;
+        let claimed = |total: &Value| total["states"]["claimed"].as_u64().unwrap_or(0);
+        let asked = Instant::now();
+        let mut after = self.stats().await?;
+        while claimed(&after) > claimed(before) && asked.elapsed() < PATIENCE {
+            tokio::time::sleep(MOMENT).await;
+            after = self.stats().await?;
+        }
         self.show.books(before, &after, &mut self.latencies)
     }
 
