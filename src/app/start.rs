@@ -12,7 +12,7 @@ use tokio_util::task::TaskTracker;
 use super::{Addresses, Gateway, Listener};
 use crate::classify::Classifier;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, StoreUrl};
 use crate::dispatch::{Dispatcher, Parts};
 use crate::edge::{Edge, Tracker};
 use crate::flow::Gate;
@@ -25,9 +25,10 @@ use crate::render::Renderer;
 use crate::secrets::Prepared;
 use crate::store::embedded::Embedded;
 use crate::store::measured::Measured;
+use crate::store::redis::{Options, RedisStore};
 use crate::store::{Counts, Rules, Store, StoreError};
 use crate::telemetry::Registry;
-use crate::token::KeyRing;
+use crate::token::{Identity, KeyRing};
 use crate::{api, ops};
 
 /// Why a gateway does not start, in one sentence, sorted by who has to act.
@@ -60,14 +61,28 @@ impl From<StoreError> for StartError {
     }
 }
 
-/// Opens the store that `store.url` names.
-pub fn open_store(config: &Config, clock: &Clock) -> Result<Arc<dyn Store>, StartError> {
-    let Some(directory) = config.store.url.strip_prefix("embedded:") else {
-        let sentence = "store.url must be `embedded:DIR`; this build knows no other store";
-        return Err(StartError::Configuration(sentence.into()));
-    };
-    let directory = config.data.dir.join(directory);
-    Ok(Arc::new(Embedded::open(&directory, config.store.cache_mib, rules(config), clock.clone())?))
+/// Opens the store that `store.url` names, for the installation that knows people by `identity`; without one, as a guest.
+pub async fn open_store(
+    config: &Config,
+    identity: Option<&Identity>,
+    clock: &Clock,
+) -> Result<Arc<dyn Store>, StartError> {
+    let (rules, clock) = (rules(config), clock.clone());
+    match config.store.address() {
+        StoreUrl::Embedded(directory) => {
+            let directory = config.data.dir.join(directory);
+            Ok(Arc::new(Embedded::open(&directory, config.store.cache_mib, rules, clock)?))
+        }
+        StoreUrl::Redis(url) => {
+            let options = Options {
+                replicas: config.store.enqueue_wait,
+                replicas_within: config.store.enqueue_wait_timeout,
+                accept_losing_sends: config.store.accept_losing_sends,
+                identity: identity.map(Identity::fingerprint),
+            };
+            Ok(Arc::new(RedisStore::open(&url, options, rules, clock).await?))
+        }
+    }
 }
 
 /// What the store needs to know of the configuration.
@@ -115,7 +130,7 @@ impl Gateway {
     pub async fn start(config: Config, prepared: Prepared, clock: Clock) -> Result<Self, StartError> {
         let keys = keys(&config, &prepared)?;
         let identity = prepared.secrets.identity.clone();
-        let (base, outlets) = Foundation::lay(config, prepared, clock)?;
+        let (base, outlets) = Foundation::lay(config, prepared, clock).await?;
         base.warn_of_strangers().await?;
         let bound = base.bind().await?;
         let addresses = bound.addresses().map_err(unavailable)?;
@@ -143,13 +158,19 @@ impl Gateway {
 }
 
 impl Foundation {
-    fn lay(config: Config, prepared: Prepared, clock: Clock) -> Result<(Self, Vec<Outlet>), StartError> {
+    async fn lay(
+        config: Config,
+        prepared: Prepared,
+        clock: Clock,
+    ) -> Result<(Self, Vec<Outlet>), StartError> {
         let registry = Registry::new();
         registry.process();
         let ring = Arc::new(prepared.secrets.ring);
         let renderer = Arc::new(Renderer::new(&config.brands, Arc::clone(&ring)).map_err(configuration)?);
         let relay = Relay::new(&config.relay, &config.data.dir, &registry).map_err(configuration)?;
-        let store = Arc::new(Measured::new(open_store(&config, &clock)?, &registry));
+        let identity = (!config.store.guest).then_some(&prepared.secrets.identity);
+        let store = open_store(&config, identity, &clock).await?;
+        let store = Arc::new(Measured::new(store, &registry));
         let gate = Gate::new(store.flows(), clock.clone());
         let (intake, outlets) = Intake::new(&config.intake, &config.presence, &registry);
         let intake = Arc::new(intake);
@@ -211,12 +232,7 @@ impl Foundation {
         (stop, tasks)
     }
 
-    fn api_doors(
-        &self,
-        keys: api::Keys,
-        identity: crate::token::Identity,
-        dispatcher: &Dispatcher,
-    ) -> api::Doors {
+    fn api_doors(&self, keys: api::Keys, identity: Identity, dispatcher: &Dispatcher) -> api::Doors {
         let (renderer, dispatcher) = (Arc::clone(&self.renderer), dispatcher.clone());
         api::Doors {
             store: Arc::clone(&self.store),

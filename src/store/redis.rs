@@ -12,6 +12,10 @@
 //! - `max_waiting` is kept by each partition for its share, [`Rules::max_online`] not at all: presence has a time to live,
 //!   and when the server is short of memory people are claimed for but not remembered.
 
+pub mod admin;
+pub mod rights;
+pub mod server;
+
 mod after;
 mod enqueue;
 mod fault;
@@ -53,7 +57,8 @@ use self::keys::{FLOWS, META, Partition, Partitions};
 use self::library::functions;
 pub use self::library::{Library, library};
 use self::reply::{Gone, Reply, Told, damaged, int, state};
-use self::router::{Lane, Place, Router};
+use self::router::{Lane, Place, Router, Safe};
+use self::server::Sync;
 use self::turns::Turns;
 
 /// Into how many partitions a new store is divided.
@@ -61,6 +66,9 @@ const PARTITIONS: u16 = 256;
 
 /// The layout of the keys; a store of another one is not opened.
 const FORMAT: &str = "1";
+
+/// How long a server may take to write to its disk: with `appendfsync everysec` a second, and some.
+const ON_DISK: Duration = Duration::from_secs(2);
 
 /// Most sends one call of `settle` or `forget` deals with.
 const AT_ONCE: usize = 200;
@@ -70,8 +78,14 @@ const AT_ONCE: usize = 200;
 pub struct Options {
     /// Replicas that must have an accepted send before the producer hears of it (`store.enqueue_wait`); zero for none.
     pub replicas: u16,
+    /// How long to wait for them, at most (`store.enqueue_wait_timeout`).
+    pub replicas_within: Duration,
     /// Start although the server may lose sends (`--accept-losing-sends`).
     pub accept_losing_sends: bool,
+    /// The fingerprint of the gateway's identity key: a store belongs to the first one that opened it, and another is
+    /// refused as [`StoreError::Unfit`], for it would know nobody in it. None is a guest, who is compared with nobody,
+    /// brings people of its own and takes no share of what time brings.
+    pub identity: Option<[u8; 8]>,
 }
 
 /// A store in Redis.
@@ -89,6 +103,7 @@ struct Inner {
     spans: Spans,
     options: Options,
     turns: Turns,
+    sync: Sync,
     gone: mpsc::Sender<Gone>,
     closed: AtomicBool,
 }
@@ -134,14 +149,20 @@ impl RedisStore {
         rules: Rules,
         clock: Clock,
     ) -> Result<Self, StoreError> {
+        let mut sync = Sync::Always;
+        for survey in admin::survey(url, options.replicas).await? {
+            server::heed(&survey.server, survey.remarks(), options.accept_losing_sends)?;
+            sync = sync.min(survey.sync);
+        }
         let router = Router::connect(url, library().clone()).await?;
-        let count = meta(&router, url.partitions).await?;
+        let count = meta(&router, url.partitions, options.identity).await?;
         let (gone, queue) = mpsc::channel(after::WAITING);
         let inner = Arc::new(Inner {
             router,
             partitions: Partitions::new(count),
             spans: Spans::new(&rules, count),
-            turns: Turns::new(count, clock),
+            turns: Turns::new(count, clock, options.identity.is_none()),
+            sync,
             rules,
             options,
             gone,
@@ -165,17 +186,22 @@ impl RedisStore {
 }
 
 /// Reads the facts that never change, or writes them into a new store; gives the number of partitions.
-async fn meta(router: &Router, wanted: Option<u16>) -> Result<u16, StoreError> {
+async fn meta(router: &Router, wanted: Option<u16>, identity: Option<[u8; 8]>) -> Result<u16, StoreError> {
     let place = Place::of(META.as_bytes());
-    for (field, value) in
-        [("format", FORMAT.to_owned()), ("partitions", wanted.unwrap_or(PARTITIONS).to_string())]
-    {
+    let identity = identity.map(const_hex::encode);
+    let facts = [
+        ("format", Some(FORMAT.to_owned())),
+        ("partitions", Some(wanted.unwrap_or(PARTITIONS).to_string())),
+        ("identity", identity.clone()),
+    ];
+    for (field, value) in facts {
+        let Some(value) = value else { continue };
         let mut set = cmd("HSETNX");
         set.arg(META).arg(field).arg(value);
         router.call(Lane::Control, place, set).await?;
     }
     let mut get = cmd("HMGET");
-    get.arg(META).arg("format").arg("partitions");
+    get.arg(META).arg("format").arg("partitions").arg("identity");
     let mut reply = Reply::of(router.call(Lane::Control, place, get).await?)?;
     let format = reply.text()?;
     if format != FORMAT {
@@ -184,6 +210,15 @@ async fn meta(router: &Router, wanted: Option<u16>) -> Result<u16, StoreError> {
         )));
     }
     let count: u16 = int(&reply.next()?)?.try_into().map_err(|_| damaged("a number of partitions"))?;
+    if let Some(identity) = identity
+        && reply.text()? != identity
+    {
+        return Err(StoreError::Unfit(
+            "it belongs to gateways with another identity key, to whom its people are known by other names: copy \
+             data/secrets.toml from one of them, or name another database"
+                .into(),
+        ));
+    }
     match wanted {
         Some(wanted) if wanted != count => Err(StoreError::Unfit(format!(
             "it was divided into {count} partitions when it was made: leave `?partitions=` out of store.url"
@@ -193,6 +228,22 @@ async fn meta(router: &Router, wanted: Option<u16>) -> Result<u16, StoreError> {
 }
 
 impl Inner {
+    /// What to wait for behind new sends, for them to be as safe as was asked.
+    fn safe(&self, wait: Wait) -> Result<Option<Safe>, StoreError> {
+        let Options { replicas, replicas_within: within, .. } = self.options;
+        let copies = (replicas > 0).then_some(Safe::Replicas { count: replicas, within });
+        match (wait, self.sync) {
+            (Wait::Stored, _) | (Wait::Durable, Sync::Always) => Ok(copies),
+            (Wait::Durable, Sync::OnRequest) => Ok(Some(Safe::Disk { replicas, within: ON_DISK })),
+            (Wait::Durable, Sync::Unknown) if copies.is_some() => Ok(copies),
+            (Wait::Durable, Sync::Unknown) => Err(StoreError::CannotWait(
+                "this Redis cannot say when a send is on its disk: set `appendfsync always`, use Redis 7.2 or Valkey, or \
+                 wait for a replica with store.enqueue_wait"
+                    .into(),
+            )),
+        }
+    }
+
     /// A function's call, as far as all calls are the same.
     fn fcall(&self, function: &str, partition: &Partition) -> Cmd {
         let mut call = Cmd::with_capacity(16, 256);

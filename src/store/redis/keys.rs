@@ -17,6 +17,7 @@
 //! | `{v<p>}:g:<send>` | string | its mail went out moments ago | after `scan_grace` |
 //! | `{v<p>}:a:<case>` | set | the live sends of a case | when empty |
 //! | `{v<p>}:t` | sorted set | send → when [`tick`](super::super::Store::tick) looks at it | when empty |
+//! | `{v<p>}:o` | sorted set | overdue send → when it may go, as far as is known | when empty |
 //! | `{v<p>}:f` | sorted set | overdue sends that only wait for their flow | when empty |
 //! | `{v<p>}:c` | hash | counters by flow and state, live sends, arrivals | never |
 //! | `{v<p>}:k:<request>` | list | what a tick claimed | after a lease |

@@ -24,6 +24,7 @@ const SOURCE: &str = concat!(
     include_str!("lua/tick.lua"),
     include_str!("lua/look.lua"),
     include_str!("lua/beat.lua"),
+    include_str!("lua/self_test.lua"),
 );
 
 /// A function library as Redis loads it.

@@ -6,7 +6,7 @@
 //! another gateway is late by [`BEAT`] at most, and the partitions of a gateway that died are taken over after [`ALIVE`].
 //! Two gateways that look at one partition at the same time do no harm: a tick is atomic.
 //!
-//! Idle, this costs a Redis one `ZRANGE` for each partition and three commands for each gateway, every [`BEAT`].
+//! Idle, this costs a Redis two `ZRANGE` for each partition and three commands for each gateway, every [`BEAT`].
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -39,6 +39,8 @@ const AT_ONCE: usize = 16;
 #[derive(Debug)]
 pub(super) struct Turns {
     clock: Clock,
+    /// Takes no share.
+    guest: bool,
     name: String,
     /// Server time minus ours, in milliseconds.
     offset: AtomicI64,
@@ -56,10 +58,11 @@ pub(super) struct Turns {
 
 impl Turns {
     /// Nothing is known yet.
-    pub(super) fn new(partitions: u16, clock: Clock) -> Self {
+    pub(super) fn new(partitions: u16, clock: Clock, guest: bool) -> Self {
         let all = || 0..partitions;
         Self {
             clock,
+            guest,
             name: uuid::Uuid::now_v7().to_string(),
             offset: AtomicI64::new(0),
             heads: all().map(|_| AtomicI64::new(NEVER)).collect(),
@@ -98,7 +101,10 @@ impl Turns {
 
     /// A function set a timer (zero: none).
     pub(super) fn hint(&self, partition: u16, alarm: Millis) {
-        if alarm > 0 && self.heads[usize::from(partition)].fetch_min(alarm, Ordering::Relaxed) > alarm {
+        if alarm > 0
+            && !self.guest
+            && self.heads[usize::from(partition)].fetch_min(alarm, Ordering::Relaxed) > alarm
+        {
             self.earlier.notify_waiters();
         }
     }
@@ -206,7 +212,8 @@ impl Inner {
     /// One beat: we live; who else does; what the flows are; when our partitions' timers come.
     pub(super) async fn beat(&self) -> Result<(), StoreError> {
         let before = self.turns.clock.now();
-        let mut answer = Reply::of(self.beat_call(ALIVE).await?)?;
+        let mut answer =
+            Reply::of(self.beat_call(if self.turns.guest { Duration::ZERO } else { ALIVE }).await?)?;
         let server = answer.int()?;
         let after = self.turns.clock.now();
         // A clock that was moved between question and answer says nothing about the other one.
@@ -277,12 +284,14 @@ impl Inner {
             (0..self.turns.ours.len()).filter(|p| self.turns.ours[*p].load(Ordering::Relaxed)).collect();
         let ask = |number: &usize| {
             let partition = &self.partitions.all()[*number];
-            let mut range = cmd("ZRANGE");
-            range.arg(format!("{}:t", partition.tag)).arg(0).arg(0).arg("WITHSCORES");
-            (partition.place, range)
+            ["t", "o"].map(|timers| {
+                let mut range = cmd("ZRANGE");
+                range.arg(format!("{}:{timers}", partition.tag)).arg(0).arg(0).arg("WITHSCORES");
+                (partition.place, range)
+            })
         };
-        let heads = self.router.many(Lane::Control, ours.iter().map(ask).collect()).await;
-        for (number, head) in ours.into_iter().zip(heads) {
+        let heads = self.router.many(Lane::Control, ours.iter().flat_map(ask).collect()).await;
+        for (number, head) in ours.into_iter().flat_map(|number| [number, number]).zip(heads) {
             let Ok(head) = head else { continue };
             if let Some(when) = first_score(head) {
                 self.turns.hint(u16::try_from(number).unwrap_or_default(), when.max(1));

@@ -81,12 +81,14 @@ local function shift(send, from, to)
     redis.call('HINCRBY', tag .. ':c', send.flow .. '\0' .. to, 1)
 end
 
--- When the partition looks at a send next; NEVER takes it out.
+-- When the partition looks at a send next; NEVER takes it out. Overdue sends have timers of their own: they fire only
+-- after all other timers have done their work, so that the best of a person's overdue sends is known.
 local function set_timer(send, when)
+    local timers = tag .. (send.stand == 'O' and ':o' or ':t')
     if when == NEVER then
-        redis.call('ZREM', tag .. ':t', send.id)
+        redis.call('ZREM', timers, send.id)
     else
-        redis.call('ZADD', tag .. ':t', when, send.id)
+        redis.call('ZADD', timers, when, send.id)
         if when < armed then armed = when end
     end
 end

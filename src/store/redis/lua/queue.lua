@@ -71,8 +71,8 @@ local function rewake(who, gap)
         local first = redis.call('ZRANGEBYLEX', queue_of(who), from, '(P', 'LIMIT', 0, 1)[1]
         if not first then return end
         local flow, id = first:sub(2, first:find('\0', 1, true) - 1), first:sub(-16)
-        if not redis.call('ZSCORE', tag .. ':f', flow .. '\0' .. id) and not redis.call('ZSCORE', tag .. ':t', id) then
-            set_timer({ id = id }, math.max(free, now))
+        if not redis.call('ZSCORE', tag .. ':f', flow .. '\0' .. id) and not redis.call('ZSCORE', tag .. ':o', id) then
+            set_timer({ id = id, stand = 'O' }, math.max(free, now))
         end
         from = '[O' .. flow .. '\1'
     end

@@ -43,6 +43,7 @@ local function wake(id, request, most, rules, claims, expired)
     local send = load(id)
     if not send or (send.state ~= 'w' and send.state ~= 'c') then
         redis.call('ZREM', tag .. ':t', id)
+        redis.call('ZREM', tag .. ':o', id)
         return
     end
     if send.state == 'c' then
@@ -61,9 +62,10 @@ local function wake(id, request, most, rules, claims, expired)
     end
 end
 
--- The next send to look at: one whose timer has come, or one whose flow runs again; nil if there is none.
+-- The next send to look at: one whose timer has come, an overdue one, or one whose flow runs again; nil if there is none.
 local function next_due()
     local id = redis.call('ZRANGEBYSCORE', tag .. ':t', '-inf', now, 'LIMIT', 0, 1)[1]
+        or redis.call('ZRANGEBYSCORE', tag .. ':o', '-inf', now, 'LIMIT', 0, 1)[1]
     local from = '-'
     while not id do
         local first = redis.call('ZRANGEBYLEX', tag .. ':f', from, '+', 'LIMIT', 0, 1)[1]
@@ -77,6 +79,7 @@ end
 
 local function set_aside(id)
     redis.call('ZREM', tag .. ':t', id)
+    redis.call('ZREM', tag .. ':o', id)
     for _, member in ipairs(redis.call('ZRANGE', tag .. ':f', 0, -1)) do
         if member:sub(-16) == id then redis.call('ZREM', tag .. ':f', member) end
     end
@@ -118,8 +121,10 @@ redis.register_function {
                 redis.call('PEXPIRE', tag .. ':k:' .. request, rules.lease)
             end
         end
-        local head = redis.call('ZRANGE', tag .. ':t', 0, 0, 'WITHSCORES')[2]
-        return { tonumber(head or 0), next_due() and 1 or 0, claims, expired, gone, aside }
+        local timer = redis.call('ZRANGE', tag .. ':t', 0, 0, 'WITHSCORES')[2]
+        local overdue = redis.call('ZRANGE', tag .. ':o', 0, 0, 'WITHSCORES')[2]
+        local head = math.min(timer or NEVER, overdue or NEVER)
+        return { head == NEVER and 0 or head, next_due() and 1 or 0, claims, expired, gone, aside }
     end,
     flags = { 'allow-oom' },
 }

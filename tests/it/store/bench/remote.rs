@@ -138,7 +138,12 @@ impl<K: Kind> Remote<K> {
         let StoreUrl::Redis(url) = StoreUrl::parse(&url).expect("a good URL") else {
             panic!("{url} is Redis")
         };
-        let options = Options { replicas: 0, accept_losing_sends: false };
+        let options = Options {
+            replicas: 0,
+            replicas_within: Duration::from_secs(1),
+            accept_losing_sends: false,
+            identity: Some([1; 8]),
+        };
         let store = RedisStore::open(&url, options, self.rules.clone(), self.clock.clone()).await;
         Arc::new(store.expect("the store opens"))
     }
