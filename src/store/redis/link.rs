@@ -2,7 +2,7 @@
 //!
 //! A [`Link`] is always one of three things: *up*, and then a call costs one look at the current connection;
 //! *connecting*, at the start and when a connection was closed, and then calls wait for the first attempt, which takes
-//! no longer than a second; or *down*, and then calls fail at once. A task of its own, the [keeper](keeper), brings
+//! no longer than a second; or *down*, and then calls fail at once. A task of its own, the [keeper], brings
 //! it from one to the next, so that nobody who calls ever opens a connection:
 //!
 //! - The connection closed (a restart, `CLIENT KILL`, the server's `timeout`): the keeper hears of it at once, also

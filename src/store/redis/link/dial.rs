@@ -73,6 +73,16 @@ pub(in crate::store::redis) struct Dialled {
 impl Dialler {
     /// Prepares login and TLS. With TLS the system's roots are trusted (`SSL_CERT_FILE` replaces them).
     pub(in crate::store::redis) fn new(url: &RedisUrl) -> Self {
+        let mut roots = RootCertStore::empty();
+        if url.tls {
+            // Without any, each handshake says that the issuer is unknown.
+            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        }
+        Self::trusting(url, roots)
+    }
+
+    /// As [`new`](Self::new), with these roots.
+    pub(in crate::store::redis) fn trusting(url: &RedisUrl, roots: RootCertStore) -> Self {
         let mut login = RedisConnectionInfo::default().set_db(url.database.into()).set_skip_set_lib_name();
         if let Some(user) = &url.user {
             login = login.set_username(user);
@@ -80,7 +90,7 @@ impl Dialler {
         if let Some(password) = url.password.as_ref().map(Secret::expose) {
             login = login.set_password(password);
         }
-        Self { tls: url.tls.then(connector), login }
+        Self { tls: url.tls.then(|| connector(roots)), login }
     }
 
     /// Opens a connection.
@@ -165,11 +175,8 @@ fn not_logged_in(server: &Address, error: &RedisError) -> Fault {
     }
 }
 
-/// Trusts the system's roots. The provider is named, so that none needs to be installed for the process.
-fn connector() -> TlsConnector {
-    let mut roots = RootCertStore::empty();
-    // Without any, each handshake says that the issuer is unknown.
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+/// The provider is named, so that none needs to be installed for the process.
+fn connector(roots: RootCertStore) -> TlsConnector {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()

@@ -13,9 +13,11 @@ pub(in crate::store::redis) struct Health {
 }
 
 impl Health {
-    /// The server was up for this long when a connection was made. Unknown means that it may just have started.
+    /// The server was up for this long when a connection was made. Unknown means that it may just have started. Redis
+    /// counts the seconds of the clock that began, so one of them may be hardly any.
     pub(super) fn up_for(&self, uptime: Option<Duration>) {
-        let started = Instant::now().checked_sub(uptime.unwrap_or_default());
+        let uptime = uptime.unwrap_or_default().saturating_sub(Duration::from_secs(1));
+        let started = Instant::now().checked_sub(uptime);
         if let Some(started) = started {
             self.back_since(started);
         }
@@ -94,7 +96,7 @@ mod tests {
         let health = Health::default();
         assert_eq!(health.back_for(), None);
         health.up_for(Some(Duration::from_secs(20)));
-        assert!(health.back_for().is_some_and(|back| back >= Duration::from_secs(20)));
+        assert!(health.back_for().is_some_and(|back| back >= Duration::from_secs(19)));
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod cluster;
 mod outages;
 mod server;
 mod speed;
+mod tls;
 
 use std::time::Duration;
 

@@ -151,6 +151,7 @@ async fn a_replica_that_takes_over_is_found() {
     let mut servers = Server::cluster();
     let router = connected_to_cluster(&servers[0]).await;
     let replica = Server::replica_of(&servers[2]);
+    servers[2].until(cmd("INFO").arg("replication"), |info| info.contains("state=online"));
     let place = (0..256).map(|number| format!("{{v{number}}}")).find(|tag| {
         router.core.owner(Place::of(tag.as_bytes())).expect("an owner").address.port == servers[2].port
     });
@@ -159,7 +160,9 @@ async fn a_replica_that_takes_over_is_found() {
     servers[2].kill();
     until("it is down", || !router.healthy()).await;
     replica.tell(cmd("CLUSTER").arg("FAILOVER").arg("TAKEOVER"));
+    let took_over = std::time::Instant::now();
     until("its replica is found", || router.healthy()).await;
+    assert!(took_over.elapsed() < Duration::from_secs(3), "found after {:?}", took_over.elapsed());
     assert_eq!(count(&router, &tag).await, Ok(Value::Int(2)));
     let lease = Duration::from_secs(30);
     assert!(router.quiet_for(Place::of(tag.as_bytes()), lease) > lease / 2);

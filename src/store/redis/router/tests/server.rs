@@ -5,6 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use redis::{Client, Cmd, Connection, Value, cmd};
+use rustls::pki_types::CertificateDer;
 use tempfile::TempDir;
 
 use crate::config::{RedisUrl, StoreUrl};
@@ -65,6 +66,22 @@ impl Server {
         replica.tell(cmd("CLUSTER").arg("REPLICATE").arg(id));
         replica.until(cmd("INFO").arg("replication"), |info| info.contains("master_link_status:up"));
         replica
+    }
+
+    /// One that also speaks TLS, with its TLS port and the certificate to trust.
+    pub(super) fn with_tls() -> (Self, u16, CertificateDer<'static>) {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+        let directory = tempfile::tempdir().expect("a directory");
+        let [certificate, key] = ["certificate", "key"].map(|name| directory.path().join(name));
+        std::fs::write(&certificate, made.cert.pem()).expect("written");
+        std::fs::write(&key, made.signing_key.serialize_pem()).expect("written");
+        let (certificate, key) = (certificate.display().to_string(), key.display().to_string());
+        let port = free_port();
+        let tls = ["--tls-port", &port.to_string(), "--tls-auth-clients", "no"].map(str::to_owned);
+        let cert =
+            ["--tls-cert-file", &certificate, "--tls-ca-cert-file", &certificate, "--tls-key-file", &key];
+        let options: Vec<&str> = tls.iter().map(String::as_str).chain(cert).collect();
+        (Self::start(&options), port, made.cert.into())
     }
 
     /// The URL's meaning, with a login in front of the host if there is one.
@@ -166,7 +183,7 @@ fn free_port() -> u16 {
     listener.local_addr().expect("an address").port()
 }
 
-fn parse(url: &str) -> RedisUrl {
+pub(super) fn parse(url: &str) -> RedisUrl {
     match StoreUrl::parse(url) {
         Ok(StoreUrl::Redis(url)) => url,
         other => panic!("{other:?} instead of a Redis URL"),
