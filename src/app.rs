@@ -1,5 +1,6 @@
 //! The composition root: the only place that names concrete backends, and the order in which things start and stop.
 
+mod opening;
 mod start;
 
 use std::net::SocketAddr;
@@ -17,7 +18,8 @@ use crate::render::{RenderError, Renderer};
 use crate::store::{Store, StoreError};
 use crate::telemetry::Registry;
 
-pub use start::{StartError, open_store};
+pub use opening::open_store;
+pub use start::StartError;
 
 /// A running gateway.
 pub struct Gateway {

@@ -1,6 +1,5 @@
 //! Putting a gateway together. Everything that can fail does so before the first claim is possible.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -9,24 +8,23 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::opening::{consent_rules, open_store, rules};
 use super::{Addresses, Gateway, Listener};
 use crate::classify::Classifier;
 use crate::clock::Clock;
-use crate::config::{Config, StoreUrl};
+use crate::config::Config;
 use crate::dispatch::{Dispatcher, Parts};
 use crate::edge::{Edge, Tracker};
 use crate::flow::Gate;
 use crate::intake::{Intake, Outlet};
-use crate::model::{ConsentRule, Flows, Name, SendState};
+use crate::model::{Flows, SendState};
 use crate::ops::Phase;
 use crate::pipeline::{Pipeline, time};
 use crate::relay::Relay;
 use crate::render::Renderer;
 use crate::secrets::Prepared;
-use crate::store::embedded::Embedded;
 use crate::store::measured::Measured;
-use crate::store::redis::{Options, RedisStore};
-use crate::store::{Counts, Rules, Store, StoreError};
+use crate::store::{Counts, Store, StoreError};
 use crate::telemetry::Registry;
 use crate::token::{Identity, KeyRing};
 use crate::{api, ops};
@@ -59,50 +57,6 @@ impl From<StoreError> for StartError {
             }
         }
     }
-}
-
-/// Opens the store that `store.url` names, for the installation that knows people by `identity`; without one, as a guest.
-pub async fn open_store(
-    config: &Config,
-    identity: Option<&Identity>,
-    clock: &Clock,
-) -> Result<Arc<dyn Store>, StartError> {
-    let (rules, clock) = (rules(config), clock.clone());
-    match config.store.address() {
-        StoreUrl::Embedded(directory) => {
-            let directory = config.data.dir.join(directory);
-            Ok(Arc::new(Embedded::open(&directory, config.store.cache_mib, rules, clock)?))
-        }
-        StoreUrl::Redis(url) => {
-            let options = Options {
-                replicas: config.store.enqueue_wait,
-                replicas_within: config.store.enqueue_wait_timeout,
-                accept_losing_sends: config.store.accept_losing_sends,
-                identity: identity.map(Identity::fingerprint),
-            };
-            Ok(Arc::new(RedisStore::open(&url, options, rules, clock).await?))
-        }
-    }
-}
-
-/// What the store needs to know of the configuration.
-pub fn rules(config: &Config) -> Rules {
-    Rules {
-        window: config.presence.window,
-        min_gap: config.presence.min_gap,
-        scan_grace: config.presence.scan_grace,
-        lease: config.dispatch.lease,
-        claims_per_touch: config.dispatch.claims_per_touch,
-        max_attempts: config.dispatch.retry.max_attempts,
-        max_waiting: config.store.max_waiting,
-        max_online: config.presence.max_online,
-        keep_finished: config.store.keep_finished,
-        consent: consent_rules(config),
-    }
-}
-
-fn consent_rules(config: &Config) -> BTreeMap<Name, ConsentRule> {
-    config.brands.iter().map(|(name, brand)| (name.clone(), brand.consent)).collect()
 }
 
 /// The parts that can refuse to be built, and what they are built from.
