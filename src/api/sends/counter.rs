@@ -200,7 +200,9 @@ impl Work for Bulk {
 fn one(id: String, answer: Result<(Taken, Accepted), Problem>) -> Answer {
     let members = |value: Value| value.as_object().cloned().unwrap_or_default();
     match answer {
-        Ok((taken, accepted)) => Ok((taken.status(), members(serde_json::to_value(accepted).unwrap_or_default()))),
+        Ok((taken, accepted)) => {
+            Ok((taken.status(), members(serde_json::to_value(accepted).unwrap_or_default())))
+        }
         Err(problem) => Err((Map::from_iter([("id".to_owned(), id.into())]), problem)),
     }
 }
