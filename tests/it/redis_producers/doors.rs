@@ -1,0 +1,1 @@
+//! The gateway's side of the stream: the API's own counter behind it.
