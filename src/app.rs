@@ -1,5 +1,6 @@
 //! The composition root: the only place that names concrete backends, and the order in which things start and stop.
 
+mod producers;
 mod start;
 
 use std::net::SocketAddr;
@@ -17,6 +18,7 @@ use crate::render::{RenderError, Renderer};
 use crate::store::{Store, StoreError};
 use crate::telemetry::Registry;
 
+pub use producers::accept;
 pub use start::{StartError, open_store};
 
 /// A running gateway.
@@ -27,6 +29,8 @@ pub struct Gateway {
     edge: Listener,
     api: Listener,
     ops: Listener,
+    /// Listens to producers on Redis, where there is one.
+    producers: Option<Listener>,
     /// Stops what makes new claims: the pipeline and the time door.
     claiming: CancellationToken,
     claimers: TaskTracker,
@@ -97,8 +101,14 @@ impl Gateway {
         self.phase.send_replace(Phase::Stopping);
         self.edge.stop().await;
         self.claiming.cancel();
-        if tokio::time::timeout(self.drain, self.api.stop()).await.is_err() {
-            tracing::warn!("requests to the API did not end in time; what they stored stays stored");
+        let producers = async {
+            if let Some(producers) = self.producers {
+                producers.stop().await;
+            }
+        };
+        let both = async { tokio::join!(self.api.stop(), producers) };
+        if tokio::time::timeout(self.drain, both).await.is_err() {
+            tracing::warn!("what producers push did not end in time; what was stored stays stored");
         }
         self.claimers.close();
         self.claimers.wait().await;
