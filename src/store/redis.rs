@@ -1,5 +1,8 @@
 //! The store in Redis, Valkey or Redis Cluster, shared by many gateways.
 
+#[cfg_attr(not(test), expect(dead_code, reason = "the store's operations tell their events through it"))]
+mod events;
+
 use crate::clock::Clock;
 use crate::config::RedisUrl;
 

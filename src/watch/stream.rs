@@ -142,7 +142,7 @@ pub struct Consumer {
     pace: Pace,
     /// Unique to this process.
     name: String,
-    /// When Redis last answered a read.
+    /// When Redis last did as asked.
     heard: Instant,
     pauses: ExponentialBackoff,
     /// Entries with a verdict that Redis could not be told yet.
@@ -186,11 +186,16 @@ impl Consumer {
                 group.rename(&self.name);
             }
             let batch = group.read(self.pace.batch, self.pace.block).await?;
-            self.heard = Instant::now();
-            self.pauses = pauses();
+            self.answered();
             self.handle(batch, &mut group, stop).await?;
         }
         group.leave().await
+    }
+
+    /// Redis does what it is asked to: what went wrong before is over.
+    fn answered(&mut self) {
+        self.heard = Instant::now();
+        self.pauses = pauses();
     }
 
     async fn join(&self) -> RedisResult<Group> {

@@ -27,7 +27,7 @@ const PACE: Pace = Pace {
     block: Duration::from_millis(50),
     stuck_after: Duration::from_millis(300),
     upkeep: Duration::from_millis(50),
-    forget_after: Duration::from_secs(3600),
+    forget_after: Duration::from_hours(1),
 };
 
 /// A Redis, and what producers do with it.
@@ -142,8 +142,17 @@ impl Gateway {
         tokio::time::timeout(SOON, self.task).await.expect("it stops").expect("it ends well");
     }
 
-    /// Whether its metrics say this.
-    fn says(&self, line: &str) -> bool {
-        self.registry.text().lines().any(|said| said == line)
+    /// How many entries it has seen end like this.
+    fn ended(&self, outcome: &str) -> u64 {
+        let series = format!("vigie_stream_entries_total{{outcome=\"{outcome}\"}} ");
+        let text = self.registry.text();
+        let value = text.lines().find_map(|line| line.strip_prefix(&series));
+        value.map_or(0, |value| value.parse().expect("a count"))
+    }
+
+    /// Waits until its metrics say this.
+    async fn says(&self, line: &str) {
+        let said = async || self.registry.text().lines().any(|said| said == line).then_some(());
+        wait_until(line, SOON, said).await;
     }
 }

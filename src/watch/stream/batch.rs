@@ -32,6 +32,7 @@ impl Consumer {
             }
             let ids = ids(&hand);
             group.keep_cleared(&ids).await?;
+            self.answered();
             self.observe(group).await?;
             let longest = PAUSES.1.min(self.keep_every());
             let pause = pauses.next().unwrap_or(longest).min(longest);

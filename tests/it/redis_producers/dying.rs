@@ -25,11 +25,8 @@ async fn consumers_that_are_gone_are_removed_unless_something_is_pending_with_th
     house.add("left").await;
     house.read_and_die().await;
     house.redis.text(&["XGROUP", "CREATECONSUMER", SENDS, GROUP, "gateway-empty"]).await;
-    let soon = super::Pace {
-        stuck_after: Duration::from_secs(60),
-        forget_after: Duration::from_millis(100),
-        ..PACE
-    };
+    let soon =
+        super::Pace { stuck_after: Duration::from_mins(1), forget_after: Duration::from_millis(100), ..PACE };
     let gateway = Gateway::start(&house.redis.url(), house.desk.door(), soon);
     wait_until("the empty one is gone", SOON, async || {
         let names = house.consumers().await;

@@ -1,5 +1,7 @@
 //! The store is away, Redis is away, or Redis comes back without memory.
 
+use std::time::Duration;
+
 use redis::Value;
 use vigie::watch::stream::{GROUP, SENDS};
 
@@ -37,7 +39,7 @@ async fn a_gateway_that_stops_leaves_what_it_could_not_store_to_the_next() {
     house.desk.close(true);
     house.add("one").await;
     // Others would wait for a minute until they took it for stuck.
-    let patient = Pace { stuck_after: std::time::Duration::from_secs(60), ..PACE };
+    let patient = Pace { stuck_after: Duration::from_mins(1), ..PACE };
     let first = Gateway::start(&house.redis.url(), house.desk.door(), patient);
     asked_in_vain(&house, 2).await;
     first.stop().await;
