@@ -1,6 +1,6 @@
 //! The composition root: the only place that names concrete backends, and the order in which things start and stop.
 
-mod producers;
+pub mod producers;
 mod start;
 
 use std::net::SocketAddr;
@@ -18,7 +18,6 @@ use crate::render::{RenderError, Renderer};
 use crate::store::{Store, StoreError};
 use crate::telemetry::Registry;
 
-pub use producers::accept;
 pub use start::{StartError, open_store};
 
 /// A running gateway.

@@ -247,7 +247,7 @@ impl Foundation {
     fn producers(&self, doors: &api::Doors) -> Option<Listener> {
         let metrics = stream::Metrics::new(&self.registry);
         let Ok(StoreUrl::Redis(url)) = StoreUrl::parse(&self.config.store.url) else { return None };
-        let accept = super::accept(api::Counter::new(doors));
+        let accept = super::producers::accept(api::Counter::new(doors));
         let consumer = stream::Consumer::new(&url, accept, metrics, stream::Pace::default());
         Some(Listener::start(|stop| consumer.run(stop)))
     }

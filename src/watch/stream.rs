@@ -7,9 +7,9 @@
 //! 2. The batch goes through [`Accept`], which is the API's own examination and acceptance, with an operator's rights:
 //!    any brand. Access to the stream is the credential. An entry whose JSON has no `id` is called
 //!    `stream-<entry id>`, so that it is accepted once however often it is read.
-//! 3. What the store has (new, or the same as before) is acknowledged *and deleted* in one step. What is refused
+//! 3. What the store has (new, or the same as before) is deleted *and* acknowledged. What is refused
 //!    (a field at fault, an id taken by another send) is first written to `vigie:sends:rejected` with its problem
-//!    ([`rejected`]), then acknowledged and deleted.
+//!    ([`rejected`]), then deleted and acknowledged.
 //! 4. What the store cannot take now (away, full) stays pending and in hand: asked again with growing pauses, kept
 //!    from being taken for stuck meanwhile. Nothing new is read until then, so the stream holds what waits.
 //!
@@ -21,6 +21,10 @@
 //! **Whose gateway died.** At start and every [`Pace::upkeep`] each gateway looks for entries that nobody has touched for
 //! [`Pace::stuck_after`] and takes them over ([`recovery`]). One that keeps killing gateways is found out by how often
 //! it was delivered, without the entries beside it being blamed, and is rejected.
+//!
+//! **Rights.** An ACL user needs, on `vigie:sends`: `XGROUP|CREATE`, `XGROUP|DELCONSUMER`, `XINFO|CONSUMERS`, `XREADGROUP`,
+//! `XPENDING`, `XCLAIM`, `XACK`, `XDEL`, `XLEN`; on `vigie:sends:rejected`: `XADD`, `XLEN`. A producer
+//! needs `XADD` on the one and, to see what was refused, `XRANGE` or `XREAD` on the other.
 //!
 //! **Redis itself.** A lost connection, a stream that moved to another server of a cluster, a Redis that came back
 //! empty: the consumer connects again, makes the group if it is missing, looks for what it had pending, and goes on. The

@@ -1,4 +1,8 @@
 //! `vigie:sends:rejected`: what was refused, with its problem, where its producer can read it.
+//!
+//! It holds the send as it came, address and all: the producer's own data in the producer's own Redis, never logged. While it
+//! cannot be written (its server of a cluster is away, Redis has no memory) nothing new is read: what was refused must not
+//! be lost either.
 
 use redis::RedisResult;
 use redis::aio::MultiplexedConnection;

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use vigie::watch::stream::{Accept, SENDS, Verdict};
 
-use super::{Gateway, House, PACE};
+use super::{Gateway, House, PACE, Pace};
 use crate::support::wait::{SOON, wait_until};
 
 #[tokio::test]
@@ -45,6 +46,46 @@ async fn what_is_refused_lies_where_its_producer_can_read_it() {
     assert_eq!((&problem["status"], &problem["field"]), (&422.into(), &"send".into()));
     assert_eq!((rejected.len(), house.desk.times("good")), (2, 1));
     gateway.says("vigie_stream_entries_total{outcome=\"rejected\"} 2").await;
+    gateway.stop().await;
+}
+
+/// The rights that the module's documentation names are enough.
+#[tokio::test]
+async fn a_user_with_the_least_rights_will_do() {
+    let house = House::open().await;
+    let rights = "(~vigie:sends +xgroup|create +xgroup|delconsumer +xinfo|consumers +xreadgroup +xpending +xclaim +xack +xdel \
+                  +xlen) (~vigie:sends:rejected +xadd +xlen)";
+    let selectors = rights.split_inclusive(')').map(str::trim);
+    let user: Vec<_> = ["ACL", "SETUSER", "gateway", "on", ">secret"].into_iter().chain(selectors).collect();
+    house.redis.text(&user).await;
+    house.add("left").await;
+    house.read_and_die().await;
+    house.add("one").await;
+    house.add("bad").await;
+    let url = format!("redis://gateway:secret@127.0.0.1:{}", house.redis.port());
+    let hasty = Pace { forget_after: Duration::from_millis(1), ..PACE };
+    let gateway = Gateway::start(&url, house.desk.door(), hasty);
+    house.all_done().await;
+    assert_eq!((house.desk.times("left"), house.desk.times("one"), house.rejected().await.len()), (1, 1, 1));
+    wait_until("the dead consumer is removed", SOON, async || {
+        (house.consumers().await.len() == 1).then_some(())
+    })
+    .await;
+    gateway.stop().await;
+    assert!(house.consumers().await.is_empty());
+}
+
+/// A gateway died between deleting and acknowledging: nothing is left of that.
+#[tokio::test]
+async fn an_entry_that_is_gone_but_pending_is_forgotten() {
+    let house = House::open().await;
+    let gone = house.add("gone").await;
+    house.read_and_die().await;
+    assert_eq!(house.number(&["XDEL", SENDS, &gone]).await, 1);
+    assert_eq!(house.pending().await, 1);
+    let gateway = house.gateway();
+    wait_until("nothing is pending", SOON, async || (house.pending().await == 0).then_some(())).await;
+    assert_eq!(house.desk.count(), 0);
     gateway.stop().await;
 }
 

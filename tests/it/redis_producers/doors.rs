@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use vigie::api::Counter;
-use vigie::app::accept;
+use vigie::app::producers::accept;
 
 use super::{Gateway, House, PACE};
 use crate::api::house::{House as Api, send};

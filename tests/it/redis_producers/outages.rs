@@ -119,3 +119,23 @@ async fn a_key_that_is_no_stream_is_not_the_end() {
     house.all_done().await;
     gateway.stop().await;
 }
+
+/// Accepting them frees memory; only a rejection has to wait for some.
+#[tokio::test]
+async fn a_redis_without_memory_is_still_relieved_of_its_entries() {
+    let house = House::open().await;
+    // The group is there already: making one takes memory.
+    house.read_and_die().await;
+    house.add_many((0..50).map(|n| format!("s-{n}"))).await;
+    let bad = house.add("bad").await;
+    house.redis.text(&["CONFIG", "SET", "maxmemory", "1"]).await;
+    let gateway = house.gateway();
+    wait_until("all the others are done", SOON, async || {
+        (house.number(&["XLEN", SENDS]).await == 1 && house.desk.count() == 50).then_some(())
+    })
+    .await;
+    house.redis.text(&["CONFIG", "SET", "maxmemory", "0"]).await;
+    house.all_done().await;
+    assert_eq!(house.rejected().await.first().map(|rejected| &rejected[0]), Some(&bad));
+    gateway.stop().await;
+}
