@@ -2,8 +2,19 @@
 
 use std::sync::Arc;
 
-use crate::api::{Carried, Counter, Problem, Taken};
-use crate::watch::stream::{Accept, Verdict};
+use super::Listener;
+use crate::api::{Carried, Counter, Doors, Problem, Taken};
+use crate::config::StoreUrl;
+use crate::telemetry::Registry;
+use crate::watch::stream::{Accept, Consumer, Metrics, Pace, Verdict};
+
+/// Starts to listen to producers on Redis, where the store is one; describes the metrics in any case.
+pub(super) fn listen(store_url: &str, doors: &Doors, registry: &Registry) -> Option<Listener> {
+    let metrics = Metrics::new(registry);
+    let Ok(StoreUrl::Redis(url)) = StoreUrl::parse(store_url) else { return None };
+    let consumer = Consumer::new(&url, accept(Counter::new(doors)), metrics, Pace::default());
+    Some(Listener::start(|stop| consumer.run(stop)))
+}
 
 /// The API's counter, as the stream's consumer knows it.
 pub fn accept(counter: Counter) -> Accept {

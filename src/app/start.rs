@@ -9,10 +9,10 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::{Addresses, Gateway, Listener};
+use super::{Addresses, Gateway, Listener, producers};
 use crate::classify::Classifier;
 use crate::clock::Clock;
-use crate::config::{Config, StoreUrl};
+use crate::config::Config;
 use crate::dispatch::{Dispatcher, Parts};
 use crate::edge::{Edge, Tracker};
 use crate::flow::Gate;
@@ -28,7 +28,6 @@ use crate::store::measured::Measured;
 use crate::store::{Counts, Rules, Store, StoreError};
 use crate::telemetry::Registry;
 use crate::token::KeyRing;
-use crate::watch::stream;
 use crate::{api, ops};
 
 /// Why a gateway does not start, in one sentence, sorted by who has to act.
@@ -129,7 +128,7 @@ impl Gateway {
             addresses,
             phase,
             edge: Listener::start(|stop| run_edge(bound.edge, stop)),
-            producers: base.producers(&doors),
+            producers: producers::listen(&base.config.store.url, &doors, &base.registry),
             api: Listener::start(|stop| api::serve(bound.api, doors, stop)),
             ops: Listener::start(|stop| ops::serve(bound.ops, figures, stop)),
             claiming,
@@ -241,15 +240,6 @@ impl Foundation {
                 Box::pin(async move { dispatcher.settled().await })
             }),
         }
-    }
-
-    /// Starts to listen to producers on Redis, where the store is one.
-    fn producers(&self, doors: &api::Doors) -> Option<Listener> {
-        let metrics = stream::Metrics::new(&self.registry);
-        let Ok(StoreUrl::Redis(url)) = StoreUrl::parse(&self.config.store.url) else { return None };
-        let accept = super::producers::accept(api::Counter::new(doors));
-        let consumer = stream::Consumer::new(&url, accept, metrics, stream::Pace::default());
-        Some(Listener::start(|stop| consumer.run(stop)))
     }
 
     fn ops_doors(&self, phase: &watch::Sender<Phase>) -> ops::Doors {

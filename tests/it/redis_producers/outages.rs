@@ -1,6 +1,6 @@
 //! The store is away, Redis is away, or Redis comes back without memory.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use redis::Value;
 use vigie::watch::stream::{GROUP, SENDS};
@@ -138,4 +138,23 @@ async fn a_redis_without_memory_is_still_relieved_of_its_entries() {
     house.all_done().await;
     assert_eq!(house.rejected().await.first().map(|rejected| &rejected[0]), Some(&bad));
     gateway.stop().await;
+}
+
+/// Its connections stay open and say nothing: they are given up.
+#[tokio::test]
+async fn a_redis_that_stalls_is_not_waited_for() {
+    let house = House::open().await;
+    let gateway = house.gateway();
+    house.add("before").await;
+    house.all_done().await;
+    house.redis.stop();
+    let start = Instant::now();
+    tokio::time::timeout(Duration::from_secs(8), gateway.stop()).await.expect("the read is given up");
+    assert!(start.elapsed() > Duration::from_secs(1), "it did stall");
+    house.redis.cont();
+    let next = house.gateway();
+    house.add("after").await;
+    house.all_done().await;
+    assert_eq!(house.desk.times("after"), 1);
+    next.stop().await;
 }
