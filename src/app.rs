@@ -1,6 +1,7 @@
 //! The composition root: the only place that names concrete backends, and the order in which things start and stop.
 
 mod opening;
+pub mod producers;
 mod start;
 
 use std::net::SocketAddr;
@@ -29,6 +30,8 @@ pub struct Gateway {
     edge: Listener,
     api: Listener,
     ops: Listener,
+    /// Listens to producers on Redis, where there is one.
+    producers: Option<Listener>,
     /// Stops what makes new claims: the pipeline and the time door.
     claiming: CancellationToken,
     claimers: TaskTracker,
@@ -99,8 +102,14 @@ impl Gateway {
         self.phase.send_replace(Phase::Stopping);
         self.edge.stop().await;
         self.claiming.cancel();
-        if tokio::time::timeout(self.drain, self.api.stop()).await.is_err() {
-            tracing::warn!("requests to the API did not end in time; what they stored stays stored");
+        let producers = async {
+            if let Some(producers) = self.producers {
+                producers.stop().await;
+            }
+        };
+        let both = async { tokio::join!(self.api.stop(), producers) };
+        if tokio::time::timeout(self.drain, both).await.is_err() {
+            tracing::warn!("what producers push did not end in time; what was stored stays stored");
         }
         self.claimers.close();
         self.claimers.wait().await;

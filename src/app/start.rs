@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::opening::{consent_rules, open_store, rules};
-use super::{Addresses, Gateway, Listener};
+use super::{Addresses, Gateway, Listener, producers};
 use crate::classify::Classifier;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -97,6 +97,7 @@ impl Gateway {
             addresses,
             phase,
             edge: Listener::start(|stop| run_edge(bound.edge, stop)),
+            producers: producers::listen(&base.config.store, &doors, &base.registry),
             api: Listener::start(|stop| api::serve(bound.api, doors, stop)),
             ops: Listener::start(|stop| ops::serve(bound.ops, figures, stop)),
             claiming,

@@ -18,6 +18,7 @@ pub mod server;
 
 mod after;
 mod enqueue;
+mod events;
 mod fault;
 mod head;
 mod keys;
@@ -38,7 +39,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::time::{millis, span};
+use super::time::{millis, span, timestamp};
 use super::{
     Cancelled, Enqueued, Fenced, Forgotten, Ignored, Person, Rules, Settled, Snapshot, Store, StoreError,
     Ticked, Touch, Touched, Wait,
@@ -52,6 +53,7 @@ use crate::model::{
 };
 
 use self::enqueue::{case_key, words};
+use self::events::{Announcer, EVENTS, Publish};
 use self::fault::Fault;
 use self::keys::{FLOWS, META, Partition, Partitions};
 use self::library::functions;
@@ -69,6 +71,9 @@ const FORMAT: &str = "1";
 
 /// How long a server may take to write to its disk: with `appendfsync everysec` a second, and some.
 const ON_DISK: Duration = Duration::from_secs(2);
+
+/// How long a store that closes waits for Redis to take the last events.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// Most sends one call of `settle` or `forget` deals with.
 const AT_ONCE: usize = 200;
@@ -104,7 +109,9 @@ struct Inner {
     options: Options,
     turns: Turns,
     sync: Sync,
-    gone: mpsc::Sender<Gone>,
+    /// Ids whose index entries get their time to live.
+    gone: mpsc::Sender<SendId>,
+    announcer: Announcer,
     closed: AtomicBool,
 }
 
@@ -154,9 +161,10 @@ impl RedisStore {
             server::heed(&survey.server, survey.remarks(), options.accept_losing_sends)?;
             sync = sync.min(survey.sync);
         }
-        let router = Router::connect(url, library().clone()).await?;
+        let router = Router::connect(url, library().clone(), &clock).await?;
         let count = meta(&router, url.partitions, options.identity).await?;
         let (gone, queue) = mpsc::channel(after::WAITING);
+        let announcer = Announcer::start(publisher(&router));
         let inner = Arc::new(Inner {
             router,
             partitions: Partitions::new(count),
@@ -166,6 +174,7 @@ impl RedisStore {
             rules,
             options,
             gone,
+            announcer,
             closed: AtomicBool::new(false),
         });
         inner.beat().await?;
@@ -183,6 +192,19 @@ impl RedisStore {
         }
         Ok(&self.inner)
     }
+}
+
+/// How events reach Redis.
+fn publisher(router: &Router) -> Publish {
+    let router = router.clone();
+    Arc::new(move |commands| {
+        let router = router.clone();
+        Box::pin(async move {
+            let place = Place::of(EVENTS.as_bytes());
+            let commands = commands.into_iter().map(|command| (place, command)).collect();
+            router.many(Lane::Control, commands).await.iter().map(Result::is_ok).collect()
+        })
+    })
 }
 
 /// Reads the facts that never change, or writes them into a new store; gives the number of partitions.
@@ -272,12 +294,13 @@ impl Inner {
         told.parse(request, cause, |spec, said| self.tracked(spec, said))
     }
 
-    /// Does what may come a moment after a send is gone.
+    /// Tells of sends that are gone, and lets their index entries go in time.
     fn follow_up(&self, gone: Vec<Gone>) {
+        let at = timestamp(self.turns.server_now());
         for gone in gone {
-            if self.gone.try_send(gone).is_err() {
-                tracing::warn!("a result is not announced: Redis does not keep up");
-            }
+            // A full queue leaves an entry without end; see `after`.
+            let _ = self.gone.try_send(gone.send);
+            self.announcer.tell(gone.event(at));
         }
     }
 
@@ -575,10 +598,9 @@ impl Store for RedisStore {
         if self.inner.closed.swap(true, Ordering::Relaxed) {
             return Ok(());
         }
+        self.inner.announcer.close(LAST_WORDS).await;
         self.stop.cancel();
-        if tokio::time::timeout(Duration::from_secs(5), self.tasks.wait()).await.is_err() {
-            tracing::warn!("some results are not announced: Redis does not answer");
-        }
+        drop(tokio::time::timeout(LAST_WORDS, self.tasks.wait()).await);
         // Not worth failing for: a gateway that is not heard of any more is taken for dead soon.
         drop(self.inner.sign_off().await);
         Ok(())

@@ -6,6 +6,7 @@ use redis::Value;
 use crate::model::{Cause, Claim, ClaimId, Hold, RecipientId, SendId, SendSpec, SendState};
 use crate::store::StoreError;
 
+use super::events::Event;
 use super::keys;
 
 /// The elements of an answer, one after the other.
@@ -169,6 +170,14 @@ pub(super) fn state(letter: &[u8]) -> Option<SendState> {
     let [letter] = letter else { return None };
     let place = LETTERS.iter().position(|known| known == letter)?;
     Some(SendState::ALL[place])
+}
+
+impl Gone {
+    /// What is told of it.
+    pub(super) fn event(self, at: Timestamp) -> Event {
+        let Self { send, state, flow, reference, attempts, detail } = self;
+        Event { send, reference, brand: flow.brand, campaign: flow.campaign, state, at, attempts, detail }
+    }
 }
 
 impl Told {

@@ -26,6 +26,7 @@ const ON_PARTITIONS: &[&str] = &[
     "lset",
     "mget",
     "pexpire",
+    "pexpiretime",
     "rpush",
     "sadd",
     "set",

@@ -46,6 +46,7 @@ use self::together::all;
 use super::fault::Fault;
 use super::library::Library;
 use super::link::{Address, Dialler};
+use crate::clock::Clock;
 use crate::config::RedisUrl;
 
 /// Which of a server's connections a command takes, so that a touch never queues behind a `WAIT` or a bulk push.
@@ -96,6 +97,8 @@ pub(super) struct Router {
 /// What the calls and the topology's task share.
 struct Core {
     dialler: Arc<Dialler>,
+    /// What outages are measured by.
+    clock: Clock,
     library: Library,
     cluster: bool,
     slots: RwLock<Slots>,
@@ -116,12 +119,12 @@ impl Router {
     /// [`Fault::Unavailable`] if no server can be reached; of a cluster some primaries may be away.
     /// [`Fault::Refused`] if a server does not let us in, or lacks the library and does not let us load it: the text
     /// names the remedy.
-    pub(super) async fn connect(url: &RedisUrl, library: Library) -> Result<Self, Fault> {
-        let core = Arc::new(Core::new(url, library));
+    pub(super) async fn connect(url: &RedisUrl, library: Library, clock: &Clock) -> Result<Self, Fault> {
+        let core = Arc::new(Core::new(url, library, clock.clone()));
         if url.cluster {
             core.refresh().await?;
         } else if let [only, ..] = core.known().as_slice() {
-            let primary = Primary::new(&core.dialler, only.clone());
+            let primary = Primary::new(&core.dialler, &core.clock, only.clone());
             *core.slots.write().unwrap_or_else(PoisonError::into_inner) = Slots::of_one(primary);
         }
         core.load_everywhere().await?;
@@ -197,10 +200,11 @@ impl Router {
 }
 
 impl Core {
-    fn new(url: &RedisUrl, library: Library) -> Self {
+    fn new(url: &RedisUrl, library: Library, clock: Clock) -> Self {
         let named = url.servers.iter().map(|(host, port)| Address { host: host.clone(), port: *port });
         Self {
             dialler: Arc::new(Dialler::new(url)),
+            clock,
             library,
             cluster: url.cluster,
             slots: RwLock::new(Slots::empty()),

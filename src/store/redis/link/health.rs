@@ -2,22 +2,31 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::clock::Clock;
 
 /// What the links to one server know together.
-#[derive(Default)]
 pub(in crate::store::redis) struct Health {
+    clock: Clock,
     /// When the last outage ended, or the server started.
-    back: Mutex<Option<Instant>>,
+    back: Mutex<Option<Timestamp>>,
     replaced: AtomicU64,
 }
 
 impl Health {
+    /// Nothing is known of the server yet.
+    pub(in crate::store::redis) fn new(clock: Clock) -> Self {
+        Self { clock, back: Mutex::default(), replaced: AtomicU64::default() }
+    }
+
     /// The server was up for this long when a connection was made. Unknown means that it may just have started. Redis
     /// counts the seconds of the clock that began, so one of them may be hardly any.
     pub(super) fn up_for(&self, uptime: Option<Duration>) {
         let uptime = uptime.unwrap_or_default().saturating_sub(Duration::from_secs(1));
-        let started = Instant::now().checked_sub(uptime);
+        let started = self.clock.now().checked_sub(uptime).ok();
         if let Some(started) = started {
             self.back_since(started);
         }
@@ -25,7 +34,7 @@ impl Health {
 
     /// An outage ended now.
     pub(in crate::store::redis) fn is_back(&self) {
-        self.back_since(Instant::now());
+        self.back_since(self.clock.now());
     }
 
     /// What was the case for another server's keys is the case for this one's.
@@ -38,7 +47,10 @@ impl Health {
 
     /// How long ago the server came back, or started; none if it never was away as far as we know.
     pub(in crate::store::redis) fn back_for(&self) -> Option<Duration> {
-        self.back.lock().unwrap_or_else(PoisonError::into_inner).map(|instant| instant.elapsed())
+        self.back
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .map(|back| self.clock.now().duration_since(back).unsigned_abs())
     }
 
     /// Connections replaced since the start.
@@ -51,9 +63,9 @@ impl Health {
         self.replaced.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn back_since(&self, instant: Instant) {
+    fn back_since(&self, moment: Timestamp) {
         let mut back = self.back.lock().unwrap_or_else(PoisonError::into_inner);
-        *back = (*back).max(Some(instant));
+        *back = (*back).max(Some(moment));
     }
 }
 
@@ -93,7 +105,7 @@ mod tests {
 
     #[test]
     fn a_server_long_up_was_not_away() {
-        let health = Health::default();
+        let health = Health::new(Clock::system());
         assert_eq!(health.back_for(), None);
         health.up_for(Some(Duration::from_secs(20)));
         assert!(health.back_for().is_some_and(|back| back >= Duration::from_secs(19)));
@@ -101,14 +113,14 @@ mod tests {
 
     #[test]
     fn an_unknown_uptime_counts_as_a_start() {
-        let health = Health::default();
+        let health = Health::new(Clock::system());
         health.up_for(None);
         assert!(health.back_for().is_some_and(|back| back < Duration::from_secs(5)));
     }
 
     #[test]
     fn the_last_outage_counts() {
-        let health = Arc::new(Health::default());
+        let health = Arc::new(Health::new(Clock::system()));
         let trouble = Trouble::new(&health);
         trouble.ends();
         assert_eq!(health.back_for(), None, "nothing had begun");

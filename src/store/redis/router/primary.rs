@@ -10,6 +10,7 @@ use tokio::sync::Mutex;
 use super::super::fault::Fault;
 use super::super::link::{Address, Dialler, Health, Link};
 use super::{Lane, Library};
+use crate::clock::Clock;
 
 /// What is said when the library is missing and we may not load it.
 const REMEDY: &str = "the functions are not loaded and this user may not load them: \
@@ -27,8 +28,8 @@ pub(super) struct Primary {
 
 impl Primary {
     /// Begins to connect all lanes, so that no first call of a lane has to.
-    pub(super) fn new(dialler: &Arc<Dialler>, address: Address) -> Arc<Self> {
-        let (address, health) = (Arc::new(address), Arc::default());
+    pub(super) fn new(dialler: &Arc<Dialler>, clock: &Clock, address: Address) -> Arc<Self> {
+        let (address, health) = (Arc::new(address), Arc::new(Health::new(clock.clone())));
         let links = Lane::ALL.map(|_| Link::new(Arc::clone(dialler), Arc::clone(&address), &health));
         Arc::new(Self { address, links, health, loads: AtomicU64::new(0), loading: Mutex::default() })
     }

@@ -34,7 +34,7 @@ fn get(key: &str) -> (Place, Cmd) {
 }
 
 async fn connected(server: &Server) -> Router {
-    Router::connect(&server.url(""), library()).await.expect("connected")
+    Router::connect(&server.url(""), library(), &Clock::system()).await.expect("connected")
 }
 
 async fn count(router: &Router, tag: &str) -> Result<Value, Fault> {
@@ -110,12 +110,14 @@ async fn a_user_who_may_not_load_hears_the_remedy() {
     };
     acl("looks", &["+function|list"]);
     acl("blind", &[]);
-    let refused = Router::connect(&server.url("looks:secret@"), library()).await.err();
+    let refused = Router::connect(&server.url("looks:secret@"), library(), &Clock::system()).await.err();
     assert!(
         matches!(&refused, Some(Fault::Refused(text)) if text.contains("vigie redis install")),
         "{refused:?}"
     );
-    let router = Router::connect(&server.url("blind:secret@"), library()).await.expect("may be there");
+    let router = Router::connect(&server.url("blind:secret@"), library(), &Clock::system())
+        .await
+        .expect("may be there");
     let refused = count(&router, "{v1}").await;
     assert!(
         matches!(&refused, Err(Fault::Refused(text)) if text.contains("vigie redis install")),
@@ -123,10 +125,10 @@ async fn a_user_who_may_not_load_hears_the_remedy() {
     );
     connected(&server).await;
     assert_eq!(count(&router, "{v1}").await, Ok(Value::Int(1)));
-    let wrong = Router::connect(&server.url("blind:wrong@"), library()).await.err();
+    let wrong = Router::connect(&server.url("blind:wrong@"), library(), &Clock::system()).await.err();
     assert!(matches!(&wrong, Some(Fault::Refused(text)) if text.contains("WRONGPASS")), "{wrong:?}");
     server.tell(cmd("CONFIG").arg("SET").arg("requirepass").arg("x"));
-    let missing = Router::connect(&server.url(""), library()).await.err();
+    let missing = Router::connect(&server.url(""), library(), &Clock::system()).await.err();
     assert!(matches!(&missing, Some(Fault::Refused(text)) if text.contains("NOAUTH")), "{missing:?}");
 }
 

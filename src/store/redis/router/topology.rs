@@ -97,7 +97,8 @@ impl Core {
         let mut new = Slots::empty();
         for range in &ranges {
             let known = new.at(&range.primary).or_else(|| slots.at(&range.primary)).cloned();
-            let primary = known.unwrap_or_else(|| Primary::new(&self.dialler, range.primary.clone()));
+            let primary =
+                known.unwrap_or_else(|| Primary::new(&self.dialler, &self.clock, range.primary.clone()));
             slots.owners(range.first, range.last).for_each(|before| primary.inherit(before));
             new.give(range.first, range.last, &primary);
         }
@@ -136,7 +137,7 @@ impl Core {
         if let Some(known) = slots.at(address) {
             return Arc::clone(known);
         }
-        let primary = Primary::new(&self.dialler, address.clone());
+        let primary = Primary::new(&self.dialler, &self.clock, address.clone());
         slots.adopt(&primary);
         primary
     }

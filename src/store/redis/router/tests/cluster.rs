@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 use super::*;
 
 async fn connected_to_cluster(server: &Server) -> Router {
-    Router::connect(&server.cluster_url(), library()).await.expect("connected")
+    Router::connect(&server.cluster_url(), library(), &Clock::system()).await.expect("connected")
 }
 
 fn id(server: &Server) -> String {
@@ -179,6 +179,6 @@ async fn a_cluster_and_a_lone_server_are_not_taken_for_each_other() {
     let refused = |answer: &Result<Value, Fault>| matches!(answer, Err(Fault::Refused(text)) if text.contains("redis+cluster://"));
     assert!(answers.await.iter().any(refused));
     let alone = Server::start(&[]);
-    let failed = Router::connect(&alone.cluster_url(), library()).await.err();
+    let failed = Router::connect(&alone.cluster_url(), library(), &Clock::system()).await.err();
     assert!(matches!(&failed, Some(Fault::Refused(text)) if text.contains("redis://")), "{failed:?}");
 }

@@ -91,7 +91,7 @@ async fn without_a_server_connecting_fails_at_once() {
     let mut server = Server::start(&[]);
     server.kill();
     let begun = Instant::now();
-    let failed = Router::connect(&server.url(""), library()).await.err();
+    let failed = Router::connect(&server.url(""), library(), &Clock::system()).await.err();
     assert!(matches!(failed, Some(Fault::Unavailable(_))), "{failed:?}");
     assert!(begun.elapsed() < Duration::from_secs(1));
 }

@@ -23,6 +23,8 @@ async fn a_server_is_believed_whose_certificate_is_trusted() {
 #[tokio::test]
 async fn the_systems_roots_do_not_know_a_server_of_ones_own() {
     let (_server, port, _) = Server::with_tls();
-    let refused = Router::connect(&parse(&format!("rediss://localhost:{port}")), library()).await.err();
+    let refused = Router::connect(&parse(&format!("rediss://localhost:{port}")), library(), &Clock::system())
+        .await
+        .err();
     assert!(matches!(&refused, Some(Fault::Unavailable(text)) if text.contains("TLS")), "{refused:?}");
 }
