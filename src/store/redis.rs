@@ -502,6 +502,13 @@ fn fenced(answer: i64) -> Fenced {
     if answer == 1 { Fenced::Done } else { Fenced::Stale }
 }
 
+/// A store that is dropped without being closed stops living among the gateways: others take over what was its share.
+impl Drop for RedisStore {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
 #[async_trait]
 impl Store for RedisStore {
     async fn enqueue(

@@ -79,6 +79,13 @@ impl Turns {
         millis(self.clock.now()).saturating_add(self.offset.load(Ordering::Relaxed))
     }
 
+    /// Our clock and the server's differ by this; whoever sleeps by it looks again.
+    fn set_offset(&self, offset: Millis) {
+        if self.offset.swap(offset, Ordering::Relaxed) != offset {
+            self.earlier.notify_waiters();
+        }
+    }
+
     /// The settings as last read.
     pub(super) fn flows(&self) -> watch::Receiver<Arc<Flows>> {
         self.flows.subscribe()
@@ -218,7 +225,7 @@ impl Inner {
         let after = self.turns.clock.now();
         // A clock that was moved between question and answer says nothing about the other one.
         if after.duration_since(before) < jiff::SignedDuration::from_millis(250) {
-            self.turns.offset.store(server - millis(after), Ordering::Relaxed);
+            self.turns.set_offset(server - millis(after));
         }
         let mut gateways = Vec::new();
         while !answer.is_empty() {
