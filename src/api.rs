@@ -40,6 +40,7 @@ use utoipa::openapi::OpenApi;
 
 pub use keys::{Access, BadKey, Keys};
 pub use problem::Problem;
+pub use sends::{Carried, Counter, Taken};
 
 use crate::clock::Clock;
 use crate::model::{Claim, Name, SendSpec};

@@ -1,6 +1,8 @@
 //! The composition root: the only place that names concrete backends, and the order in which things start and stop.
 
+mod opening;
 mod portable;
+pub mod producers;
 mod start;
 
 use std::net::SocketAddr;
@@ -18,8 +20,9 @@ use crate::render::{RenderError, Renderer};
 use crate::store::{Store, StoreError};
 use crate::telemetry::Registry;
 
+pub use opening::open_store;
 pub use portable::{End, open_to_move};
-pub use start::{StartError, open_store};
+pub use start::StartError;
 
 /// A running gateway.
 pub struct Gateway {
@@ -29,6 +32,8 @@ pub struct Gateway {
     edge: Listener,
     api: Listener,
     ops: Listener,
+    /// Listens to producers on Redis, where there is one.
+    producers: Option<Listener>,
     /// Stops what makes new claims: the pipeline and the time door.
     claiming: CancellationToken,
     claimers: TaskTracker,
@@ -99,8 +104,14 @@ impl Gateway {
         self.phase.send_replace(Phase::Stopping);
         self.edge.stop().await;
         self.claiming.cancel();
-        if tokio::time::timeout(self.drain, self.api.stop()).await.is_err() {
-            tracing::warn!("requests to the API did not end in time; what they stored stays stored");
+        let producers = async {
+            if let Some(producers) = self.producers {
+                producers.stop().await;
+            }
+        };
+        let both = async { tokio::join!(self.api.stop(), producers) };
+        if tokio::time::timeout(self.drain, both).await.is_err() {
+            tracing::warn!("what producers push did not end in time; what was stored stays stored");
         }
         self.claimers.close();
         self.claimers.wait().await;

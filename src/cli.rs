@@ -6,6 +6,7 @@ mod exit;
 pub mod http;
 mod key;
 mod list_metrics;
+mod redis;
 mod scratch;
 mod serve;
 mod store;
@@ -45,6 +46,9 @@ enum Command {
         /// Only say whether the configuration is valid, and do not start.
         #[arg(long)]
         check: bool,
+        /// Start on a Redis that loses sends when it restarts or runs out of memory.
+        #[arg(long)]
+        accept_losing_sends: bool,
     },
     /// See it work: everything in this one process, nothing needed, nothing left behind
     Demo,
@@ -59,6 +63,9 @@ enum Command {
     /// Mint tracking tokens without a running gateway, or say what one holds
     #[command(subcommand)]
     Token(token::Token),
+    /// Prepare a Redis, and say whether it is fit
+    #[command(subcommand)]
+    Redis(redis::Redis),
     /// Make API keys
     #[command(subcommand)]
     Key(key::Key),
@@ -75,7 +82,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => return usage(&error),
     };
-    let command = arguments.command.unwrap_or(Command::Serve { check: false });
+    let command = arguments.command.unwrap_or(Command::Serve { check: false, accept_losing_sends: false });
     match command.run(&arguments.config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
@@ -85,12 +92,17 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 impl Command {
     fn run(self, files: &[PathBuf]) -> Result<(), Failure> {
         match self {
-            Self::Serve { check: true } => configuration(files).map(drop),
-            Self::Serve { check: false } => wait_for(serve::run(configuration(files)?)),
+            Self::Serve { check: true, .. } => configuration(files).map(drop),
+            Self::Serve { accept_losing_sends, .. } => {
+                let mut config = configuration(files)?;
+                config.store.accept_losing_sends = accept_losing_sends;
+                wait_for(serve::run(config))
+            }
             Self::Demo => wait_for(demo::run()),
             Self::Check => wait_for(check::run(&configuration(files)?)),
             Self::ListMetrics { json } => wait_for(list_metrics::run(json)),
             Self::Token(command) => command.run(&configuration(files)?),
+            Self::Redis(command) => wait_for(command.run(configuration(files)?)),
             Self::Key(command) => command.run(),
             Self::Store(command) => wait_for(command.run(&configuration(files)?)),
             Self::DefaultConfig => print(config::DEFAULT),

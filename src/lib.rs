@@ -27,7 +27,8 @@
 //! 8. **Finish** ([`dispatch`], [`store`]). The fate is recorded, fenced by the lease. The number that matters,
 //!    *signal received → relay's 250*, is observed.
 //!
-//! Two other doors lead to step 4: a send that arrives while its recipient is online ([`api`], `enqueue`), and time
+//! Two other doors lead to step 4: a send that arrives while its recipient is online ([`api`], and [`watch::stream`] for
+//! producers on Redis: `enqueue`), and time
 //! ([`pipeline::time`]: a not-before arrived, a deadline passed, a lease ran out).
 //!
 //! # What holds everywhere
@@ -56,7 +57,7 @@
 //! | 0: words | `clock` `config` `model` `redact` `secrets` `telemetry` `token` | each other |
 //! | 1: doors to the outside | `intake` `listener` `relay` `render` `store` | nothing |
 //! | 2: decisions | `classify` `flow` `dispatch` `pipeline` | those to the left |
-//! | 3: edges | `api` `edge` `ops` | nothing |
+//! | 3: edges | `api` `edge` `ops` `watch` | nothing |
 //! | 4: composition | `app` | nothing |
 //! | 5: command line | `cli` | nothing |
 //! | 6: program | `main` | nothing |
@@ -82,3 +83,4 @@ pub mod secrets;
 pub mod store;
 pub mod telemetry;
 pub mod token;
+pub mod watch;

@@ -25,6 +25,7 @@ pub mod embedded;
 pub mod measured;
 pub mod portable;
 pub mod redis;
+mod time;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -49,9 +49,7 @@ async fn whole(body: Body, max_body: usize) -> Result<Bytes, Problem> {
     let collected = tokio::time::timeout(PATIENCE, Limited::new(body, max_body).collect());
     match collected.await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            Err(Problem::too_large(format!("the body is longer than {max_body} bytes")))
-        }
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Problem::long_body(max_body)),
         Ok(Err(_)) => Err(Problem::syntax("the body ends before it is complete")),
         Err(_) => Err(Problem::slow()),
     }

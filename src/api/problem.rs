@@ -113,6 +113,11 @@ impl Problem {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail)
     }
 
+    /// 413: one send, or one body, is longer than allowed.
+    pub(super) fn long_body(max_body: usize) -> Self {
+        Self::too_large(format!("the body is longer than {max_body} bytes"))
+    }
+
     /// 414: the request target is longer than allowed.
     pub(super) fn long_target() -> Self {
         Self::new(StatusCode::URI_TOO_LONG, "long-target", "the request target is longer than 2048 bytes")
@@ -152,6 +157,22 @@ impl Problem {
     /// The HTTP status.
     pub(super) fn status(&self) -> StatusCode {
         StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// Whether the same may well be accepted later: the store is away or full.
+    pub fn is_passing(&self) -> bool {
+        self.status() == StatusCode::SERVICE_UNAVAILABLE
+    }
+
+    /// Whether the mistake is ours.
+    pub fn is_ours(&self) -> bool {
+        self.status().is_server_error()
+    }
+
+    /// It as JSON, for where there is no HTTP response to put it into.
+    pub fn to_json(&self) -> String {
+        // Strings and numbers: it cannot fail.
+        serde_json::to_string(self).unwrap_or_default()
     }
 
     /// For a response that came from outside our handlers and says nothing but its status.

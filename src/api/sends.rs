@@ -1,5 +1,6 @@
 //! `/v1/sends`: push, look, cancel.
 
+mod carried;
 mod counter;
 mod request;
 mod view;
@@ -16,6 +17,8 @@ use serde::Deserialize;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+pub use carried::{Carried, Taken};
+pub use counter::Counter;
 pub(super) use view::SendView;
 
 use super::body::{self, Media, Params};
@@ -25,7 +28,7 @@ use super::{Access, Doors, Limits, Problem, ndjson};
 use crate::flow::{Gate, explain};
 use crate::model::{Name, SendId, SendRecord};
 use crate::store::{Cancelled, Rules, Store, Wait};
-use counter::{Accepted, Bulk, Counter};
+use counter::{Accepted, Bulk};
 use request::SendRequest;
 
 pub(super) fn router(doors: &Doors) -> OpenApiRouter {
@@ -99,8 +102,8 @@ async fn push_one(
 ) -> Result<Response, Problem> {
     let spec = counter.examine(access, body::json::<SendRequest>(body, limits).await?)?;
     let mut answers = counter.accept(vec![spec], wait).await.into_iter();
-    let (status, accepted) = answers.next().ok_or_else(Problem::internal)??;
-    Ok((status, Json(accepted)).into_response())
+    let (taken, accepted) = answers.next().ok_or_else(Problem::internal)??;
+    Ok((taken.status(), Json(accepted)).into_response())
 }
 
 /// What looking at sends needs.

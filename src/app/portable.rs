@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::StartError;
-use super::start::rules;
+use super::opening::rules;
 use crate::clock::Clock;
 use crate::config::{Config, StoreUrl};
 use crate::store::embedded::Embedded;

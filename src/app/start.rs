@@ -1,6 +1,5 @@
 //! Putting a gateway together. Everything that can fail does so before the first claim is possible.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -9,7 +8,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::{Addresses, Gateway, Listener};
+use super::opening::{consent_rules, open_store, rules};
+use super::{Addresses, Gateway, Listener, producers};
 use crate::classify::Classifier;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -17,17 +17,16 @@ use crate::dispatch::{Dispatcher, Parts};
 use crate::edge::{Edge, Tracker};
 use crate::flow::Gate;
 use crate::intake::{Intake, Outlet};
-use crate::model::{ConsentRule, Flows, Name, SendState};
+use crate::model::{Flows, SendState};
 use crate::ops::Phase;
 use crate::pipeline::{Pipeline, time};
 use crate::relay::Relay;
 use crate::render::Renderer;
 use crate::secrets::Prepared;
-use crate::store::embedded::Embedded;
 use crate::store::measured::Measured;
-use crate::store::{Counts, Rules, Store, StoreError};
+use crate::store::{Counts, Store, StoreError};
 use crate::telemetry::Registry;
-use crate::token::KeyRing;
+use crate::token::{Identity, KeyRing};
 use crate::{api, ops};
 
 /// Why a gateway does not start, in one sentence, sorted by who has to act.
@@ -60,36 +59,6 @@ impl From<StoreError> for StartError {
     }
 }
 
-/// Opens the store that `store.url` names.
-pub fn open_store(config: &Config, clock: &Clock) -> Result<Arc<dyn Store>, StartError> {
-    let Some(directory) = config.store.url.strip_prefix("embedded:") else {
-        let sentence = "store.url must be `embedded:DIR`; this build knows no other store";
-        return Err(StartError::Configuration(sentence.into()));
-    };
-    let directory = config.data.dir.join(directory);
-    Ok(Arc::new(Embedded::open(&directory, config.store.cache_mib, rules(config), clock.clone())?))
-}
-
-/// What the store needs to know of the configuration.
-pub fn rules(config: &Config) -> Rules {
-    Rules {
-        window: config.presence.window,
-        min_gap: config.presence.min_gap,
-        scan_grace: config.presence.scan_grace,
-        lease: config.dispatch.lease,
-        claims_per_touch: config.dispatch.claims_per_touch,
-        max_attempts: config.dispatch.retry.max_attempts,
-        max_waiting: config.store.max_waiting,
-        max_online: config.presence.max_online,
-        keep_finished: config.store.keep_finished,
-        consent: consent_rules(config),
-    }
-}
-
-fn consent_rules(config: &Config) -> BTreeMap<Name, ConsentRule> {
-    config.brands.iter().map(|(name, brand)| (name.clone(), brand.consent)).collect()
-}
-
 /// The parts that can refuse to be built, and what they are built from.
 struct Foundation {
     config: Config,
@@ -115,7 +84,7 @@ impl Gateway {
     pub async fn start(config: Config, prepared: Prepared, clock: Clock) -> Result<Self, StartError> {
         let keys = keys(&config, &prepared)?;
         let identity = prepared.secrets.identity.clone();
-        let (base, outlets) = Foundation::lay(config, prepared, clock)?;
+        let (base, outlets) = Foundation::lay(config, prepared, clock).await?;
         base.warn_of_strangers().await?;
         let bound = base.bind().await?;
         let addresses = bound.addresses().map_err(unavailable)?;
@@ -128,6 +97,7 @@ impl Gateway {
             addresses,
             phase,
             edge: Listener::start(|stop| run_edge(bound.edge, stop)),
+            producers: producers::listen(&base.config.store, &doors, &base.registry),
             api: Listener::start(|stop| api::serve(bound.api, doors, stop)),
             ops: Listener::start(|stop| ops::serve(bound.ops, figures, stop)),
             claiming,
@@ -143,13 +113,19 @@ impl Gateway {
 }
 
 impl Foundation {
-    fn lay(config: Config, prepared: Prepared, clock: Clock) -> Result<(Self, Vec<Outlet>), StartError> {
+    async fn lay(
+        config: Config,
+        prepared: Prepared,
+        clock: Clock,
+    ) -> Result<(Self, Vec<Outlet>), StartError> {
         let registry = Registry::new();
         registry.process();
         let ring = Arc::new(prepared.secrets.ring);
         let renderer = Arc::new(Renderer::new(&config.brands, Arc::clone(&ring)).map_err(configuration)?);
         let relay = Relay::new(&config.relay, &config.data.dir, &registry).map_err(configuration)?;
-        let store = Arc::new(Measured::new(open_store(&config, &clock)?, &registry));
+        let identity = (!config.store.guest).then_some(&prepared.secrets.identity);
+        let store = open_store(&config, identity, &clock).await?;
+        let store = Arc::new(Measured::new(store, &registry));
         let gate = Gate::new(store.flows(), clock.clone());
         let (intake, outlets) = Intake::new(&config.intake, &config.presence, &registry);
         let intake = Arc::new(intake);
@@ -211,12 +187,7 @@ impl Foundation {
         (stop, tasks)
     }
 
-    fn api_doors(
-        &self,
-        keys: api::Keys,
-        identity: crate::token::Identity,
-        dispatcher: &Dispatcher,
-    ) -> api::Doors {
+    fn api_doors(&self, keys: api::Keys, identity: Identity, dispatcher: &Dispatcher) -> api::Doors {
         let (renderer, dispatcher) = (Arc::clone(&self.renderer), dispatcher.clone());
         api::Doors {
             store: Arc::clone(&self.store),

@@ -1,9 +1,10 @@
 //! `vigie check`: would a gateway with this configuration do its work? One line per part, one sentence per fault. The exit code is the first
-//! fault's: 78 for the configuration, 65 for a damaged store, 69 for a relay that is not there.
+//! fault's: 78 for the configuration, 65 for a damaged store, 69 for a relay or a Redis that is not there.
 
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::net::ToSocketAddrs;
+use std::path::Path;
 use std::sync::Arc;
 
 use url::Url;
@@ -11,7 +12,7 @@ use url::Url;
 use super::{Exit, Failure};
 use crate::app::{StartError, open_store};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, StoreUrl};
 use crate::relay::Relay;
 use crate::render::{Renderer, TemplateInfo};
 use crate::secrets::{self, Secrets};
@@ -19,11 +20,12 @@ use crate::telemetry::Registry;
 
 /// Looks at every part, also after one of them failed. The configuration itself was read and validated already.
 pub(super) async fn run(config: &Config) -> Result<(), Failure> {
+    let (store_fault, store) = store(config).await;
     let report = [
         ("configuration", Exit::Configuration, Ok("valid".to_owned())),
         ("secrets", Exit::Configuration, keys(config)),
         ("templates", Exit::Configuration, templates(config)),
-        ("store", Exit::Data, store(config).await),
+        ("store", store_fault, store),
         ("relay", Exit::Unavailable, relay(config).await),
         ("tracking", Exit::Configuration, tracking(config)),
     ];
@@ -77,27 +79,35 @@ fn throw_away(config: &Config) -> Result<Secrets, String> {
     Ok(prepared.map_err(|error| error.to_string())?.secrets)
 }
 
-/// Opens the store if there is one; makes none.
-async fn store(config: &Config) -> Found {
-    let directory =
-        config.store.url.strip_prefix("embedded:").map(|directory| config.data.dir.join(directory));
-    if directory.as_ref().is_some_and(|directory| !directory.exists()) {
-        return Ok(format!("{}: none yet: the first start makes it", config.store.url));
+/// Looks at the store, and says how to exit if it is at fault.
+async fn store(config: &Config) -> (Exit, Found) {
+    match config.store.address() {
+        StoreUrl::Embedded(directory) => (Exit::Data, embedded(config, &directory).await),
+        StoreUrl::Redis(url) => match super::redis::look(&url, config.store.enqueue_wait).await {
+            Ok(text) => (Exit::Configuration, Ok(text)),
+            Err(failure) => (failure.exit, Err(failure.message)),
+        },
     }
-    let store = match open_store(config, &Clock::system()) {
+}
+
+/// Opens the store if there is one; makes none.
+async fn embedded(config: &Config, directory: &Path) -> Found {
+    let url = &config.store.url;
+    if !config.data.dir.join(directory).exists() {
+        return Ok(format!("{url}: none yet: the first start makes it"));
+    }
+    let store = match open_store(config, None, &Clock::system()).await {
         Ok(store) => store,
         // A gateway that runs has opened it already; nothing can be wrong that it did not report.
-        Err(StartError::InUse(sentence)) => {
-            return Ok(format!("{}: not looked into, as {sentence}", config.store.url));
-        }
+        Err(StartError::InUse(sentence)) => return Ok(format!("{url}: not looked into, as {sentence}")),
         Err(error) => return Err(error.to_string()),
     };
     let snapshot = store.snapshot().await.map_err(|error| error.to_string())?;
     let gap: i64 = snapshot.flows.values().map(crate::store::Counts::gap).sum();
     store.close().await.map_err(|error| error.to_string())?;
     match gap {
-        0 => Ok(format!("{}: opens, and its books balance", config.store.url)),
-        gap => Err(format!("{}: the books do not balance by {gap}; restore a backup", config.store.url)),
+        0 => Ok(format!("{url}: opens, and its books balance")),
+        gap => Err(format!("{url}: the books do not balance by {gap}; restore a backup")),
     }
 }
 

@@ -9,7 +9,7 @@ use crate::telemetry::{Kind, Metric};
 
 /// Prints what a running gateway has registered: the catalogue is asked of the real thing.
 pub(super) async fn run(as_json: bool) -> Result<(), Failure> {
-    let scratch = Scratch::start(None).await?;
+    let scratch = Scratch::start(None, Vec::new()).await?;
     let catalogue = catalogue(&scratch).await;
     scratch.end().await?;
     let catalogue = catalogue?;

@@ -1,5 +1,6 @@
 //! A whole gateway for the length of one command: free ports, a directory that goes away.
 
+use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 
@@ -8,12 +9,15 @@ use tempfile::TempDir;
 use super::{Exit, Failure};
 use crate::app::Gateway;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, StoreUrl};
 use crate::redact::Secret;
 use crate::secrets;
 
 /// A free port on loopback.
 pub(super) const ANYWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+/// Variables `VIGIE__SECTION__KEY` with their values.
+pub(super) type Variables = Vec<(OsString, OsString)>;
 
 /// A running gateway that nothing is left of.
 pub(super) struct Scratch {
@@ -21,18 +25,22 @@ pub(super) struct Scratch {
     pub(super) gateway: Gateway,
     /// Its operator's key.
     pub(super) key: Secret,
+    /// Where its sends are.
+    pub(super) store: StoreUrl,
     directory: TempDir,
 }
 
 impl Scratch {
-    /// Starts a gateway with the default configuration; its mails go to `relay`, or else to an outbox in its directory.
-    pub(super) async fn start(relay: Option<String>) -> Result<Self, Failure> {
+    /// Starts a gateway with the default configuration and these variables; its mails go to `relay`, or else to an outbox
+    /// in its directory. In a store of others it is a guest.
+    pub(super) async fn start(relay: Option<String>, variables: Variables) -> Result<Self, Failure> {
         let directory = tempfile::Builder::new().prefix("vigie-").tempdir().map_err(no_room)?;
-        let config = configuration(relay, directory.path())?;
+        let config = configuration(relay, variables, directory.path())?;
         let prepared = secrets::prepare(&config.data.dir, config.brands.keys(), None)?;
         let key = prepared.operator.text.clone();
+        let store = config.store.url.clone();
         let gateway = Gateway::start(config, prepared, Clock::system()).await?;
-        Ok(Self { gateway, key, directory })
+        Ok(Self { gateway, key, store, directory })
     }
 
     /// Stops the gateway and removes its directory.
@@ -42,8 +50,9 @@ impl Scratch {
     }
 }
 
-fn configuration(relay: Option<String>, directory: &Path) -> Result<Config, Failure> {
-    let mut config = Config::load(&[], [])?;
+fn configuration(relay: Option<String>, variables: Variables, directory: &Path) -> Result<Config, Failure> {
+    let mut config = Config::load(&[], variables)?;
+    config.store.guest = true;
     directory.clone_into(&mut config.data.dir);
     config.edge.listen = ANYWHERE;
     config.api.listen = ANYWHERE;

@@ -103,8 +103,10 @@ fn stop_on_signal(stop: &CancellationToken) -> std::io::Result<()> {
 }
 
 fn url(text: &str, argument: &str, config: &Config) -> Result<StoreUrl, Failure> {
-    let text = if text == "store.url" { &config.store.url } else { text };
-    StoreUrl::parse(text).map_err(|bad| Failure::new(Exit::Usage, format!("{argument} {bad}")))
+    if text == "store.url" {
+        return Ok(config.store.address());
+    }
+    StoreUrl::parse(text).map_err(|bad| Failure::new(Exit::Usage, format!("{argument} is not usable: {bad}")))
 }
 
 /// Whether two URLs name one store, as far as can be seen from here; [`copy`] sees the rest.

@@ -5,6 +5,8 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::span::duration;
+use super::store_url::StoreUrl;
+use crate::redact::Secret;
 
 /// `[presence]`: who counts as online, and how often one person is written to.
 #[derive(Debug, Clone, Deserialize)]
@@ -25,7 +27,7 @@ pub struct Presence {
     /// An open of a mail younger than this is no presence.
     #[serde(deserialize_with = "duration")]
     pub scan_grace: Duration,
-    /// People remembered as online, at most (embedded store: about 60 bytes each).
+    /// People the embedded store remembers as online, at most (about 60 bytes each).
     pub max_online: usize,
 }
 
@@ -33,8 +35,8 @@ pub struct Presence {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Store {
-    /// `embedded:DIR`, a path relative to `data.dir`.
-    pub url: String,
+    /// Where: `embedded:DIR` (a path relative to `data.dir`), or a Redis.
+    pub url: StoreUrl,
     /// Sends that may wait; beyond it new ones are refused with 503.
     pub max_waiting: u64,
     /// How long finished sends stay visible and their ids taken.
@@ -42,4 +44,42 @@ pub struct Store {
     pub keep_finished: Duration,
     /// Memory the embedded store may use for caches and write buffers, in MiB.
     pub cache_mib: u64,
+    /// The ACL user of Redis; empty means the URL's, or `default`.
+    #[serde(default)]
+    pub user: String,
+    /// Their password; set it as `VIGIE__STORE__PASSWORD`.
+    #[serde(default = "no_password")]
+    pub password: Secret,
+    /// Replicas of Redis that must have a send before its producer hears of it.
+    pub enqueue_wait: u16,
+    /// How long to wait for them, at most.
+    #[serde(deserialize_with = "duration")]
+    pub enqueue_wait_timeout: Duration,
+    /// Start on a Redis that may lose sends. Only from the command line: in a file nobody would remember it.
+    #[serde(skip)]
+    pub accept_losing_sends: bool,
+    /// This process only passes by (a demonstration): it has secrets of its own, and leaves to others what time brings
+    /// for their sends. Never from a file.
+    #[serde(skip)]
+    pub guest: bool,
+}
+
+impl Store {
+    /// The address with the user and the password that stand beside it.
+    pub fn address(&self) -> StoreUrl {
+        let mut address = self.url.clone();
+        if let StoreUrl::Redis(redis) = &mut address {
+            if !self.user.is_empty() {
+                redis.user = Some(self.user.clone());
+            }
+            if !self.password.expose().is_empty() {
+                redis.password = Some(self.password.clone());
+            }
+        }
+        address
+    }
+}
+
+fn no_password() -> Secret {
+    Secret::new("")
 }

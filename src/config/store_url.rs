@@ -1,12 +1,14 @@
 //! Where the store is: `store.url`, taken apart.
 
+use std::fmt;
 use std::path::PathBuf;
 
+use serde::de::{Deserialize, Deserializer, Error};
 use url::Url;
 
 use crate::redact::Secret;
 
-/// A store's address.
+/// A store's address. `Display` and `Debug` show where it is, and never a password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoreUrl {
     /// `embedded:DIR`, a directory relative to `data.dir`.
@@ -34,9 +36,9 @@ pub struct RedisUrl {
     pub partitions: Option<u16>,
 }
 
-/// A text that names no store; says what is wrong without repeating it, for it may hold a password.
+/// A text that names no store; says what was expected without repeating it, for it may hold a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
+#[error("expected {0}")]
 pub struct BadStoreUrl(&'static str);
 
 /// The port of Redis where the URL names none.
@@ -50,22 +52,51 @@ impl StoreUrl {
     pub fn parse(text: &str) -> Result<Self, BadStoreUrl> {
         match text.split_once(':') {
             Some(("embedded", "")) => {
-                Err(BadStoreUrl("must be \"embedded:DIR\" with a directory, such as \"embedded:store\""))
+                Err(BadStoreUrl("\"embedded:DIR\" with a directory, such as \"embedded:store\""))
             }
             Some(("embedded", directory)) => Ok(Self::Embedded(directory.into())),
             Some(("redis" | "rediss" | "redis+cluster" | "rediss+cluster", _)) => {
                 RedisUrl::parse(text).map(Self::Redis)
             }
             _ => Err(BadStoreUrl(
-                "must be \"embedded:DIR\", \"redis://HOST:PORT\", \"rediss://HOST:PORT\" or \"redis+cluster://HOST:PORT,HOST:PORT\"",
+                "\"embedded:DIR\", \"redis://HOST:PORT\", \"rediss://HOST:PORT\" or \"redis+cluster://HOST:PORT,HOST:PORT\"",
             )),
         }
     }
 }
 
+impl fmt::Display for StoreUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Embedded(directory) => write!(f, "embedded:{}", directory.display()),
+            Self::Redis(url) => url.fmt(f),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for StoreUrl {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::parse(&String::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
+}
+
+/// The way to it, without who goes there: `redis+cluster://10.0.0.1:7001,[::1]:7002`.
+impl fmt::Display for RedisUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.tls { "rediss" } else { "redis" })?;
+        f.write_str(if self.cluster { "+cluster://" } else { "://" })?;
+        for (at, (host, port)) in self.servers.iter().enumerate() {
+            let comma = if at == 0 { "" } else { "," };
+            let open = if host.contains(':') { ["[", "]"] } else { ["", ""] };
+            write!(f, "{comma}{}{host}{}:{port}", open[0], open[1])?;
+        }
+        if self.database == 0 { Ok(()) } else { write!(f, "/{}", self.database) }
+    }
+}
+
 impl RedisUrl {
     fn parse(text: &str) -> Result<Self, BadStoreUrl> {
-        let (scheme, rest) = text.split_once("://").ok_or(BadStoreUrl("needs \"//\" before the host"))?;
+        let (scheme, rest) = text.split_once("://").ok_or(BadStoreUrl("\"//\" before the host"))?;
         let (login, hosts) = rest.rsplit_once('@').unwrap_or(("", rest));
         let end = hosts.find(['/', '?']).unwrap_or(hosts.len());
         let (hosts, tail) = hosts.split_at(end);
@@ -73,20 +104,20 @@ impl RedisUrl {
         servers.dedup();
         let (cluster, tls) = (scheme.ends_with("+cluster"), scheme.starts_with("rediss"));
         if !cluster && servers.len() > 1 {
-            return Err(BadStoreUrl(
-                "names several servers: those of a cluster begin with \"redis+cluster://\"",
-            ));
+            return Err(BadStoreUrl("one server, or \"redis+cluster://\" before those of a cluster"));
         }
         let spare =
             Url::parse(&format!("redis://{login}{}host{tail}", if login.is_empty() { "" } else { "@" }));
-        let spare = spare.map_err(|_| BadStoreUrl("has a user or password that is not percent-encoded"))?;
+        let spare = spare.map_err(|_| BadStoreUrl("a user and a password that are percent-encoded"))?;
         let (user, password) = (decode(spare.username())?, spare.password().map(decode).transpose()?);
         let database = match spare.path().trim_start_matches('/') {
             "" => 0,
-            number => number.parse().map_err(|_| BadStoreUrl("has a path that is no database number"))?,
+            number => number
+                .parse()
+                .map_err(|_| BadStoreUrl("nothing but a database number behind the host, such as \"/1\""))?,
         };
         if cluster && database != 0 {
-            return Err(BadStoreUrl("names a database, but a cluster only has database 0"));
+            return Err(BadStoreUrl("no database number, for a cluster only has database 0"));
         }
         Ok(Self {
             servers,
@@ -101,16 +132,19 @@ impl RedisUrl {
 }
 
 fn server(text: &str) -> Result<(String, u16), BadStoreUrl> {
-    let parsed =
-        Url::parse(&format!("redis://{text}")).map_err(|_| BadStoreUrl("has a host or port that is none"))?;
-    let host = parsed.host_str().filter(|host| !host.is_empty()).ok_or(BadStoreUrl("names no host"))?;
+    let parsed = Url::parse(&format!("redis://{text}"))
+        .map_err(|_| BadStoreUrl("a host and a port, such as \"redis.example:6379\""))?;
+    let host = parsed
+        .host_str()
+        .filter(|host| !host.is_empty())
+        .ok_or(BadStoreUrl("a host, such as \"redis.example:6379\""))?;
     let host = host.trim_start_matches('[').trim_end_matches(']');
     Ok((host.to_owned(), parsed.port().unwrap_or(PORT)))
 }
 
 fn decode(text: &str) -> Result<String, BadStoreUrl> {
     let bytes: Vec<u8> = percent_encoding::percent_decode_str(text).collect();
-    String::from_utf8(bytes).map_err(|_| BadStoreUrl("has a user or password that is not UTF-8"))
+    String::from_utf8(bytes).map_err(|_| BadStoreUrl("a user and a password that are UTF-8"))
 }
 
 fn partitions(url: &Url) -> Result<Option<u16>, BadStoreUrl> {
@@ -119,7 +153,7 @@ fn partitions(url: &Url) -> Result<Option<u16>, BadStoreUrl> {
         let count = value.parse().ok().filter(|count| (1..=4096).contains(count));
         match (&*key, count) {
             ("partitions", Some(count)) => partitions = Some(count),
-            _ => return Err(BadStoreUrl("takes no query but partitions=1 to partitions=4096")),
+            _ => return Err(BadStoreUrl("no query but partitions=1 to partitions=4096")),
         }
     }
     Ok(partitions)
@@ -168,7 +202,21 @@ mod tests {
             "http://a",
         ] {
             let problem = StoreUrl::parse(bad).expect_err(bad).to_string();
-            assert!(!problem.contains("secret"), "{problem}");
+            assert!(problem.starts_with("expected ") && !problem.contains("secret"), "{problem}");
+        }
+    }
+
+    #[test]
+    fn it_is_shown_without_who_goes_there() {
+        for (text, shown) in [
+            ("embedded:/var/lib/vigie", "embedded:/var/lib/vigie"),
+            ("redis://redis.example", "redis://redis.example:6379"),
+            ("rediss://vigie:secret@redis.example/3?partitions=1", "rediss://redis.example:6379/3"),
+            ("redis+cluster://:secret@a:1,[::1]:2", "redis+cluster://a:1,[::1]:2"),
+        ] {
+            let url = StoreUrl::parse(text).expect(text);
+            assert_eq!(url.to_string(), shown);
+            assert!(!format!("{url:?}").contains("secret"), "{url:?}");
         }
     }
 }

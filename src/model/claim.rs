@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::{ClaimId, RecipientId, SendId, SendSpec};
 
@@ -86,6 +87,26 @@ pub enum Finish {
         /// Why.
         reason: String,
     },
+}
+
+impl Finish {
+    /// Tells one `finish` from another, the same in every version and on every machine; never zero.
+    pub fn mark(&self) -> u64 {
+        let (kind, text, until, counts) = match self {
+            Self::Accepted { reply } => (1, reply, 0, false),
+            Self::Deferred(deferral) => {
+                (2, &deferral.reason, deferral.until.as_millisecond(), deferral.counts)
+            }
+            Self::Rejected { reason } => (3, reason, 0, false),
+            Self::Released { reason } => (4, reason, 0, false),
+            Self::Uncertain { reason } => (5, reason, 0, false),
+        };
+        let hash = Sha256::new().chain_update([kind, u8::from(counts)]).chain_update(until.to_be_bytes());
+        let hash = hash.chain_update(text).finalize();
+        let mut first = [0; 8];
+        first.copy_from_slice(&hash[..8]);
+        u64::from_be_bytes(first).max(1)
+    }
 }
 
 /// A temporary refusal.

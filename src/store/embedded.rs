@@ -53,7 +53,6 @@ mod presence;
 mod records;
 mod shards;
 mod state;
-mod time;
 mod writer;
 
 use std::path::Path;
@@ -63,6 +62,7 @@ use std::thread::JoinHandle;
 use async_trait::async_trait;
 use tokio::sync::{RwLock, RwLockReadGuard, SetOnce, mpsc, oneshot, watch};
 
+use super::time;
 use super::{
     Cancelled, Enqueued, Fenced, Forgotten, Person, Rules, Settled, Snapshot, Store, StoreError, Ticked,
     Touch, Touched, Wait,

@@ -46,6 +46,14 @@ impl Identity {
         Ok(self.of_hex(hash.to_ascii_lowercase().as_bytes()))
     }
 
+    /// Tells two identity keys apart without giving one away: gateways on one store must have the same.
+    pub fn fingerprint(&self) -> [u8; 8] {
+        let full = self.0.clone().chain_update("vigie: which identity key is this?").finalize().into_bytes();
+        let mut print = [0; 8];
+        print.copy_from_slice(&full[..8]);
+        print
+    }
+
     fn of_hex(&self, hex: &[u8]) -> RecipientId {
         let full = self.0.clone().chain_update(hex).finalize().into_bytes();
         let mut id = [0; 16];

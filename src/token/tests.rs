@@ -138,3 +138,10 @@ proptest! {
         prop_assert!(Token::verify(&junk, Kind::Open, 1, &ring()).is_err());
     }
 }
+
+#[test]
+fn an_identity_is_told_from_another_by_its_fingerprint() {
+    let [a, same, b] = [[1; 32], [1; 32], [2; 32]].map(|secret| Identity::new(&secret).fingerprint());
+    assert_eq!(a, same);
+    assert_ne!(a, b);
+}

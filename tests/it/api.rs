@@ -2,9 +2,10 @@
 
 mod bad;
 mod bulk;
+mod carried;
 mod client;
 mod document;
-mod house;
+pub(crate) mod house;
 mod keys;
 mod life;
 mod ops;

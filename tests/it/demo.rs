@@ -64,6 +64,17 @@ async fn it_tells_its_story_without_a_terminal() {
 }
 
 #[tokio::test]
+async fn it_can_be_told_again_on_a_store_that_stays() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let url = format!("embedded:{}", directory.path().display());
+    for _ in 0..2 {
+        let told = text(&run(demo().env("VIGIE__STORE__URL", &url)).await);
+        let books = "7 accepted = 1 waiting + 5 sent + 1 cancelled";
+        assert!(told.contains(books), "only what this run added is counted:\n{told}");
+    }
+}
+
+#[tokio::test]
 async fn it_keeps_no_color() {
     let told = text(&run(demo().env("NO_COLOR", "1").env("TERM", "xterm-256color")).await);
     assert!(!told.contains("\u{1b}[3"), "{told}");

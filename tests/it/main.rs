@@ -8,6 +8,8 @@ mod journey;
 mod kill;
 mod layers;
 mod readme;
+mod redis_producers;
+mod redis_setup;
 mod relay;
 mod store;
 mod support;

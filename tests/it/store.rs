@@ -1,12 +1,20 @@
 //! The contract of [`Store`](vigie::store::Store), checked against every backend, and a model beside it.
 //!
-//! A case is an async function over a [`Backend`]. Four macros make tests of them for one backend:
+//! A case is an async function over a [`Backend`](bench::Backend). The macros that follow list the cases, each once, by
+//! what they ask of a backend:
 //!
 //! - `timeless` cases need no clock;
 //! - `timed` cases move the clock, so the backend must go by one that moves;
 //! - `lasting` cases stop the store, gently or not, and open it again;
-//! - `moving` cases copy one store into another, timed and lasting, for each pair of backends.
+//! - `crowded` cases do much at once;
+//! - `alone` cases are about a store that belongs to one process;
+//! - `sharing` cases are about a store that many gateways have open;
+//! - `moving` cases copy one store into another, for pairs of backends.
+//!
+//! Each hands its list to another macro, which makes tests of it: [`each!`] one for each case, [`in_turn!`] one for
+//! all, on the same servers.
 
+mod alone;
 pub(crate) mod bench;
 mod claiming;
 mod consent;
@@ -19,24 +27,41 @@ mod flows;
 mod lasting;
 mod model;
 mod moving;
+mod sharing;
 mod spacing;
 
-/// Makes the tests of one backend from these cases.
-macro_rules! contract {
-    ($backend:ty, $($module:ident: [$($case:ident),* $(,)?]),* $(,)?) => {
+/// Makes one test of each case.
+macro_rules! each {
+    ($backend:ident, $flavor:literal, $($module:ident: [$($case:ident),* $(,)?]),* $(,)?) => {
         $(mod $module {
-            $(#[tokio::test]
+            $(#[tokio::test(flavor = $flavor)]
             async fn $case() {
-                crate::store::$module::$case::<$backend>().await;
+                crate::store::$module::$case::<crate::store::bench::$backend>().await;
             })*
         })*
     };
 }
 
+/// Makes one test of all cases, which run one after the other on the same servers. It says which case is running, so
+/// that the last one named is the one that failed.
+macro_rules! in_turn {
+    ($backend:ident, $flavor:literal, $($module:ident: [$($case:ident),* $(,)?]),* $(,)?) => {
+        #[tokio::test(flavor = $flavor)]
+        async fn all_in_turn() {
+            use crate::store::bench::{$backend, Grounded};
+            let ground = $backend::ground().await;
+            $($(
+                println!("{}::{}", stringify!($module), stringify!($case));
+                $backend::on(ground.clone(), crate::store::$module::$case::<$backend>()).await;
+            )*)*
+        }
+    };
+}
+
 /// Cases that need no clock.
 macro_rules! timeless {
-    ($backend:ty) => {
-        contract!($backend,
+    ($tests:ident, $backend:ident) => {
+        $tests!($backend, "current_thread",
         claiming: [
             a_new_send_waits,
             the_same_send_again_is_the_same,
@@ -50,7 +75,6 @@ macro_rules! timeless {
             one_touch_claims_a_bounded_number,
             beyond_the_bound_sends_are_refused_one_by_one,
             away_ends_presence,
-            beyond_max_online_signals_claim_but_are_not_remembered,
         ],
         fencing: [
             an_accepted_send_is_sent_and_keeps_nothing_personal,
@@ -89,8 +113,8 @@ macro_rules! timeless {
 
 /// Cases that move the clock.
 macro_rules! timed {
-    ($backend:ty) => {
-        contract!($backend,
+    ($tests:ident, $backend:ident) => {
+        $tests!($backend, "current_thread",
         spacing: [
             presence_ends_with_the_window,
             one_visit_one_mail,
@@ -109,7 +133,7 @@ macro_rules! timed {
             a_deadline_waits_for_the_claim_before_it,
             a_claimed_send_is_left_alone_at_its_deadline,
             a_deferral_beyond_the_deadline_goes_without_presence,
-            due_sleeps_until_the_earliest_moment,
+            due_comes_at_the_earliest_moment,
             a_tick_does_a_bounded_number,
             a_repeated_tick_gets_the_same_claims,
             a_lapsed_send_is_not_claimed_before_the_tick,
@@ -128,13 +152,11 @@ macro_rules! timed {
 
 /// Cases that stop the store and open it again.
 macro_rules! lasting {
-    ($backend:ty) => {
-        contract!($backend,
+    ($tests:ident, $backend:ident) => {
+        $tests!($backend, "current_thread",
         lasting: [
             everything_survives_a_clean_stop,
             everything_survives_a_crash,
-            a_crash_frees_claims_and_leaves_doubt_after_begin,
-            a_crash_sends_again_where_the_brand_wants_it,
             the_gap_and_the_grace_survive_a_crash,
             a_repeated_finish_is_recognised_after_a_crash,
             counters_survive_and_stay_conserved,
@@ -144,10 +166,54 @@ macro_rules! lasting {
     };
 }
 
-/// Cases that move everything from one store to another, for a pair `(From, To)`.
+/// Cases with many at once.
+macro_rules! crowded {
+    ($tests:ident, $backend:ident) => {
+        $tests!($backend, "multi_thread",
+        crowd: [
+            each_send_has_one_fate,
+            many_producers_of_the_same_send_make_one,
+            a_sleeper_does_not_keep_a_store_open,
+        ],
+        );
+    };
+}
+
+/// Cases of a store that belongs to one process.
+macro_rules! alone {
+    ($tests:ident, $backend:ident) => {
+        $tests!($backend, "current_thread",
+        alone: [
+            a_crash_frees_claims_and_leaves_doubt_after_begin,
+            a_crash_sends_again_where_the_brand_wants_it,
+            due_sleeps_until_the_earliest_moment,
+            due_comes_for_a_purge,
+            beyond_max_online_signals_claim_but_are_not_remembered,
+        ],
+        );
+    };
+}
+
+/// Cases of a store that many gateways share.
+macro_rules! sharing {
+    ($tests:ident, $backend:ident) => {
+        $tests!($backend, "current_thread",
+        sharing: [
+            claims_survive_a_crash_and_come_back_by_their_lease,
+            a_begun_claim_that_nobody_ends_leaves_doubt_with_its_lease,
+            a_holder_goes_on_after_a_crash,
+            presence_survives_a_crash,
+            gateways_see_the_same_store,
+            every_gateway_follows_a_flow,
+        ],
+        );
+    };
+}
+
+/// Cases that move everything from one store to another, for a pair of backends.
 macro_rules! moving {
-    ($pair:ty) => {
-        contract!($pair,
+    ($tests:ident, $pair:ident) => {
+        $tests!($pair, "current_thread",
         moving: [
             a_page_holds_a_bounded_number,
             one_persons_sends_come_as_they_arrived,
@@ -173,17 +239,20 @@ macro_rules! moving {
     };
 }
 
-mod embedded {
-    mod timeless {
-        timeless!(crate::store::bench::EmbeddedBackend);
-    }
-    mod timed {
-        timed!(crate::store::bench::EmbeddedBackend);
-    }
-    mod lasting {
-        lasting!(crate::store::bench::EmbeddedBackend);
-    }
-    mod to_embedded {
-        moving!((crate::store::bench::EmbeddedBackend, crate::store::bench::EmbeddedBackend));
-    }
+/// Makes the tests of one backend, or of a pair: which macro makes them, and of which cases.
+macro_rules! contract {
+    ($name:ident: $tests:ident $backend:ident [$($cases:ident),*]) => {
+        mod $name {
+            $(mod $cases {
+                $cases!($tests, $backend);
+            })*
+        }
+    };
 }
+
+contract!(embedded: each EmbeddedBackend [timeless, timed, lasting, crowded, alone]);
+contract!(redis: each RedisBackend [timeless, timed, lasting, crowded, sharing]);
+contract!(redis_in_partitions: in_turn SpreadBackend [timeless, timed, lasting, crowded, sharing]);
+contract!(redis_cluster: in_turn ClusterBackend [timeless, timed, lasting, crowded, sharing]);
+contract!(valkey: in_turn ValkeyBackend [timeless, timed, lasting, crowded, sharing]);
+contract!(embedded_to_embedded: each EmbeddedPair [moving]);

@@ -18,6 +18,7 @@ pub mod letter;
 pub mod metrics;
 pub mod postfix;
 pub mod process;
+pub mod redis;
 pub mod sink;
 pub mod tap;
 pub mod wait;

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
+use super::carried::Taken;
 use super::request::SendRequest;
 use crate::api::brands::Brands;
 use crate::api::ndjson::{Answer, Refused, Work};
@@ -17,14 +18,16 @@ use crate::model::{ClaimId, SendSpec, SendState};
 use crate::store::{Enqueued, Store, Wait};
 use crate::token::Identity;
 
-/// What accepting a send needs.
-pub(super) struct Counter {
+/// Where sends are accepted, whichever way they came.
+pub struct Counter {
     store: Arc<dyn Store>,
     brands: Brands,
     identity: Identity,
     try_out: TryOut,
     fire: Fire,
     clock: Clock,
+    /// Longest JSON of one send, in bytes.
+    pub(super) max_body: usize,
 }
 
 /// The answer to an accepted send.
@@ -39,7 +42,8 @@ pub(super) struct Accepted {
 }
 
 impl Counter {
-    pub(super) fn new(doors: &Doors) -> Self {
+    /// A counter; any number of them may stand beside each other.
+    pub fn new(doors: &Doors) -> Self {
         Self {
             store: Arc::clone(&doors.store),
             brands: Brands::new(&doors.brands),
@@ -47,6 +51,7 @@ impl Counter {
             try_out: Arc::clone(&doors.try_out),
             fire: Arc::clone(&doors.fire),
             clock: doors.clock.clone(),
+            max_body: doors.settings.max_body,
         }
     }
 
@@ -66,7 +71,7 @@ impl Counter {
         &self,
         specs: Vec<SendSpec>,
         wait: Wait,
-    ) -> Vec<Result<(StatusCode, Accepted), Problem>> {
+    ) -> Vec<Result<(Taken, Accepted), Problem>> {
         let mut judged = Vec::with_capacity(specs.len());
         let mut in_time = Vec::with_capacity(specs.len());
         for spec in specs {
@@ -83,7 +88,7 @@ impl Counter {
                 Ok((id, brand, send)) => {
                     let outcome = outcomes.next().unwrap_or_else(|| Err(Problem::internal()));
                     let answer = self.answer(send, outcome).await;
-                    answer.map(|(status, state)| (status, Accepted { id, brand, state }))
+                    answer.map(|(taken, state)| (taken, Accepted { id, brand, state }))
                 }
                 Err(problem) => Err(problem),
             });
@@ -135,13 +140,23 @@ impl Counter {
         &self,
         send: crate::model::SendId,
         outcome: Result<Outcome, Problem>,
-    ) -> Result<(StatusCode, SendState), Problem> {
+    ) -> Result<(Taken, SendState), Problem> {
         match outcome? {
-            Outcome::New(state) => Ok((StatusCode::ACCEPTED, state)),
+            Outcome::New(state) => Ok((Taken::New, state)),
             Outcome::Same => {
                 let record = self.store.send(send).await?.ok_or_else(Problem::internal)?;
-                Ok((StatusCode::OK, record.state))
+                Ok((Taken::Same, record.state))
             }
+        }
+    }
+}
+
+impl Taken {
+    /// What HTTP says of it.
+    pub(super) const fn status(self) -> StatusCode {
+        match self {
+            Self::New => StatusCode::ACCEPTED,
+            Self::Same => StatusCode::OK,
         }
     }
 }
@@ -182,10 +197,12 @@ impl Work for Bulk {
     }
 }
 
-fn one(id: String, answer: Result<(StatusCode, Accepted), Problem>) -> Answer {
+fn one(id: String, answer: Result<(Taken, Accepted), Problem>) -> Answer {
     let members = |value: Value| value.as_object().cloned().unwrap_or_default();
     match answer {
-        Ok((status, accepted)) => Ok((status, members(serde_json::to_value(accepted).unwrap_or_default()))),
+        Ok((taken, accepted)) => {
+            Ok((taken.status(), members(serde_json::to_value(accepted).unwrap_or_default())))
+        }
         Err(problem) => Err((Map::from_iter([("id".to_owned(), id.into())]), problem)),
     }
 }

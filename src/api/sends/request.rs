@@ -83,6 +83,11 @@ impl SendRequest {
         self.id.as_deref()
     }
 
+    /// Gives it this id if it was pushed with none.
+    pub(super) fn call_it(&mut self, id: String) {
+        self.id.get_or_insert(id);
+    }
+
     /// Checks every field and makes the send of it.
     ///
     /// # Errors

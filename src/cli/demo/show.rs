@@ -6,6 +6,7 @@ use console::{Style, Term, pad_str, style};
 use serde_json::Value;
 
 use crate::cli::{Exit, Failure};
+use crate::config::StoreUrl;
 use crate::model::SendState;
 
 /// Writes the scenes.
@@ -26,12 +27,18 @@ const LONGEST_BAR: usize = 24;
 
 impl Show {
     /// Says what this is.
-    pub(super) fn opening(&self) {
+    pub(super) fn opening(&self, store: &StoreUrl) {
         self.line("");
         self.line(&format!("  {}  the lookout", style("vigie").bold().cyan()));
-        self.line(&dim(
-            "  Gateway, store and mail sink run in this one process; nothing leaves this machine.",
-        ));
+        self.line(&dim(&match store {
+            StoreUrl::Embedded(_) => {
+                "  Gateway, store and mail sink run in this one process; nothing leaves this machine."
+                    .to_owned()
+            }
+            StoreUrl::Redis(url) => {
+                format!("  Gateway and mail sink run in this one process; the store is {url}.")
+            }
+        }));
         self.line("");
     }
 
@@ -74,15 +81,22 @@ impl Show {
         self.line(&dim("      the same GIF, and nothing happens"));
     }
 
-    /// The conservation law, and the typical latency.
-    pub(super) fn books(&self, stats: &Value, latencies: &mut [Duration]) -> Result<(), Failure> {
-        let total = &stats["brands"][0]["total"];
-        let accepted = total["accepted"].as_u64().unwrap_or(0);
+    /// The conservation law for what was added to the counters, and the typical latency.
+    pub(super) fn books(
+        &self,
+        before: &Value,
+        after: &Value,
+        latencies: &mut [Duration],
+    ) -> Result<(), Failure> {
+        let count = |total: &Value, state: &str| total["states"][state].as_u64().unwrap_or(0);
+        let added =
+            |state: SendState| count(after, state.as_str()).saturating_sub(count(before, state.as_str()));
+        let accepted = [after, before].map(|total| total["accepted"].as_u64().unwrap_or(0));
+        let accepted = accepted[0].saturating_sub(accepted[1]);
         let parts: Vec<String> = SendState::ALL
-            .map(|state| (state, total["states"][state.as_str()].as_u64().unwrap_or(0)))
             .into_iter()
-            .filter(|(_, count)| *count > 0)
-            .map(|(state, count)| format!("{count} {}", state.as_str()))
+            .filter(|state| added(*state) > 0)
+            .map(|state| format!("{} {}", added(state), state.as_str()))
             .collect();
         latencies.sort_unstable();
         let typical = latencies.get(latencies.len() / 2).copied().unwrap_or_default();
@@ -90,7 +104,7 @@ impl Show {
         self.line(&format!("  Pixel asked for → relay's 250: {} typically.", style(millis(typical)).bold()));
         self.line(&format!("  Every letter has one fate: {accepted} accepted = {}.", parts.join(" + ")));
         self.line("");
-        match total["conservation_gap"].as_i64() {
+        match after["conservation_gap"].as_i64() {
             Some(0) if accepted > 0 => Ok(()),
             gap => Err(Failure::new(Exit::Internal, format!("the books do not balance: {gap:?}"))),
         }

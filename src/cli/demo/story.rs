@@ -11,6 +11,7 @@ use super::sink::Taken;
 use crate::app::Addresses;
 use crate::cli::http::{Answer, Client};
 use crate::cli::{Exit, Failure};
+use crate::config::StoreUrl;
 
 /// The people written to, and where they are when they look at their mail.
 const PEOPLE: [(&str, &str, &str); 6] = [
@@ -21,6 +22,8 @@ const PEOPLE: [(&str, &str, &str); 6] = [
     ("Inès", "ines@mail.example", "opens her webmail after work"),
     ("Tom", "tom@post.example", "has not looked at his mail yet"),
 ];
+/// Who is online already when her letter is queued.
+const ONLINE: (&str, &str) = ("Zoé", "zoe@mail.example");
 /// Whose case is settled before they come online.
 const PAYS: usize = 3;
 /// Who never comes online.
@@ -32,6 +35,8 @@ const MAIL_CLIENT: &str =
 
 /// Between two scenes, so that one can follow.
 const PAUSE: Duration = Duration::from_millis(450);
+/// Between two looks at the books.
+const MOMENT: Duration = Duration::from_millis(20);
 /// The longest a scene waits for its mail.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -42,6 +47,8 @@ pub(super) struct Story {
     mails: mpsc::Receiver<Taken>,
     show: Show,
     latencies: Vec<Duration>,
+    /// A part of all ids, so that it can be told again where it was told before.
+    run: String,
 }
 
 impl Story {
@@ -49,12 +56,16 @@ impl Story {
     pub(super) async fn new(at: Addresses, key: &str, mails: mpsc::Receiver<Taken>) -> Result<Self, Failure> {
         let api = Client::connect(at.api, Some(key)).await.map_err(broken)?;
         let edge = Client::connect(at.edge, None).await.map_err(broken)?.with_agent(MAIL_CLIENT);
-        Ok(Self { api, edge, mails, show: Show::default(), latencies: Vec::new() })
+        let mut run = [0; 8];
+        getrandom::fill(&mut run).map_err(broken)?;
+        let run = const_hex::encode(run);
+        Ok(Self { api, edge, mails, show: Show::default(), latencies: Vec::new(), run })
     }
 
     /// Tells the story from the first letter queued to the books balanced.
-    pub(super) async fn tell(&mut self) -> Result<(), Failure> {
-        self.show.opening();
+    pub(super) async fn tell(&mut self, store: &StoreUrl) -> Result<(), Failure> {
+        self.show.opening(store);
+        let before = self.stats().await?;
         for (index, person) in PEOPLE.iter().enumerate() {
             self.queue(index, person.1, person.0).await?;
         }
@@ -71,13 +82,14 @@ impl Story {
         self.forgery().await?;
         tokio::time::sleep(PAUSE).await;
         self.arrives_while_online().await?;
-        self.books().await
+        self.books(&before).await
     }
 
     /// Queues one letter, as a lender's dunning system would.
     async fn queue(&mut self, index: usize, email: &str, name: &str) -> Result<(), Failure> {
+        let run = &self.run;
         let send = json!({
-            "id": format!("demo-{index}"), "brand": "demo", "campaign": "first-reminder", "case": format!("case-{index}"),
+            "id": format!("{run}-{index}"), "brand": "demo", "campaign": "first-reminder", "case": format!("{run}-{index}"),
             "to": {"email": email, "name": name}, "template": "reminder",
             "vars": {"amount": "120.00 €", "due_date": "2026-12-01"},
         });
@@ -99,7 +111,7 @@ impl Story {
 
     /// A debt is paid: its letter must not leave any more.
     async fn pays(&mut self, index: usize, name: &str, scene: &str) -> Result<(), Failure> {
-        let path = format!("/v1/cases/demo/case-{index}/settle");
+        let path = format!("/v1/cases/demo/{}-{index}/settle", self.run);
         let answer = self.post(&path, &json!({"reason": "paid"})).await?;
         expect(&answer, StatusCode::OK, "settling a case")?;
         self.show.settled(name, scene);
@@ -116,7 +128,7 @@ impl Story {
 
     /// A letter queued for somebody who is online leaves without waiting for a pixel.
     async fn arrives_while_online(&mut self) -> Result<(), Failure> {
-        let (name, email) = ("Zoé", "zoe@mail.example");
+        let (name, email) = ONLINE;
         let path = self.pixel(email).await?;
         self.edge.get(&path).await.map_err(broken)?;
         tokio::time::sleep(PAUSE).await;
@@ -128,12 +140,34 @@ impl Story {
         Ok(())
     }
 
-    /// Every letter has exactly one fate.
-    async fn books(&mut self) -> Result<(), Failure> {
+    /// Every letter has exactly one fate; the last one's is recorded a moment after its 250.
+    async fn books(&mut self, before: &Value) -> Result<(), Failure> {
+        let claimed = |total: &Value| total["states"]["claimed"].as_u64().unwrap_or(0);
+        let asked = Instant::now();
+        let mut after = self.stats().await?;
+        while claimed(&after) > claimed(before) && asked.elapsed() < PATIENCE {
+            tokio::time::sleep(MOMENT).await;
+            after = self.stats().await?;
+        }
+        self.show.books(before, &after, &mut self.latencies)
+    }
+
+    /// The counters of the brand that writes; null before its first letter.
+    async fn stats(&mut self) -> Result<Value, Failure> {
         let answer = self.api.get("/v1/stats").await.map_err(broken)?;
         expect(&answer, StatusCode::OK, "the statistics")?;
         let stats: Value = serde_json::from_slice(&answer.body).map_err(broken)?;
-        self.show.books(&stats, &mut self.latencies)
+        let mut brands = stats["brands"].as_array().into_iter().flatten();
+        Ok(brands.find(|brand| brand["brand"] == "demo").map_or(Value::Null, |brand| brand["total"].clone()))
+    }
+
+    /// Leaves nobody behind in the store, and no letter that waits.
+    pub(super) async fn forget(&mut self) -> Result<(), Failure> {
+        for email in PEOPLE.iter().map(|person| person.1).chain([ONLINE.1]) {
+            let answer = self.post("/v1/recipients/forget", &json!({"email": email})).await?;
+            expect(&answer, StatusCode::OK, "forgetting a person")?;
+        }
+        Ok(())
     }
 
     /// The path of a pixel as an older mail to this person carries it.

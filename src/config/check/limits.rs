@@ -20,6 +20,12 @@ const MOST_SHARDS: usize = 256;
 /// More threads than any machine has cores for.
 const MOST_THREADS: usize = 1024;
 
+/// More replicas than anybody waits for.
+const MOST_REPLICAS: usize = 5;
+
+/// A producer that is kept waiting longer gives up, and asks again.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+
 /// Counts that must be at least something for vigie to do anything at all.
 pub(super) fn at_least(config: &Config, problems: &mut Vec<Problem>) {
     let Config { edge, api, intake, presence, store, dispatch, relay, .. } = config;
@@ -50,11 +56,12 @@ pub(super) fn at_least(config: &Config, problems: &mut Vec<Problem>) {
 
 /// Durations of which zero would mean "never" or "always".
 pub(super) fn not_zero(config: &Config, problems: &mut Vec<Problem>) {
-    let Config { edge, presence, dispatch, relay, .. } = config;
+    let Config { edge, presence, store, dispatch, relay, .. } = config;
     let durations = [
         ("edge.header_timeout", edge.header_timeout),
         ("edge.request_timeout", edge.request_timeout),
         ("presence.window", presence.window),
+        ("store.enqueue_wait_timeout", store.enqueue_wait_timeout),
         ("dispatch.retry.first", dispatch.retry.first),
         ("relay.idle", relay.idle),
         ("relay.max_age", relay.max_age),
@@ -70,7 +77,7 @@ pub(super) fn not_zero(config: &Config, problems: &mut Vec<Problem>) {
 
 /// Pairs of which the first must not exceed the second.
 pub(super) fn ordered(config: &Config, problems: &mut Vec<Problem>) {
-    let Config { edge, intake, dispatch, relay, .. } = config;
+    let Config { edge, intake, store, dispatch, relay, .. } = config;
     let counts = [
         ("edge.threads", edge.threads, "1024, more than machines have cores", MOST_THREADS),
         ("edge.max_target", edge.max_target, "`edge.max_head`, which contains it", edge.max_head),
@@ -82,6 +89,12 @@ pub(super) fn ordered(config: &Config, problems: &mut Vec<Problem>) {
         ),
         ("intake.shards", intake.shards, "256, more than machines have cores", MOST_SHARDS),
         ("intake.shards", intake.shards, "`intake.capacity`, which they divide", intake.capacity),
+        (
+            "store.enqueue_wait",
+            store.enqueue_wait.into(),
+            "5, more replicas than anybody waits for",
+            MOST_REPLICAS,
+        ),
         (
             "relay.connections",
             relay.connections,
@@ -102,4 +115,10 @@ pub(super) fn ordered(config: &Config, problems: &mut Vec<Problem>) {
             format!("`{key}` ({value:?}) must not be longer than `{other}` ({most:?})")
         });
     }
+    let wait = store.enqueue_wait_timeout;
+    refuse_if(wait > LONGEST_WAIT, problems, || {
+        format!(
+            "`store.enqueue_wait_timeout` ({wait:?}) must not be longer than {LONGEST_WAIT:?}: producers give up"
+        )
+    });
 }

@@ -102,9 +102,6 @@ fn limits_inside_limits_are_ordered() {
 
 #[test]
 fn urls_of_unknown_kinds_are_refused() {
-    for bad in ["", "store", "embedded:", "sqlite:x"] {
-        one("`store.url` must be", |c| c.store.url = bad.into());
-    }
     for bad in ["", "mail.example", "http://mail.example", "smtp:", "smtp://", "outbox:"] {
         one("`relay.url` must", |c| c.relay.url = bad.into());
     }
@@ -132,6 +129,35 @@ fn passwords_do_not_travel_in_clear_or_in_urls() {
     one("`relay.user` and `relay.password` belong together", |c| c.relay.user = "u".into());
     let found = problems_after(|c| c.relay.url = "smtp://u:hunter2@mail.example".into());
     assert!(found.len() == 1 && !found[0].contains("hunter2"), "{found:?}");
+}
+
+#[test]
+fn a_store_is_told_once_who_logs_in_and_only_a_redis_is() {
+    let to = |c: &mut Config, url: &str| c.store.url = crate::config::StoreUrl::parse(url).expect(url);
+    let secret = || crate::redact::Secret::new("hunter2");
+    one("`store.user` and `store.password` are for Redis", |c| c.store.password = secret());
+    one("`store.enqueue_wait` counts replicas", |c| c.store.enqueue_wait = 1);
+    one("`store.enqueue_wait` (6) must not exceed 5", |c| {
+        to(c, "redis://h");
+        c.store.enqueue_wait = 6;
+    });
+    one("`store.enqueue_wait_timeout` (60s)", |c| c.store.enqueue_wait_timeout = Duration::from_mins(1));
+    one("`store.url` and `store.user` or `store.password` both", |c| {
+        to(c, "redis://u:p@h");
+        c.store.password = secret();
+    });
+    one("`store.url` or `store.user` names a user without", |c| to(c, "redis+cluster://u@h"));
+    one("`store.url` or `store.user` names a user without", |c| {
+        to(c, "redis://h");
+        c.store.user = "u".into();
+    });
+    for good in ["redis://h", "rediss://u:p@h:1/2", "redis+cluster://:p@a,b"] {
+        none(|c| to(c, good));
+    }
+    none(|c| {
+        to(c, "redis://h");
+        (c.store.user, c.store.password, c.store.enqueue_wait) = ("u".into(), secret(), 2);
+    });
 }
 
 #[test]
@@ -186,7 +212,7 @@ fn api_keys_are_well_formed_and_belong_to_a_brand() {
 
 #[test]
 fn all_problems_are_told_at_once() {
-    let variables = [("VIGIE__EDGE__MAX_CONNECTIONS", "0"), ("VIGIE__STORE__URL", "x")];
+    let variables = [("VIGIE__EDGE__MAX_CONNECTIONS", "0"), ("VIGIE__STORE__ENQUEUE_WAIT", "1")];
     let refused = Config::load(&[], variables.map(|(name, text)| (name.into(), text.into())))
         .expect_err("two problems");
     assert!(matches!(&refused, Invalid::Relations(problems) if problems.len() == 3), "{refused}");

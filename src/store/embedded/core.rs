@@ -20,7 +20,7 @@ use crate::store::{Cancelled, Fenced, Forgotten, Rules, StoreError};
 
 use super::disk::Disk;
 use super::records::{Change, Head, Held};
-use super::state::{State, fingerprint};
+use super::state::State;
 use super::time::{Millis, NEVER, millis, span};
 pub(super) use view::claim;
 
@@ -192,7 +192,7 @@ impl Core {
     pub(super) fn finish(&self, hold: Hold, finish: &Finish) -> Result<Fenced, StoreError> {
         match self.step(|state, now| state.finish(hold, finish, now))? {
             Some(answer) => Ok(answer),
-            None => self.of_ended(hold, |held| held.finished_by(fingerprint(finish))),
+            None => self.of_ended(hold, |held| held.finished_by(finish.mark())),
         }
     }
 

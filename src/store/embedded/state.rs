@@ -38,7 +38,6 @@ use crate::redact::foreign;
 use crate::store::{Rules, Snapshot};
 
 pub(super) use claim::Taken;
-pub(super) use finish::fingerprint;
 use flows::FlowTable;
 pub(super) use moving::Place;
 use people::{Consents, Contacts, Recent};
@@ -57,6 +56,9 @@ pub(super) struct State {
     sends: Sends,
     queue: Queue,
     timers: BTreeSet<(Millis, Slot)>,
+    /// When an overdue send may go, as far as is known. Looked at after all other timers have done their work, so that
+    /// the best of a person's overdue sends is known.
+    overdue: BTreeSet<(Millis, Slot)>,
     /// Overdue sends that only wait for their flow to open.
     held: BTreeMap<u32, BTreeSet<Slot>>,
     /// The claim in force, or the last one, of each live send that was ever claimed.
@@ -80,6 +82,7 @@ impl State {
             sends: Sends::new(rules.max_waiting),
             queue: Queue::default(),
             timers: BTreeSet::new(),
+            overdue: BTreeSet::new(),
             held: BTreeMap::new(),
             holds: HashMap::new(),
             claims: HashMap::new(),
@@ -197,12 +200,14 @@ impl State {
     }
 
     fn set_timer(&mut self, slot: Slot, when: Millis) {
-        let before = std::mem::replace(&mut self.sends.at_mut(slot).timer, when);
+        let entry = self.sends.at_mut(slot);
+        let before = std::mem::replace(&mut entry.timer, when);
+        let timers = if entry.stand == Stand::Overdue { &mut self.overdue } else { &mut self.timers };
         if before != NEVER {
-            self.timers.remove(&(before, slot));
+            timers.remove(&(before, slot));
         }
         if when != NEVER {
-            self.timers.insert((when, slot));
+            timers.insert((when, slot));
         }
     }
 

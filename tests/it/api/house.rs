@@ -46,6 +46,8 @@ pub struct House {
     pub ops: SocketAddr,
     pub shutdown: CancellationToken,
     pub serving: JoinHandle<()>,
+    /// What the API was made of, for whatever else accepts sends.
+    pub doors: Doors,
     _directory: tempfile::TempDir,
 }
 
@@ -174,7 +176,7 @@ impl House {
         };
         let shutdown = CancellationToken::new();
         let (listener, address) = bind().await;
-        let serving = tokio::spawn(vigie::api::serve(listener, doors, shutdown.clone()));
+        let serving = tokio::spawn(vigie::api::serve(listener, doors.clone(), shutdown.clone()));
         let (phase, receiver) = watch::channel(Phase::Starting);
         let registry = Registry::new();
         let ops_doors =
@@ -193,6 +195,7 @@ impl House {
             ops,
             shutdown,
             serving,
+            doors,
             _directory: directory,
         }
     }

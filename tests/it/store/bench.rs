@@ -1,105 +1,82 @@
 //! What the cases work with: a store, its clock, and ways to stop and start it.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+mod embedded;
+mod remote;
+mod words;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use vigie::clock::{Clock, after};
-use vigie::model::{
-    Claim, ClaimId, ConsentRule, Finish, Hold, Name, OnDeadline, OnUncertain, Origin, RecipientId, SendId,
-    SendSpec, SendState, Source,
-};
-use vigie::redact::Mailbox;
-use vigie::store::embedded::Embedded;
-use vigie::store::{Counts, Enqueued, Rules, Store, Ticked, Touch};
+use vigie::clock::after;
+use vigie::model::{Claim, ClaimId, Hold, RecipientId, SendSpec, SendState};
+use vigie::store::{Counts, Enqueued, Rules, Store, Ticked};
+
+pub(crate) use embedded::{EmbeddedBackend, copy};
+pub(crate) use remote::{ClusterBackend, RedisBackend, SpreadBackend, ValkeyBackend};
+pub(crate) use words::{accepted, name, references, rules, send, send_of, signal, start, who};
+
+/// Where the stores of cases stand.
+pub(crate) trait Grounded {
+    /// What stores can stand on, one after the other, and what takes time to start: servers.
+    type Ground: Clone;
+
+    /// A ground for several cases.
+    async fn ground() -> Self::Ground;
+    /// Runs cases whose stores all stand on this ground, instead of each on one of its own.
+    async fn on(ground: Self::Ground, cases: impl Future<Output = ()>);
+}
 
 /// How a backend is set up for one case.
-pub(crate) trait Backend: Sized + Send + Sync {
+pub(crate) trait Backend: Grounded + Sized + Send + Sync {
+    /// In what it legitimately differs from others.
+    const HABITS: Habits;
+
     /// An empty store under these rules.
     async fn start(rules: Rules) -> Self;
     /// The store as it is now.
     fn store(&self) -> Arc<dyn Store>;
-    /// The clock the store goes by.
-    fn clock(&self) -> &Clock;
+    /// The same store, as another gateway has it open at the same time.
+    async fn another(&self) -> Arc<dyn Store>;
+    /// What the store's clock shows.
+    fn now(&self) -> Timestamp;
+    /// Lets time pass.
+    fn pass(&self, by: Duration);
     /// Stops the store gently and opens it again.
     async fn reopen(&mut self);
     /// Kills the store and opens what is left.
     async fn crash(&mut self);
 }
 
-/// The embedded store in a temporary directory.
-pub(crate) struct EmbeddedBackend {
-    root: tempfile::TempDir,
-    generation: u32,
-    rules: Rules,
-    clock: Clock,
-    store: Option<Arc<Embedded>>,
+/// In what backends legitimately differ.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Habits {
+    /// Who stops the store is all who used it. So claims come back when it is opened again, where otherwise they wait
+    /// for their leases to run out, and after a crash for one lease more, as nobody could renew while it lasted.
+    pub(crate) holders_die_with_store: bool,
+    /// Who was online is forgotten when the store stops.
+    pub(crate) presence_dies_with_store: bool,
+    /// `max_online` is kept, where otherwise the bound is the server's memory.
+    pub(crate) bounds_presence: bool,
+    /// Parts that share people among them. Each has its even part of `max_waiting` for itself, and takes its own ticks.
+    pub(crate) partitions: u16,
+    /// How long `due` may take to hear of what is due.
+    pub(crate) due_within: Duration,
 }
 
-impl EmbeddedBackend {
-    fn directory(&self) -> PathBuf {
-        self.root.path().join(self.generation.to_string())
+/// From one embedded store to another.
+pub(crate) type EmbeddedPair = (EmbeddedBackend, EmbeddedBackend);
+
+/// Two backends, which are two stores at once.
+impl<A: Grounded, B: Grounded> Grounded for (A, B) {
+    type Ground = (A::Ground, B::Ground);
+
+    async fn ground() -> Self::Ground {
+        (A::ground().await, B::ground().await)
     }
 
-    /// The store as it is now.
-    pub(crate) fn embedded(&self) -> Arc<Embedded> {
-        Arc::clone(self.store.as_ref().expect("a store is open"))
-    }
-
-    fn open(&self) -> Arc<Embedded> {
-        let store = Embedded::open(&self.directory(), 8, self.rules.clone(), self.clock.clone());
-        Arc::new(store.expect("the directory opens"))
-    }
-}
-
-impl Backend for EmbeddedBackend {
-    async fn start(rules: Rules) -> Self {
-        let root = tempfile::tempdir().expect("a temporary directory");
-        let mut backend = Self { root, generation: 0, rules, clock: Clock::manual(start()), store: None };
-        backend.store = Some(backend.open());
-        backend
-    }
-
-    fn store(&self) -> Arc<dyn Store> {
-        self.embedded()
-    }
-
-    fn clock(&self) -> &Clock {
-        &self.clock
-    }
-
-    async fn reopen(&mut self) {
-        let store = self.store.take().expect("a store is open");
-        store.close().await.expect("it closes");
-        self.store = Some(self.open());
-    }
-
-    /// What a killed process leaves is what it had written to the operating system: a copy of its files.
-    async fn crash(&mut self) {
-        let before = self.directory();
-        self.generation += 1;
-        copy(&before, &self.directory());
-        let store = self.store.take().expect("a store is open");
-        store.close().await.expect("it closes");
-        std::fs::remove_dir_all(before).expect("the old directory goes");
-        self.store = Some(self.open());
-    }
-}
-
-/// Copies a directory with all in it.
-pub(crate) fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).expect("a directory");
-    for entry in std::fs::read_dir(from).expect("a listing") {
-        let entry = entry.expect("an entry");
-        let target = to.join(entry.file_name());
-        if entry.file_type().expect("a type").is_dir() {
-            copy(&entry.path(), &target);
-        } else if let Err(error) = std::fs::copy(entry.path(), target) {
-            // A table that compaction has just replaced is not referred to any more.
-            assert_eq!(error.kind(), std::io::ErrorKind::NotFound, "a copy");
-        }
+    async fn on((one, other): Self::Ground, cases: impl Future<Output = ()>) {
+        A::on(one, B::on(other, cases)).await;
     }
 }
 
@@ -128,7 +105,7 @@ impl<B: Backend> Bench<B> {
 
     /// Now.
     pub(crate) fn now(&self) -> Timestamp {
-        self.backend.clock().now()
+        self.backend.now()
     }
 
     /// A moment from now.
@@ -138,7 +115,7 @@ impl<B: Backend> Bench<B> {
 
     /// Lets time pass.
     pub(crate) fn pass(&self, by: Duration) {
-        self.backend.clock().advance(by);
+        self.backend.pass(by);
     }
 
     /// Accepts sends and says what became of each.
@@ -171,9 +148,27 @@ impl<B: Backend> Bench<B> {
         claims.pop().expect("one claim")
     }
 
-    /// What time has brought.
+    /// Waits until the store says that something is due, which must have come.
+    pub(crate) async fn due(&self) {
+        let store = self.store();
+        let due = tokio::time::timeout(B::HABITS.due_within, store.due());
+        assert!(due.await.is_ok(), "due has come");
+    }
+
+    /// All that time has brought.
     pub(crate) async fn tick(&self) -> Ticked {
-        self.store().tick(ClaimId::random(), 1000).await.expect("tick works")
+        let mut all = Ticked { more: true, ..Ticked::default() };
+        for _ in 0..=B::HABITS.partitions {
+            if all.more {
+                let ticked = self.store().tick(ClaimId::random(), 1000).await.expect("tick works");
+                all.claims.extend(ticked.claims);
+                all.expired.extend(ticked.expired);
+                all.ended.extend(ticked.ended);
+                all.more = ticked.more;
+            }
+        }
+        assert!(!all.more, "it comes to an end");
+        all
     }
 
     /// The relay took it.
@@ -204,83 +199,4 @@ impl<B: Backend> Bench<B> {
         }
         all
     }
-}
-
-/// When all clocks start.
-pub(crate) fn start() -> Timestamp {
-    "2026-03-02T10:00:00Z".parse().expect("a time")
-}
-
-/// Rules under which nothing but the window, the lease and the caps plays a part.
-pub(crate) fn rules() -> Rules {
-    Rules {
-        window: Duration::from_mins(3),
-        min_gap: Duration::ZERO,
-        scan_grace: Duration::ZERO,
-        lease: Duration::from_secs(30),
-        claims_per_touch: 4,
-        max_attempts: 3,
-        max_waiting: 10_000,
-        max_online: 1000,
-        keep_finished: Duration::from_hours(24),
-        consent: BTreeMap::from([(name("demo"), ConsentRule::Presumed)]),
-    }
-}
-
-/// A name.
-pub(crate) fn name(text: &str) -> Name {
-    text.parse().expect("a name")
-}
-
-/// A person.
-pub(crate) fn who(n: u8) -> RecipientId {
-    RecipientId([n; 16])
-}
-
-/// A send of the brand `demo`, due at once, without deadline.
-pub(crate) fn send(reference: &str, recipient: RecipientId) -> SendSpec {
-    send_of("demo", reference, recipient)
-}
-
-/// A send of some brand.
-pub(crate) fn send_of(brand: &str, reference: &str, recipient: RecipientId) -> SendSpec {
-    let brand = name(brand);
-    SendSpec {
-        id: SendId::derive(&brand, reference),
-        reference: reference.into(),
-        brand,
-        campaign: None,
-        case: None,
-        recipient,
-        to: Mailbox::new("marie@example.org".into(), Some("Marie".into())),
-        template: name("reminder"),
-        vars: serde_json::Map::from_iter([("amount".to_owned(), "12,50 €".into())]),
-        not_before: None,
-        deadline: None,
-        on_deadline: OnDeadline::Send,
-        priority: 0,
-        on_uncertain: OnUncertain::Hold,
-        digest: format!("digest of {reference}"),
-    }
-}
-
-/// A trusted signal.
-pub(crate) fn signal(recipient: RecipientId) -> Touch {
-    Touch {
-        request: ClaimId::random(),
-        recipient,
-        source: Source::Portal,
-        origin: Origin::Trusted,
-        about: None,
-    }
-}
-
-/// The relay's yes.
-pub(crate) fn accepted() -> Finish {
-    Finish::Accepted { reply: "250 2.0.0 queued".into() }
-}
-
-/// The references of claims, in order.
-pub(crate) fn references(claims: &[Claim]) -> Vec<&str> {
-    claims.iter().map(|claim| claim.spec.reference.as_str()).collect()
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use vigie::model::{Claim, ClaimId, Finish, RecipientId, SendState};
 use vigie::store::{Enqueued, Fenced, Store};
 
-use super::bench::{Bench, EmbeddedBackend, accepted, send, signal, who};
+use super::bench::{Backend, Bench, accepted, send, signal, who};
 
 const PEOPLE: u8 = 20;
 const PRODUCERS: usize = 8;
@@ -74,15 +74,15 @@ async fn visit(store: Arc<dyn Store>, visitor: u8) -> Vec<[u8; 16]> {
     sent
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn each_send_has_one_fate() {
-    let bench = Bench::<EmbeddedBackend>::new().await;
+pub(crate) async fn each_send_has_one_fate<B: Backend>() {
+    let bench = Bench::<B>::new().await;
     let mut tasks = tokio::task::JoinSet::new();
+    let gateways = [bench.store(), bench.backend.another().await];
     for producer in 0..PRODUCERS {
-        tasks.spawn(produce(bench.store(), producer));
+        tasks.spawn(produce(Arc::clone(&gateways[producer % 2]), producer));
     }
-    for visitor in 0..4 {
-        tasks.spawn(visit(bench.store(), visitor));
+    for visitor in 0..4_u8 {
+        tasks.spawn(visit(Arc::clone(&gateways[usize::from(visitor) / 2]), visitor));
     }
     let mut sent: Vec<_> = tasks.join_all().await.into_iter().flatten().collect();
     for person in 0..PEOPLE {
@@ -110,12 +110,12 @@ async fn each_send_has_one_fate() {
     assert_eq!(counts.states[SendState::Sent as usize], sent.len() as u64);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn many_producers_of_the_same_send_make_one() {
-    let bench = Bench::<EmbeddedBackend>::new().await;
+pub(crate) async fn many_producers_of_the_same_send_make_one<B: Backend>() {
+    let bench = Bench::<B>::new().await;
     let mut tasks = tokio::task::JoinSet::new();
-    for _ in 0..50 {
-        let store = bench.store();
+    let gateways = [bench.store(), bench.backend.another().await];
+    for n in 0..50 {
+        let store = Arc::clone(&gateways[n % 2]);
         tasks.spawn(async move {
             store
                 .enqueue(ClaimId::random(), vec![send("s-1", who(1))], vigie::store::Wait::Stored)
@@ -128,9 +128,8 @@ async fn many_producers_of_the_same_send_make_one() {
     assert_eq!((new, answers.len()), (1, 50));
 }
 
-#[tokio::test]
-async fn a_sleeper_does_not_keep_a_store_open() {
-    let bench = Bench::<EmbeddedBackend>::new().await;
+pub(crate) async fn a_sleeper_does_not_keep_a_store_open<B: Backend>() {
+    let bench = Bench::<B>::new().await;
     let store = bench.store();
     let sleeper = tokio::spawn({
         let store = Arc::clone(&store);

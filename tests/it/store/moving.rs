@@ -12,7 +12,7 @@ use vigie::model::{Deferral, Finish, SendSpec, SendState};
 use vigie::store::portable::{Adopted, CopyError, Item, Page, Portable, Report, copy};
 use vigie::store::{Cancelled, Rules};
 
-use super::bench::{Backend, Bench, EmbeddedBackend, name, send};
+use super::bench::{Backend, Bench, EmbeddedBackend, EmbeddedPair, name, send};
 
 pub(crate) use breaking::*;
 pub(crate) use copying::*;
@@ -51,7 +51,18 @@ pub(crate) struct Move<P: Pair> {
 
 impl<P: Pair> Move<P> {
     async fn with(change: impl Fn(&mut Rules)) -> Self {
-        Self { from: Bench::with(&change).await, to: Bench::with(&change).await }
+        Self::of(Bench::with(&change).await, Bench::with(&change).await)
+    }
+
+    /// These two, at the same time of day.
+    fn of(from: Bench<P::From>, to: Bench<P::To>) -> Self {
+        let ahead = from.now().duration_since(to.now());
+        let behind: Result<Duration, _> = (-ahead).try_into();
+        match Duration::try_from(ahead) {
+            Ok(ahead) => to.pass(ahead),
+            Err(_) => from.pass(behind.expect("one of them is behind")),
+        }
+        Self { from, to }
     }
 
     async fn new() -> Self {

@@ -73,7 +73,7 @@ fn ends_within(server: &mut Child, group: u32, limit: Duration) -> bool {
 
 /// Sends a signal to a process, or with `-id` to a process group. That nobody
 /// is left to receive it is no error.
-fn signal(name: &str, target: &str) {
+pub fn signal(name: &str, target: &str) {
     Command::new("sh")
         .args(["-c", r#"kill -s "$1" -- "$2""#, "kill", name, target])
         .stderr(Stdio::null())

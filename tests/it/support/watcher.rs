@@ -18,6 +18,7 @@ rm -rf -- "$2"
 
 /// A small process that outlives the tests, should they be interrupted or
 /// killed, and then stops a server and removes its directory.
+#[derive(Debug)]
 pub struct Watcher {
     child: Child,
 }

@@ -1,7 +1,5 @@
 //! What the holder of a claim says: still at it, handing over now, this is how it ended.
 
-use sha2::{Digest, Sha256};
-
 use crate::model::{Deferral, Finish, Hold, OnUncertain, SendState};
 use crate::store::Fenced;
 
@@ -49,7 +47,7 @@ impl State {
         let Some(last) = self.holds.get(&slot).filter(|last| last.claim == hold.claim) else {
             return Some(Fenced::Stale);
         };
-        let mark = fingerprint(finish);
+        let mark = finish.mark();
         if last.ended.is_some() {
             return Some(last.finished_by(mark));
         }
@@ -139,20 +137,4 @@ impl Held {
         let by_holder = self.ended.is_some_and(|mark| mark != 0);
         if self.begun && by_holder { Fenced::Done } else { Fenced::Stale }
     }
-}
-
-/// Tells one `finish` from another, the same in every version of the store; never zero.
-pub(in crate::store::embedded) fn fingerprint(finish: &Finish) -> u64 {
-    let (kind, text, until, counts) = match finish {
-        Finish::Accepted { reply } => (1, reply, 0, false),
-        Finish::Deferred(deferral) => (2, &deferral.reason, deferral.until.as_millisecond(), deferral.counts),
-        Finish::Rejected { reason } => (3, reason, 0, false),
-        Finish::Released { reason } => (4, reason, 0, false),
-        Finish::Uncertain { reason } => (5, reason, 0, false),
-    };
-    let hash = Sha256::new().chain_update([kind, u8::from(counts)]).chain_update(until.to_be_bytes());
-    let hash = hash.chain_update(text).finalize();
-    let mut first = [0; 8];
-    first.copy_from_slice(&hash[..8]);
-    u64::from_be_bytes(first).max(1)
 }

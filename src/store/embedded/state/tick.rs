@@ -1,5 +1,7 @@
 //! What time brings: due moments, deadlines, leases, flows that open again.
 
+use std::collections::BTreeSet;
+
 use crate::model::{Cause, ClaimId, OnDeadline, SendId, SendState};
 
 use super::{Millis, NEVER, Slot, Stand, State, Taken};
@@ -41,14 +43,17 @@ impl State {
 
     /// The moment at which a send is to be looked at.
     fn next_send(&self, now: Millis) -> Millis {
-        let timer = self.timers.first().map_or(NEVER, |(when, _)| *when);
+        let first = |timers: &BTreeSet<(Millis, Slot)>| timers.first().map_or(NEVER, |(when, _)| *when);
+        let timer = first(&self.timers).min(first(&self.overdue));
         let opening = self.held.keys().map(|flow| self.flows.opens_at(*flow).max(now)).min();
         timer.min(opening.unwrap_or(NEVER))
     }
 
     fn next_slot(&self, now: Millis) -> Option<Slot> {
-        if let Some((_, slot)) = self.timers.first().filter(|(when, _)| *when <= now) {
-            return Some(*slot);
+        for timers in [&self.timers, &self.overdue] {
+            if let Some((_, slot)) = timers.first().filter(|(when, _)| *when <= now) {
+                return Some(*slot);
+            }
         }
         let (_, slots) = self.held.iter().find(|(flow, _)| self.flows.open(**flow, now))?;
         slots.first().copied()

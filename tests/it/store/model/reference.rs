@@ -12,6 +12,8 @@ use vigie::model::{
 };
 use vigie::store::{Cancelled, Counts, Fenced, Forgotten, Rules, Settled, Ticked};
 
+use crate::store::bench::Habits;
+
 /// One send, for ever.
 #[derive(Debug, Clone)]
 pub(super) struct Letter {
@@ -45,6 +47,9 @@ pub(super) enum Fate {
 #[derive(Debug)]
 pub(super) struct Reference {
     rules: Rules,
+    habits: Habits,
+    /// Until then leases need not be taken back, as their holders could not renew them.
+    quiet_until: Timestamp,
     pub(super) now: Timestamp,
     pub(super) letters: Vec<Letter>,
     pub(super) online: BTreeMap<RecipientId, Timestamp>,
@@ -101,10 +106,10 @@ impl Letter {
 }
 
 impl Reference {
-    pub(super) fn new(rules: Rules, now: Timestamp) -> Self {
+    pub(super) fn new(rules: Rules, habits: Habits, now: Timestamp) -> Self {
         let (letters, online, sent) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
         let (accepted, consents, flows) = (BTreeMap::new(), BTreeMap::new(), Flows::default());
-        Self { rules, now, letters, online, sent, accepted, consents, flows }
+        Self { rules, habits, quiet_until: now, now, letters, online, sent, accepted, consents, flows }
     }
 
     pub(super) fn pass(&mut self, by: Duration) {
@@ -167,16 +172,25 @@ impl Reference {
         letter.hold = Some(Holding { claim, lease, begun: false, finish: None });
     }
 
+    /// Whether no more may wait for this person.
+    fn is_full(&self, who: RecipientId) -> bool {
+        let partitions = self.habits.partitions;
+        let here =
+            |letter: &&Letter| letter.spec.recipient.partition(partitions) == who.partition(partitions);
+        let live = self.letters.iter().filter(|letter| !letter.state.is_final()).filter(here).count() as u64;
+        live >= self.rules.max_waiting.div_ceil(partitions.into())
+    }
+
     pub(super) fn enqueue(&mut self, request: ClaimId, sends: &[SendSpec]) -> Vec<Fate> {
         let mut claimed = BTreeMap::<RecipientId, usize>::new();
         let mut fates = Vec::new();
         for spec in sends {
-            let live = self.letters.iter().filter(|letter| !letter.state.is_final()).count() as u64;
+            let full = self.is_full(spec.recipient);
             let known = self.letter(spec.id).map(|letter| letter.spec.digest == spec.digest);
             fates.push(match known {
                 Some(true) => Fate::Same,
                 Some(false) => Fate::Conflict,
-                None if live >= self.rules.max_waiting => Fate::Full,
+                None if full => Fate::Full,
                 None => {
                     let (due, state) = (spec.not_before, SendState::Waiting);
                     let letter =
@@ -212,7 +226,8 @@ impl Reference {
             return None;
         }
         let others = self.online.keys().filter(|other| **other != who && self.is_online(**other)).count();
-        if self.is_online(who) || others < self.rules.max_online {
+        let room = !self.habits.bounds_presence || others < self.rules.max_online;
+        if self.is_online(who) || room {
             self.online.insert(who, self.now);
         }
         let most = if self.rules.min_gap.is_zero() { self.rules.claims_per_touch } else { 1 };
@@ -224,7 +239,7 @@ impl Reference {
         Some(ids)
     }
 
-    /// Checks that each thing a tick did was right, does the same, and checks that nothing was left out.
+    /// Checks that each thing a tick did was right, and does the same.
     pub(super) fn tick(&mut self, request: ClaimId, ticked: &Ticked) {
         let now = self.now;
         for (id, state) in &ticked.expired {
@@ -254,13 +269,14 @@ impl Reference {
             }
             self.claim(id, request);
         }
-        assert!(ticked.more || !self.has_work(), "nothing was left out: {self:?}");
     }
 
     /// Whether there is something that a tick must do.
     pub(super) fn has_work(&self) -> bool {
+        let quiet = self.now < self.quiet_until;
         self.letters.iter().any(|letter| {
-            let expired = letter.claimed() && letter.hold.as_ref().is_some_and(|hold| hold.lease <= self.now);
+            let expired =
+                !quiet && letter.claimed() && letter.hold.as_ref().is_some_and(|hold| hold.lease <= self.now);
             let overdue = self.claimable(letter) && letter.late(self.now) && self.free(letter.spec.recipient);
             expired || letter.lapsed(self.now) || overdue
         })
@@ -375,9 +391,24 @@ impl Reference {
         self.flows.settings.insert(scope, setting);
     }
 
+    /// Killed, and opened again.
+    pub(super) fn crash(&mut self) {
+        self.reopen();
+        self.quiet_until = after(self.now, self.rules.lease);
+    }
+
+    /// Stopped, and opened again.
+    pub(super) fn reopen(&mut self) {
+        if self.habits.presence_dies_with_store {
+            self.online.clear();
+        }
+        if self.habits.holders_die_with_store {
+            self.frees_all();
+        }
+    }
+
     /// The holder of every claim is dead.
-    pub(super) fn restart(&mut self) {
-        self.online.clear();
+    fn frees_all(&mut self) {
         let (begun, others): (Vec<_>, Vec<_>) =
             self.letters.iter_mut().filter(|letter| letter.claimed()).partition(|letter| letter.begun());
         for letter in others {

@@ -120,7 +120,7 @@ pub(crate) async fn a_send_that_was_cancelled_there_does_not_come_back<P: Pair>(
 }
 
 pub(crate) async fn a_full_store_takes_what_fits<P: Pair>() {
-    let both = Move::<P> { from: Bench::new().await, to: Bench::with(|rules| rules.max_waiting = 2).await };
+    let both = Move::<P>::of(Bench::new().await, Bench::with(|rules| rules.max_waiting = 2).await);
     let letters: Vec<_> = (0..5).map(|n| send(&format!("s-{n}"), who(0))).collect();
     both.from.enqueue(&letters).await;
     for _ in 0..2 {
@@ -147,7 +147,7 @@ pub(crate) async fn a_store_is_not_copied_onto_itself<P: Pair>() {
 /// A gateway that nobody knew of fires a send of the page in hand, between its adoption and its departure.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_went_out_of_the_old_store_does_not_go_out_of_the_new() {
-    let both = Move::<(EmbeddedBackend, EmbeddedBackend)>::new().await;
+    let both = Move::<EmbeddedPair>::new().await;
     let mut other = send("taken", who(1));
     other.digest = "another body".into();
     both.to.accept(&other).await;

@@ -5,25 +5,25 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 /// Milliseconds since 1970.
-pub(super) type Millis = i64;
+pub(in crate::store) type Millis = i64;
 
 /// A moment nothing comes before; for a due moment: at once.
-pub(super) const EVER: Millis = Millis::MIN;
+pub(in crate::store) const EVER: Millis = Millis::MIN;
 /// A moment that never comes; for a deadline or a timer: none.
-pub(super) const NEVER: Millis = Millis::MAX;
+pub(in crate::store) const NEVER: Millis = Millis::MAX;
 
 /// The first whole millisecond that is not before `at`, so that nothing happens early.
-pub(super) fn millis(at: Timestamp) -> Millis {
+pub(in crate::store) fn millis(at: Timestamp) -> Millis {
     let whole = at.as_millisecond();
     whole + Millis::from(at.as_nanosecond() > i128::from(whole) * 1_000_000)
 }
 
 /// The moment as the rest of the gateway writes it.
-pub(super) fn timestamp(at: Millis) -> Timestamp {
+pub(in crate::store) fn timestamp(at: Millis) -> Timestamp {
     Timestamp::from_millisecond(at).unwrap_or(if at < 0 { Timestamp::MIN } else { Timestamp::MAX })
 }
 
 /// A span in milliseconds.
-pub(super) fn span(duration: Duration) -> Millis {
+pub(in crate::store) fn span(duration: Duration) -> Millis {
     Millis::try_from(duration.as_millis()).unwrap_or(NEVER)
 }

@@ -1,0 +1,58 @@
+//! Which store `store.url` names, and what it needs to know.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::StartError;
+use crate::clock::Clock;
+use crate::config::{Config, StoreUrl};
+use crate::model::{ConsentRule, Name};
+use crate::store::embedded::Embedded;
+use crate::store::redis::{Options, RedisStore};
+use crate::store::{Rules, Store};
+use crate::token::Identity;
+
+/// Opens the store that `store.url` names, for the installation that knows people by `identity`; without one, as a guest.
+pub async fn open_store(
+    config: &Config,
+    identity: Option<&Identity>,
+    clock: &Clock,
+) -> Result<Arc<dyn Store>, StartError> {
+    let (rules, clock) = (rules(config), clock.clone());
+    match config.store.address() {
+        StoreUrl::Embedded(directory) => {
+            let directory = config.data.dir.join(directory);
+            Ok(Arc::new(Embedded::open(&directory, config.store.cache_mib, rules, clock)?))
+        }
+        StoreUrl::Redis(url) => {
+            let options = Options {
+                replicas: config.store.enqueue_wait,
+                replicas_within: config.store.enqueue_wait_timeout,
+                accept_losing_sends: config.store.accept_losing_sends,
+                identity: identity.map(Identity::fingerprint),
+            };
+            Ok(Arc::new(RedisStore::open(&url, options, rules, clock).await?))
+        }
+    }
+}
+
+/// What the store needs to know of the configuration.
+pub(super) fn rules(config: &Config) -> Rules {
+    Rules {
+        window: config.presence.window,
+        min_gap: config.presence.min_gap,
+        scan_grace: config.presence.scan_grace,
+        lease: config.dispatch.lease,
+        claims_per_touch: config.dispatch.claims_per_touch,
+        max_attempts: config.dispatch.retry.max_attempts,
+        max_waiting: config.store.max_waiting,
+        max_online: config.presence.max_online,
+        keep_finished: config.store.keep_finished,
+        consent: consent_rules(config),
+    }
+}
+
+/// How each brand's mails may be tracked.
+pub(super) fn consent_rules(config: &Config) -> BTreeMap<Name, ConsentRule> {
+    config.brands.iter().map(|(name, brand)| (name.clone(), brand.consent)).collect()
+}

@@ -1,0 +1,81 @@
+-- cancel, settle, forget: one send, one case, one person.
+--
+-- cancel ARGV   1 send  2 reason  3 keep finished, ms  4 min_gap, ms
+--        Reply  {outcome, alarm, what is gone…}: 'done', 'begun' (too late), 'unknown', or the letter of the final state
+-- settle ARGV   1 case (16)  2 reason  3 keep finished, ms  4 min_gap, ms  5 most sends
+--        Reply  {cancelled, too late, 1 if there may be more, alarm, what is gone…}
+-- forget ARGV   1 person  2 keep finished, ms  3 min_gap, ms  4 most sends
+--        Reply  {cancelled, too late, consents, presence, 1 if there is more, alarm, what is gone…}
+-- Rule   A claim becomes stale, unless its hand-over has begun. Call settle and forget again while there is more.
+
+redis.register_function {
+    function_name = '@_cancel',
+    callback = function(keys, args)
+        enter(keys)
+        local send = load(args[1])
+        if not send then return { 'unknown', 0 } end
+        if send.state == 'x' then return { 'done', 0 } end
+        if send.state ~= 'w' and send.state ~= 'c' then return { send.state, 0 } end
+        local done = call_off(send, args[2], args[3], tonumber(args[4]))
+        return { done and 'done' or 'begun', alarm(), unpack(gone) }
+    end,
+    flags = { 'allow-oom' },
+}
+
+redis.register_function {
+    function_name = '@_settle',
+    callback = function(keys, args)
+        enter(keys)
+        local key, most = tag .. ':a:' .. args[1], tonumber(args[5])
+        local ids = redis.call('SRANDMEMBER', key, most)
+        local cancelled, late = 0, 0
+        for _, id in ipairs(ids) do
+            local send = load(id)
+            if not send then
+                redis.call('SREM', key, id)
+            elseif call_off(send, args[2], args[3], tonumber(args[4])) then
+                cancelled = cancelled + 1
+            else
+                late = late + 1
+            end
+        end
+        return { cancelled, late, #ids == most and cancelled > 0 and 1 or 0, alarm(), unpack(gone) }
+    end,
+    flags = { 'allow-oom' },
+}
+
+-- Makes a send that is being handed over nobody's: what is left of it names no person.
+local function anonymise(send)
+    redis.call('ZREM', queue_of(send.who), 'C' .. send.id)
+    if send.case then redis.call('SREM', tag .. ':a:' .. send.case, send.id) end
+    redis.call('DEL', tag .. ':b:' .. send.id)
+    redis.call('HDEL', tag .. ':s:' .. send.id, 'wh', 'ca')
+    save(send, 'fg', '1')
+end
+
+redis.register_function {
+    function_name = '@_forget',
+    callback = function(keys, args)
+        enter(keys)
+        local who, keep, gap = args[1], args[2], tonumber(args[3])
+        local consents = redis.call('HLEN', tag .. ':y:' .. who)
+        local members = redis.call('ZRANGE', queue_of(who), 0, args[4] - 1)
+        local presence = leave(who)
+        redis.call('DEL', tag .. ':y:' .. who, tag .. ':l:' .. who)
+        local cancelled, late = 0, 0
+        for _, member in ipairs(members) do
+            local send = load(member:sub(-16))
+            if not send then
+                redis.call('ZREM', queue_of(who), member)
+            elseif call_off(send, 'forgotten', keep, gap) then
+                cancelled = cancelled + 1
+            else
+                late = late + 1
+                anonymise(send)
+            end
+        end
+        local more = redis.call('EXISTS', queue_of(who))
+        return { cancelled, late, consents, presence, more, alarm(), unpack(gone) }
+    end,
+    flags = { 'allow-oom' },
+}

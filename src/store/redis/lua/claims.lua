@@ -1,0 +1,86 @@
+-- Taking what is due: the one rule by which touch, insert and tick claim.
+
+-- A claim as the gateway hears of it: send, attempt, date, what the person said to the brand about presence, whether
+-- the deadline has passed, the payload.
+local function tell(send, claims)
+    local brand = send.flow:sub(1, send.flow:find('/', 1, true) - 1)
+    local said = redis.call('HGET', tag .. ':y:' .. send.who, 'b:' .. brand)
+    local n = #claims
+    claims[n + 1] = send.id
+    claims[n + 2] = send.attempts + 1
+    claims[n + 3] = send.dated
+    claims[n + 4] = said and said:sub(1, 1) or ''
+    claims[n + 5] = send.deadline <= now and 1 or 0
+    claims[n + 6] = redis.call('GET', tag .. ':b:' .. send.id) or ''
+end
+
+local function claim(send, request, cause, lease)
+    unshelve(send)
+    send.state, send.stand, send.claim, send.lease = 'c', 'C', request, now + lease
+    if send.dated == 0 then send.dated = math.floor(now / 1000) end
+    redis.call('HDEL', tag .. ':s:' .. send.id, 'en')
+    save(send, 'st', 'c', 'sd', 'C', 'cl', request, 'le', send.lease, 'bg', '0', 'da', send.dated)
+    redis.call('ZADD', queue_of(send.who), 0, 'C' .. send.id)
+    set_timer(send, send.lease)
+    shift(send, 'w', 'c')
+    note(send, 'claimed', cause)
+end
+
+-- What is held for this person under this request, best first: the answer to a request that comes again.
+local function held_under(who, request)
+    local held = {}
+    for _, member in ipairs(redis.call('ZRANGEBYLEX', queue_of(who), '[C', '(D', 'LIMIT', 0, 256)) do
+        local id = member:sub(2)
+        if redis.call('HGET', tag .. ':s:' .. id, 'cl') == request then held[#held + 1] = load(id) end
+    end
+    table.sort(held, function(a, b) return a.rank .. big6(a.arrival) < b.rank .. big6(b.arrival) end)
+    return held
+end
+
+-- Collects the best of one stand from every open flow into `found`.
+local function gather(who, stand, after, most, found)
+    local queue, from = queue_of(who), '[' .. stand
+    while true do
+        local first = redis.call('ZRANGEBYLEX', queue, from, '(' .. after, 'LIMIT', 0, 1)[1]
+        if not first then return end
+        local flow = first:sub(2, first:find('\0', 1, true) - 1)
+        local behind = stand .. flow .. '\1'
+        if open(flow) then
+            -- A few more than wanted: lapsed ones are in the way until the tick takes them.
+            local members = redis.call('ZRANGEBYLEX', queue, '[' .. first, '(' .. behind, 'LIMIT', 0, most + 16)
+            for _, member in ipairs(members) do found[#found + 1] = read_place(member) end
+        end
+        from = '[' .. behind
+    end
+end
+
+-- Makes the person's early sends ready that have become due, at most 256.
+local function ripen(who)
+    local last = 'E' .. big6(now) .. string.rep('\255', 16)
+    for _, member in ipairs(redis.call('ZRANGEBYLEX', queue_of(who), '[E', '[' .. last, 'LIMIT', 0, 256)) do
+        local send = load(member:sub(-16))
+        unshelve(send)
+        shelve(send)
+    end
+end
+
+-- Claims for one person, at most `most`: what is overdue and, if they are `online`, what is due. Adds to `claims`.
+local function claim_for(who, request, cause, online, most, gap, lease, claims)
+    local free = free_at(who, gap)
+    if not free or now < free then return end
+    ripen(who)
+    if gap > 0 then most = math.min(most, 1) end
+    local found = {}
+    gather(who, 'O', 'P', most, found)
+    if online then gather(who, 'R', 'S', most, found) end
+    table.sort(found, function(a, b) return a.rank < b.rank end)
+    for _, candidate in ipairs(found) do
+        if most == 0 then return end
+        local send = load(candidate.id)
+        if send and not lapsed(send) then
+            claim(send, request, cause, lease)
+            tell(send, claims)
+            most = most - 1
+        end
+    end
+end

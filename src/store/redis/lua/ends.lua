@@ -1,0 +1,80 @@
+-- How a claim ends, and how a send does.
+
+-- The claim on this send is over, by the `finish` with this mark, or by something else ('0').
+local function unclaim(send, mark)
+    set_timer(send, NEVER)
+    if send.who then redis.call('ZREM', queue_of(send.who), 'C' .. send.id) end
+    send.ended = mark
+    save(send, 'en', mark)
+end
+
+-- The send leaves the table for good. It was taken from its queue, or its claim was ended, before.
+local function finalise(send, to, detail, keep, gap)
+    local head, history = tag .. ':s:' .. send.id, tag .. ':h:' .. send.id
+    note(send, FINAL[to], detail)
+    shift(send, send.state, to)
+    redis.call('HINCRBY', tag .. ':c', 'live', -1)
+    if send.case then redis.call('SREM', tag .. ':a:' .. send.case, send.id) end
+    redis.call('DEL', tag .. ':b:' .. send.id)
+    redis.call('HDEL', head, 'wh', 'ca', 'rk', 'an', 'du', 'dl', 'sd')
+    redis.call('HSET', head, 'st', to, 'ea', now, 'tr', send.attempts)
+    redis.call('PEXPIRE', head, keep)
+    redis.call('PEXPIRE', history, keep)
+    send.state = to
+    local n = #gone
+    gone[n + 1], gone[n + 2], gone[n + 3] = send.id, to, send.flow
+    gone[n + 4], gone[n + 5], gone[n + 6] = send.reference, send.attempts, detail
+    rewake(send.who, gap)
+end
+
+-- A claimed send waits again; its claim was ended before. Whoever was forgotten meanwhile gets nothing more.
+local function come_back(send, keep, gap)
+    if send.forgotten then return finalise(send, 'x', 'forgotten', keep, gap) end
+    shelve(send)
+    shift(send, 'c', 'w')
+    send.state = 'w'
+    save(send, 'st', 'w', 'du', send.due, 'tr', send.attempts)
+    rewake(send.who, gap)
+end
+
+-- The person has this mail, or may have it: one visit, one mail.
+local function written_to(send, gap)
+    if gap > 0 and send.who then redis.call('SET', tag .. ':l:' .. send.who, now, 'PX', lasting(gap)) end
+end
+
+-- For so long an open of this mail is a scanner's.
+local function recent(send, grace)
+    if grace > 0 then redis.call('SET', tag .. ':g:' .. send.id, 1, 'PX', lasting(grace)) end
+end
+
+-- Counts an attempt, unless there were as many as there may be.
+local function count_attempt(send, most)
+    if send.attempts >= most then return false end
+    send.attempts = send.attempts + 1
+    return true
+end
+
+-- Nobody can know whether the relay took it. Sending again counts as an attempt, and waits a lease.
+local function doubt(send, reason, rules)
+    written_to(send, rules.gap)
+    if send.on_uncertain == 'r' and not send.forgotten and count_attempt(send, rules.attempts) then
+        send.due = now + rules.lease
+        note(send, 'deferred', reason)
+        return come_back(send, rules.keep, rules.gap)
+    end
+    recent(send, rules.grace)
+    finalise(send, 'u', reason, rules.keep, rules.gap)
+end
+
+-- Cancels a live send, unless its hand-over has begun; tells which.
+local function call_off(send, reason, keep, gap)
+    if send.state == 'w' then
+        unshelve(send)
+    elseif send.begun then
+        return false
+    else
+        unclaim(send, '0')
+    end
+    finalise(send, 'x', reason, keep, gap)
+    return true
+end

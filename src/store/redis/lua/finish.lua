@@ -1,0 +1,51 @@
+-- finish: records how a claim ended. A lease that has run out but was not yet taken away still counts.
+--
+-- ARGV   1 send  2 claim  3 mark of this finish (not '0')  4 how: a accepted, d deferred, r rejected, l released,
+--        u uncertain  5 reason or reply  6 deferred until  7 '1' if it counts as an attempt
+--        8 min_gap  9 scan grace  10 lease  11 keep finished (ms)  12 most attempts
+-- Reply  {1 done or 0 stale, alarm, what is gone…} (six elements each, see `finalise`)
+-- Rule   The same finish again is done; another one is stale.
+
+local ways = {
+    a = function(send, args, rules)
+        recent(send, rules.grace)
+        written_to(send, rules.gap)
+        finalise(send, 's', args[5], rules.keep, rules.gap)
+    end,
+    d = function(send, args, rules)
+        if args[7] == '1' and not count_attempt(send, rules.attempts) then
+            return finalise(send, 'f', args[5], rules.keep, rules.gap)
+        end
+        send.due = tonumber(args[6])
+        note(send, 'deferred', args[5])
+        come_back(send, rules.keep, rules.gap)
+    end,
+    r = function(send, args, rules)
+        finalise(send, 'f', args[5], rules.keep, rules.gap)
+    end,
+    l = function(send, args, rules)
+        note(send, 'released', args[5])
+        come_back(send, rules.keep, rules.gap)
+    end,
+    u = function(send, args, rules)
+        doubt(send, args[5], rules)
+    end,
+}
+
+redis.register_function {
+    function_name = '@_finish',
+    callback = function(keys, args)
+        enter(keys)
+        local send = load(args[1])
+        if not send or send.claim ~= args[2] then return { 0, 0 } end
+        if send.ended then return { send.ended == args[3] and 1 or 0, 0 } end
+        local rules = {
+            gap = tonumber(args[8]), grace = tonumber(args[9]), lease = tonumber(args[10]), keep = args[11],
+            attempts = tonumber(args[12]),
+        }
+        unclaim(send, args[3])
+        ways[args[4]](send, args, rules)
+        return { 1, alarm(), unpack(gone) }
+    end,
+    flags = { 'allow-oom' },
+}

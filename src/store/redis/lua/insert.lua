@@ -1,0 +1,68 @@
+-- insert: accepts one send; claims it if it is due and its recipient online.
+--
+-- ARGV   1 send  2 digest (16)  3 reference  4 flow  5 person  6 case (16), or ''  7 rank (8)  8 due, or ''
+--        9 deadline, or ''  10 on deadline (s, h, d)  11 on uncertain (h, r)  12 payload  13 request  14 most claims
+--        15 lease, ms  16 min_gap, ms  17 most live sends of this partition  18… flows held back
+-- Reply  {outcome, alarm, claim…}: 0 new, 1 the same again, 2 another body under this id, 3 full
+-- Rule   A repeated request gets the claim it holds, as new. Refused when memory is short.
+
+-- Writes a new send and puts it where it belongs. `past` is what it brings along: accepted, attempts, dated, arrival.
+local function accept(args, past)
+    local id = args[1]
+    local send = {
+        id = id, state = 'w', flow = args[4], who = args[5], case = args[6] ~= '' and args[6], rank = args[7],
+        due = tonumber(args[8]) or 0, deadline = tonumber(args[9]) or NEVER, on_deadline = args[10],
+        on_uncertain = args[11], attempts = past.attempts, dated = past.dated, arrival = past.arrival,
+    }
+    save(send, 'st', 'w', 'dg', args[2], 'rf', args[3], 'fl', send.flow, 'wh', send.who, 'rk', send.rank, 'an',
+        send.arrival, 'od', send.on_deadline, 'ou', send.on_uncertain, 'tr', send.attempts, 'da', send.dated, 'at',
+        past.accepted)
+    if send.case then
+        save(send, 'ca', send.case)
+        redis.call('SADD', tag .. ':a:' .. send.case, id)
+    end
+    if send.due > 0 then save(send, 'du', send.due) end
+    if send.deadline < NEVER then save(send, 'dl', send.deadline) end
+    redis.call('SET', tag .. ':b:' .. id, args[12])
+    redis.call('HINCRBY', tag .. ':c', send.flow .. '\0a', 1)
+    redis.call('HINCRBY', tag .. ':c', send.flow .. '\0w', 1)
+    redis.call('HINCRBY', tag .. ':c', 'live', 1)
+    shelve(send)
+    return send
+end
+
+-- Checks a send that was known before; nil if it is new.
+local function known(args, request)
+    local before = redis.call('HMGET', tag .. ':s:' .. args[1], 'dg', 'st', 'cl')
+    if not before[1] then return nil end
+    if before[1] ~= args[2] then return { 2, 0 } end
+    local claims = {}
+    if before[2] == 'c' and before[3] == request then tell(load(args[1]), claims) end
+    return { #claims > 0 and 0 or 1, 0, unpack(claims) }
+end
+
+local function full(args)
+    return tonumber(redis.call('HGET', tag .. ':c', 'live') or 0) >= tonumber(args[17])
+end
+
+redis.register_function('@_insert', function(keys, args)
+    enter(keys)
+    local request, gap = args[13], tonumber(args[16])
+    local before = known(args, request)
+    if before then return before end
+    if full(args) then return { 3, 0 } end
+    local arrival = redis.call('HINCRBY', tag .. ':c', 'arrival', 1)
+    local send = accept(args, { accepted = now, attempts = 0, dated = 0, arrival = arrival })
+    hold_back(args, 18)
+    local claims = {}
+    if send.due <= now and not lapsed(send) and open(send.flow)
+        and redis.call('EXISTS', tag .. ':p:' .. send.who) == 1 then
+        local free = free_at(send.who, gap)
+        if free and free <= now and #held_under(send.who, request) < tonumber(args[14]) then
+            claim(send, request, 'enqueue', tonumber(args[15]))
+            tell(send, claims)
+            claims[#claims] = ''
+        end
+    end
+    return { 0, alarm(), unpack(claims) }
+end)

@@ -1,0 +1,79 @@
+-- One person's live sends, in one sorted set ordered by bytes:
+--
+--   C send                                    claimed
+--   E due(6) send                             waiting for its due moment
+--   O flow 0 rank(8) arrival(6) on-deadline send    overdue: its deadline has passed, and it goes without presence
+--   R flow 0 rank(8) arrival(6) on-deadline send    ready: waiting for its person
+--
+-- Rank is priority (2, the higher first) and deadline (6); numbers are big-endian. Flows come first so that a claim
+-- steps over one that is held back, however many of its sends wait.
+
+local function queue_of(who)
+    return tag .. ':q:' .. who
+end
+
+local function big6(n)
+    return struct.pack('>I6', n)
+end
+
+local function place(send)
+    local stand = send.stand
+    if stand == 'C' then return 'C' .. send.id end
+    if stand == 'E' then return 'E' .. big6(send.due) .. send.id end
+    return stand .. send.flow .. '\0' .. send.rank .. big6(send.arrival) .. send.on_deadline .. send.id
+end
+
+-- What a place in the stands O and R says.
+local function read_place(place)
+    return { id = place:sub(-16), on_deadline = place:sub(-17, -17), rank = place:sub(-31, -18) }
+end
+
+local function lapsed(send)
+    return send.deadline <= now and send.on_deadline ~= 's'
+end
+
+-- Puts a send that waits where it belongs now, with its timer.
+local function shelve(send)
+    local moment
+    if send.due > now then
+        send.stand, moment = 'E', send.due
+        if send.on_deadline ~= 's' then moment = math.min(moment, send.deadline) end
+    elseif send.deadline <= now and send.on_deadline == 's' then
+        send.stand, moment = 'O', 0
+    else
+        send.stand, moment = 'R', send.deadline
+    end
+    redis.call('ZADD', queue_of(send.who), 0, place(send))
+    set_timer(send, moment)
+    save(send, 'sd', send.stand)
+end
+
+-- Takes a send that waits from its place, its timer and its held flow.
+local function unshelve(send)
+    set_timer(send, NEVER)
+    redis.call('ZREM', queue_of(send.who), place(send))
+    if send.stand == 'O' then redis.call('ZREM', tag .. ':f', send.flow .. '\0' .. send.id) end
+end
+
+-- When the next mail to this person may be claimed; nil while one is under way.
+local function free_at(who, gap)
+    if gap == 0 then return 0 end
+    if redis.call('ZLEXCOUNT', queue_of(who), '[C', '(D') > 0 then return nil end
+    return (tonumber(redis.call('GET', tag .. ':l:' .. who) or -gap)) + gap
+end
+
+-- After a claim of this person ended, or an overdue send left: sees to it that their next overdue sends are looked at.
+local function rewake(who, gap)
+    local free = who and gap > 0 and free_at(who, gap)
+    if not free then return end
+    local from = '[O'
+    while true do
+        local first = redis.call('ZRANGEBYLEX', queue_of(who), from, '(P', 'LIMIT', 0, 1)[1]
+        if not first then return end
+        local flow, id = first:sub(2, first:find('\0', 1, true) - 1), first:sub(-16)
+        if not redis.call('ZSCORE', tag .. ':f', flow .. '\0' .. id) and not redis.call('ZSCORE', tag .. ':o', id) then
+            set_timer({ id = id, stand = 'O' }, math.max(free, now))
+        end
+        from = '[O' .. flow .. '\1'
+    end
+end

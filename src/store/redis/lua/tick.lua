@@ -1,0 +1,130 @@
+-- tick: what time has brought to one partition: leases that ran out, due moments, deadlines, flows that run again.
+--
+-- ARGV   1 request  2 most sends  3 ms before a lease that ran out is taken away (0: at once)  4 most claims a person
+--        5 lease  6 min_gap  7 scan grace  8 keep finished (ms)  9 most attempts  10… flows held back
+-- Reply  {next timer or 0, 1 if there is more now, {claim…}, {send, state…} whose lease ran out, {what is gone…},
+--        {send…} set aside because their keys are not what they should be}
+-- Rule   The same request again first gets what it holds. A send whose keys are broken is set aside in `:x`, and the
+--        others go on.
+
+local function expire(send, rules, expired)
+    unclaim(send, '0')
+    if send.begun then
+        doubt(send, 'the lease ran out after the hand-over had begun', rules)
+    else
+        note(send, 'lease_expired', '')
+        come_back(send, rules.keep, rules.gap)
+    end
+    expired[#expired + 1] = send.id
+    expired[#expired + 1] = send.state
+end
+
+-- Claims for a person with an overdue send, or sees to it that the send is looked at when it can go.
+local function fire(send, request, most, rules, claims)
+    if not open(send.flow) then
+        set_timer(send, NEVER)
+        redis.call('ZADD', tag .. ':f', 0, send.flow .. '\0' .. send.id)
+        return
+    end
+    local free = free_at(send.who, rules.gap)
+    if not free then
+        set_timer(send, NEVER)
+    elseif free > now then
+        set_timer(send, free)
+    else
+        local online = redis.call('EXISTS', tag .. ':p:' .. send.who) == 1
+        claim_for(send.who, request, 'time', online, most, rules.gap, rules.lease, claims)
+        local stand = redis.call('HGET', tag .. ':s:' .. send.id, 'sd')
+        if stand == 'O' and not free_at(send.who, rules.gap) then set_timer(send, NEVER) end
+    end
+end
+
+local function wake(id, request, most, rules, claims, expired)
+    local send = load(id)
+    if not send or (send.state ~= 'w' and send.state ~= 'c') then
+        redis.call('ZREM', tag .. ':t', id)
+        redis.call('ZREM', tag .. ':o', id)
+        return
+    end
+    if send.state == 'c' then
+        if rules.delay > 0 then return set_timer(send, now + rules.delay) end
+        return expire(send, rules, expired)
+    end
+    unshelve(send)
+    if lapsed(send) then
+        return finalise(send, send.on_deadline, 'deadline', rules.keep, rules.gap)
+    end
+    shelve(send)
+    if send.stand == 'O' then
+        fire(send, request, most, rules, claims)
+    elseif send.stand == 'R' and redis.call('EXISTS', tag .. ':p:' .. send.who) == 1 then
+        claim_for(send.who, request, 'time', true, most, rules.gap, rules.lease, claims)
+    end
+end
+
+-- The next send to look at: one whose timer has come, an overdue one, or one whose flow runs again; nil if there is none.
+local function next_due()
+    local id = redis.call('ZRANGEBYSCORE', tag .. ':t', '-inf', now, 'LIMIT', 0, 1)[1]
+        or redis.call('ZRANGEBYSCORE', tag .. ':o', '-inf', now, 'LIMIT', 0, 1)[1]
+    local from = '-'
+    while not id do
+        local first = redis.call('ZRANGEBYLEX', tag .. ':f', from, '+', 'LIMIT', 0, 1)[1]
+        if not first then return nil end
+        local flow = first:sub(1, -18)
+        if open(flow) then id = first:sub(-16) end
+        from = '[' .. flow .. '\1'
+    end
+    return id
+end
+
+local function set_aside(id)
+    redis.call('ZREM', tag .. ':t', id)
+    redis.call('ZREM', tag .. ':o', id)
+    for _, member in ipairs(redis.call('ZRANGE', tag .. ':f', 0, -1)) do
+        if member:sub(-16) == id then redis.call('ZREM', tag .. ':f', member) end
+    end
+    redis.call('SADD', tag .. ':x', id)
+end
+
+-- What a request that comes again holds.
+local function held_by_tick(request, claims)
+    for _, id in ipairs(redis.call('LRANGE', tag .. ':k:' .. request, 0, -1)) do
+        local send = load(id)
+        if send and send.state == 'c' and send.claim == request and not send.ended then tell(send, claims) end
+    end
+end
+
+redis.register_function {
+    function_name = '@_tick',
+    callback = function(keys, args)
+        enter(keys)
+        hold_back(args, 10)
+        local request, budget = args[1], tonumber(args[2])
+        local rules = {
+            delay = tonumber(args[3]), most = tonumber(args[4]), lease = tonumber(args[5]), gap = tonumber(args[6]),
+            grace = tonumber(args[7]), keep = args[8], attempts = tonumber(args[9]),
+        }
+        local claims, expired, aside = {}, {}, {}
+        held_by_tick(request, claims)
+        if #claims > 0 then budget = 0 end
+        while budget > 0 do
+            local id = next_due()
+            if not id then break end
+            local before = #claims
+            if not pcall(wake, id, request, math.min(budget, rules.most), rules, claims, expired) then
+                set_aside(id)
+                aside[#aside + 1] = id
+            end
+            budget = budget - math.max((#claims - before) / 6, 1)
+            for i = before + 1, #claims, 6 do
+                redis.call('RPUSH', tag .. ':k:' .. request, claims[i])
+                redis.call('PEXPIRE', tag .. ':k:' .. request, rules.lease)
+            end
+        end
+        local timer = redis.call('ZRANGE', tag .. ':t', 0, 0, 'WITHSCORES')[2]
+        local overdue = redis.call('ZRANGE', tag .. ':o', 0, 0, 'WITHSCORES')[2]
+        local head = math.min(timer or NEVER, overdue or NEVER)
+        return { head == NEVER and 0 or head, next_due() and 1 or 0, claims, expired, gone, aside }
+    end,
+    flags = { 'allow-oom' },
+}

@@ -1,0 +1,210 @@
+//! Reading what functions answer.
+
+use jiff::Timestamp;
+use redis::Value;
+
+use crate::model::{Cause, Claim, ClaimId, Hold, RecipientId, SendId, SendSpec, SendState};
+use crate::store::StoreError;
+
+use super::events::Event;
+use super::keys;
+
+/// The elements of an answer, one after the other.
+#[derive(Debug)]
+pub(super) struct Reply(std::vec::IntoIter<Value>);
+
+/// One claim as a function tells it; the gateway adds what only it knows.
+#[derive(Debug)]
+pub(super) struct Told {
+    pub(super) send: SendId,
+    attempt: u32,
+    dated: i64,
+    /// What the person said to the brand about presence, if anything.
+    pub(super) said: Option<bool>,
+    overdue: bool,
+    payload: Vec<u8>,
+}
+
+/// A send that reached its final state.
+#[derive(Debug)]
+pub(super) struct Gone {
+    pub(super) send: SendId,
+    pub(super) state: SendState,
+    pub(super) flow: crate::model::FlowScope,
+    pub(super) reference: String,
+    pub(super) attempts: u32,
+    pub(super) detail: String,
+}
+
+/// What to say when an answer makes no sense.
+pub(super) fn damaged(what: &str) -> StoreError {
+    StoreError::Damaged(format!(
+        "a function of vigie answered without {what}; is another program using its keys?"
+    ))
+}
+
+impl Reply {
+    /// The elements of a list.
+    pub(super) fn of(value: Value) -> Result<Self, StoreError> {
+        match value {
+            Value::Array(values) | Value::Set(values) => Ok(Self(values.into_iter())),
+            Value::Map(pairs) => {
+                Ok(Self(pairs.into_iter().flat_map(|(k, v)| [k, v]).collect::<Vec<_>>().into_iter()))
+            }
+            Value::Nil => Ok(Self(Vec::new().into_iter())),
+            _ => Err(damaged("a list")),
+        }
+    }
+
+    /// Whether nothing is left.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.len() == 0
+    }
+
+    /// The next element, whatever it is.
+    pub(super) fn next(&mut self) -> Result<Value, StoreError> {
+        self.0.next().ok_or_else(|| damaged("one of its elements"))
+    }
+
+    /// The next element, a list.
+    pub(super) fn list(&mut self) -> Result<Self, StoreError> {
+        Self::of(self.next()?)
+    }
+
+    /// The next element, a number.
+    pub(super) fn int(&mut self) -> Result<i64, StoreError> {
+        int(&self.next()?)
+    }
+
+    /// The next element, a number that fits.
+    pub(super) fn small<T: TryFrom<i64>>(&mut self) -> Result<T, StoreError> {
+        T::try_from(self.int()?).map_err(|_| damaged("a number within its bounds"))
+    }
+
+    /// The next element, bytes.
+    pub(super) fn bytes(&mut self) -> Result<Vec<u8>, StoreError> {
+        bytes(self.next()?)
+    }
+
+    /// The next element, text.
+    pub(super) fn text(&mut self) -> Result<String, StoreError> {
+        String::from_utf8(self.bytes()?).map_err(|_| damaged("readable text"))
+    }
+
+    /// The next element, a send's id.
+    pub(super) fn send(&mut self) -> Result<SendId, StoreError> {
+        Ok(SendId(self.bytes()?.try_into().map_err(|_| damaged("an id of 16 bytes"))?))
+    }
+
+    /// The next element, a state's letter.
+    pub(super) fn state(&mut self) -> Result<SendState, StoreError> {
+        state(&self.bytes()?).ok_or_else(|| damaged("a known state"))
+    }
+
+    /// All that is left, as claims.
+    pub(super) fn claims(mut self) -> Result<Vec<Told>, StoreError> {
+        let mut claims = Vec::with_capacity(self.0.len() / 6);
+        while !self.is_empty() {
+            claims.push(Told {
+                send: self.send()?,
+                attempt: self.small()?,
+                dated: self.int()?,
+                said: match self.bytes()?.first() {
+                    None => None,
+                    Some(said) => Some(*said == b'1'),
+                },
+                overdue: self.int()? == 1,
+                payload: self.bytes()?,
+            });
+        }
+        Ok(claims)
+    }
+
+    /// All that is left, as sends that are gone.
+    pub(super) fn gone(mut self) -> Result<Vec<Gone>, StoreError> {
+        let mut gone = Vec::with_capacity(self.0.len() / 6);
+        while !self.is_empty() {
+            gone.push(Gone {
+                send: self.send()?,
+                state: self.state()?,
+                flow: keys::scope(&self.text()?).ok_or_else(|| damaged("the name of a flow"))?,
+                reference: self.text()?,
+                attempts: self.small()?,
+                detail: self.text()?,
+            });
+        }
+        Ok(gone)
+    }
+}
+
+/// A number, as RESP writes it or as text.
+pub(super) fn int(value: &Value) -> Result<i64, StoreError> {
+    let number = match value {
+        Value::Int(number) => Some(*number),
+        Value::BulkString(bytes) => number(bytes),
+        _ => None,
+    };
+    number.ok_or_else(|| damaged("a number"))
+}
+
+/// A number written in decimal.
+pub(super) fn number(text: &[u8]) -> Option<i64> {
+    std::str::from_utf8(text).ok()?.parse().ok()
+}
+
+/// Bytes.
+pub(super) fn bytes(value: Value) -> Result<Vec<u8>, StoreError> {
+    match value {
+        Value::BulkString(bytes) => Ok(bytes),
+        Value::SimpleString(text) => Ok(text.into_bytes()),
+        Value::Int(number) => Ok(number.to_string().into_bytes()),
+        _ => Err(damaged("text")),
+    }
+}
+
+/// The letters states are kept under, in the order of [`SendState::ALL`].
+const LETTERS: [u8; 8] = *b"wcsfuxhd";
+
+/// The state a letter stands for.
+pub(super) fn state(letter: &[u8]) -> Option<SendState> {
+    let [letter] = letter else { return None };
+    let place = LETTERS.iter().position(|known| known == letter)?;
+    Some(SendState::ALL[place])
+}
+
+impl Gone {
+    /// What is told of it.
+    pub(super) fn event(self, at: Timestamp) -> Event {
+        let Self { send, state, flow, reference, attempts, detail } = self;
+        Event { send, reference, brand: flow.brand, campaign: flow.campaign, state, at, attempts, detail }
+    }
+}
+
+impl Told {
+    /// The claim, with the payload that came along.
+    pub(super) fn parse(
+        self,
+        claim: ClaimId,
+        cause: Cause,
+        tracked: impl Fn(&SendSpec, Option<bool>) -> bool,
+    ) -> Result<Claim, StoreError> {
+        let spec: SendSpec =
+            serde_json::from_slice(&self.payload).map_err(|_| damaged("a payload that can be read"))?;
+        let tracked = tracked(&spec, self.said);
+        Ok(self.claim(claim, cause, spec, tracked))
+    }
+
+    /// The claim on a send that is at hand.
+    pub(super) fn claim(self, claim: ClaimId, cause: Cause, spec: SendSpec, tracked: bool) -> Claim {
+        let recipient: RecipientId = spec.recipient;
+        Claim {
+            hold: Hold { send: self.send, claim, recipient },
+            spec: spec.into(),
+            cause,
+            attempt: self.attempt,
+            dated: Timestamp::from_second(self.dated).unwrap_or(Timestamp::UNIX_EPOCH),
+            tracked,
+            overdue: self.overdue,
+        }
+    }
+}

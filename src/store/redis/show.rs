@@ -1,0 +1,174 @@
+//! Looking: sends and people as they are shown, and all counters.
+
+use redis::{Value, cmd};
+
+use crate::model::{Consent, FlowScope, Grantee, RecipientId, SendId, SendRecord, Source};
+use crate::store::time::timestamp;
+use crate::store::{Person, Snapshot, StoreError};
+
+use super::Inner;
+use super::enqueue::partition_in;
+use super::head::Looked;
+use super::keys::{Partition, scope};
+use super::library::functions;
+use super::reply::{Reply, damaged, int, number, state};
+use super::router::Lane;
+
+/// At most this many of a person's sends are shown.
+const SHOWN: usize = 1000;
+
+impl Inner {
+    /// Where a send is: where the index says, or wherever it is found.
+    pub(super) async fn find(&self, id: SendId) -> Result<Option<&Partition>, StoreError> {
+        let index = self.partitions.index_of(id);
+        let mut get = cmd("GET");
+        get.arg(index.key("i", &id.0));
+        if let Value::BulkString(entry) = self.router.call(Lane::Control, index.place, get).await?
+            && let Some(number) = partition_in(&entry)
+        {
+            return Ok(self.partitions.all().get(usize::from(number)));
+        }
+        Ok(self.everywhere("s", &id.0).await?.pop())
+    }
+
+    /// The partitions that have a key of this kind.
+    pub(super) async fn everywhere(&self, kind: &str, id: &[u8; 16]) -> Result<Vec<&Partition>, StoreError> {
+        let ask = |partition: &Partition| {
+            let mut exists = cmd("EXISTS");
+            exists.arg(partition.key(kind, id));
+            (partition.place, exists)
+        };
+        let answers = self.router.many(Lane::Control, self.partitions.all().iter().map(ask).collect()).await;
+        let mut found = Vec::new();
+        for (partition, answer) in self.partitions.all().iter().zip(answers) {
+            if answer? == Value::Int(1) {
+                found.push(partition);
+            }
+        }
+        Ok(found)
+    }
+
+    /// One send as it stands.
+    pub(super) async fn record(&self, id: SendId) -> Result<Option<SendRecord>, StoreError> {
+        let Some(partition) = self.find(id).await? else { return Ok(None) };
+        let mut look = self.fcall(&functions().look, partition);
+        look.arg(&id.0[..]);
+        let looked = Looked::read(self.router.call(Lane::Control, partition.place, look).await?)?;
+        looked.map(|looked| looked.record(id)).transpose()
+    }
+
+    /// What is known of one person.
+    pub(super) async fn person(&self, who: RecipientId) -> Result<Person, StoreError> {
+        let partition = self.partitions.of(who);
+        let mut call = self.fcall(&functions().person, partition);
+        call.arg(&who.0[..]).arg(SHOWN);
+        let mut reply = Reply::of(self.router.call(Lane::Control, partition.place, call).await?)?;
+        let (presence, expiry) = (number(&reply.bytes()?), reply.int()?);
+        // A key goes after its last millisecond, which is the one before the window ends.
+        let online = presence.map(|presence| (timestamp(expiry + 1 - self.spans.window), source(presence)));
+        let last_sent = number(&reply.bytes()?).map(timestamp);
+        let consents = consents(who, reply.list()?)?;
+        let (mut ids, mut sends) = (Vec::new(), reply.list()?);
+        while !sends.is_empty() {
+            ids.push(sends.send()?);
+        }
+        let look = |id: &SendId| {
+            let mut look = self.fcall(&functions().look, partition);
+            look.arg(&id.0[..]);
+            (partition.place, look)
+        };
+        let looked = self.router.many(Lane::Control, ids.iter().map(look).collect()).await;
+        let mut found = Vec::with_capacity(ids.len());
+        for (id, looked) in ids.into_iter().zip(looked) {
+            found.extend(
+                Looked::read(looked?)?
+                    .filter(|looked| !looked.state.is_final())
+                    .map(|looked| (looked.rank(), id, looked)),
+            );
+        }
+        found.sort_by(|(one, ..), (other, ..)| one.cmp(other));
+        let waiting = found.into_iter().map(|(_, id, looked)| looked.record(id)).collect::<Result<_, _>>()?;
+        Ok(Person { online, last_sent, waiting, consents })
+    }
+
+    /// All counters; each partition's are consistent, and so are their sums.
+    pub(super) async fn snapshot(&self) -> Result<Snapshot, StoreError> {
+        let now = self.turns.server_now();
+        let (first, last) = ((now - self.spans.window + 1) / self.spans.slice, now / self.spans.slice);
+        let count = |partition: &Partition| {
+            let mut call = self.fcall(&functions().count, partition);
+            call.arg(first).arg(last);
+            (partition.place, call)
+        };
+        let answers =
+            self.router.many(Lane::Control, self.partitions.all().iter().map(count).collect()).await;
+        let mut snapshot = Snapshot::default();
+        for answer in answers {
+            let mut reply = Reply::of(answer?)?;
+            snapshot.online += reply.small::<u64>()?;
+            let mut counters = reply.list()?;
+            while !counters.is_empty() {
+                let (name, value) = (counters.bytes()?, int(&counters.next()?)?);
+                add(&mut snapshot, &name, value)?;
+            }
+        }
+        Ok(snapshot)
+    }
+}
+
+/// Adds one counter, `brand/campaign`, zero, letter; others are the partition's own.
+fn add(snapshot: &mut Snapshot, name: &[u8], value: i64) -> Result<(), StoreError> {
+    let [flow @ .., 0, letter] = name else { return Ok(()) };
+    let flow: FlowScope =
+        std::str::from_utf8(flow).ok().and_then(scope).ok_or_else(|| damaged("the name of a flow"))?;
+    let counts = snapshot.flows.entry(flow).or_default();
+    let value = u64::try_from(value).map_err(|_| damaged("a counter that is not negative"))?;
+    match letter {
+        b'a' => counts.accepted += value,
+        letter => {
+            let state = state(&[*letter]).ok_or_else(|| damaged("a known state"))?;
+            counts.states[state as usize] += value;
+        }
+    }
+    Ok(())
+}
+
+/// By what a person was seen: the last digit.
+fn source(presence: i64) -> Source {
+    let place = usize::try_from(presence % 10).unwrap_or_default();
+    Source::ALL[place.min(Source::ALL.len() - 1)]
+}
+
+/// What a person said: to whom → granted, when, proof.
+pub(super) fn consents(who: RecipientId, mut said: Reply) -> Result<Vec<Consent>, StoreError> {
+    let mut consents = Vec::new();
+    while !said.is_empty() {
+        let (to, text) = (said.text()?, said.text()?);
+        consents.push(consent(who, &to, &text).ok_or_else(|| damaged("a consent that can be read"))?);
+    }
+    Ok(consents)
+}
+
+fn consent(who: RecipientId, to: &str, said: &str) -> Option<Consent> {
+    let grantee = match to.split_once(':')? {
+        ("b", brand) => Grantee::Brand(brand.parse().ok()?),
+        (_, partner) => Grantee::Partner(partner.parse().ok()?),
+    };
+    let (granted, rest) = said.split_at_checked(1)?;
+    let (at, proof) = rest.split_once(' ')?;
+    Some(Consent {
+        recipient: who,
+        grantee,
+        granted: granted == "1",
+        proof: proof.to_owned(),
+        at: timestamp(at.parse().ok()?),
+    })
+}
+
+/// How a grantee is named in keys.
+pub(super) fn grantee(to: &Grantee) -> String {
+    match to {
+        Grantee::Brand(brand) => format!("b:{brand}"),
+        Grantee::Partner(partner) => format!("p:{partner}"),
+    }
+}
