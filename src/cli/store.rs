@@ -67,8 +67,8 @@ impl Copy {
             return Err(Failure::new(Exit::Usage, "FROM and TO are the same store"));
         }
         let clock = Clock::system();
-        let from = open_to_move(config, &from, End::From, &clock)?;
-        let to = open_to_move(config, &to, End::To, &clock)?;
+        let from = open_to_move(config, &from, End::From, &clock).await?;
+        let to = open_to_move(config, &to, End::To, &clock).await?;
         let done = between(&*from, &*to).await;
         for store in [from, to] {
             store.close().await.map_err(StartError::from)?;
@@ -139,6 +139,12 @@ fn verdict(report: &Report) -> Result<(), Failure> {
             "{} sends are claimed and were not moved: stop the gateways of the old store and come again once their claims \
              have run out (`dispatch.lease`)",
             report.claimed
+        ));
+    }
+    if !report.stopped && report.waiting > conflicts {
+        left.push(format!(
+            "{} sends wait in the old store since they were passed: run the same copy again to move them",
+            report.waiting - conflicts
         ));
     }
     if conflicts > 0 {

@@ -24,6 +24,7 @@ mod head;
 mod keys;
 mod library;
 mod link;
+mod moving;
 mod reply;
 mod router;
 mod show;
@@ -58,6 +59,7 @@ use self::fault::Fault;
 use self::keys::{FLOWS, META, Partition, Partitions};
 use self::library::functions;
 pub use self::library::{Library, library};
+use self::moving::{Gate, Scanned};
 use self::reply::{Gone, Reply, Told, damaged, int, state};
 use self::router::{Lane, Place, Router, Safe};
 use self::server::Sync;
@@ -93,6 +95,17 @@ pub struct Options {
     pub identity: Option<[u8; 8]>,
 }
 
+/// What a store is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// To work with it, as a gateway or a guest.
+    Work,
+    /// To move out of what is there.
+    MoveOut,
+    /// To move into it.
+    MoveIn,
+}
+
 /// A store in Redis.
 pub struct RedisStore {
     inner: Arc<Inner>,
@@ -112,6 +125,8 @@ struct Inner {
     /// Ids whose index entries get their time to live.
     gone: mpsc::Sender<SendId>,
     announcer: Announcer,
+    gate: Gate,
+    scanned: Scanned,
     closed: AtomicBool,
 }
 
@@ -149,12 +164,28 @@ impl RedisStore {
     /// Connects, checks that the server is fit for a queue, and loads the functions where they are missing.
     ///
     /// # Errors
-    /// [`StoreError::Unfit`] if the server would lose sends, [`StoreError::Unavailable`] if it cannot be reached.
+    /// [`StoreError::Unfit`] if the server would lose sends, or the store is being moved out of and
+    /// [shut](super::portable::Portable::shut); [`StoreError::Unavailable`] if it cannot be reached.
     pub async fn open(
         url: &RedisUrl,
         options: Options,
         rules: Rules,
         clock: Clock,
+    ) -> Result<Self, StoreError> {
+        let store = Self::start(url, options, rules, clock, Purpose::Work).await?;
+        if let Err(shut) = store.inner.gate.pass() {
+            store.close().await?;
+            return Err(shut);
+        }
+        Ok(store)
+    }
+
+    async fn start(
+        url: &RedisUrl,
+        options: Options,
+        rules: Rules,
+        clock: Clock,
+        purpose: Purpose,
     ) -> Result<Self, StoreError> {
         let mut sync = Sync::Always;
         for survey in admin::survey(url, options.replicas).await? {
@@ -162,19 +193,25 @@ impl RedisStore {
             sync = sync.min(survey.sync);
         }
         let router = Router::connect(url, library().clone(), &clock).await?;
+        if purpose == Purpose::MoveOut {
+            must_exist(&router).await?;
+        }
         let count = meta(&router, url.partitions, options.identity).await?;
+        let (mover, guest) = (purpose != Purpose::Work, options.identity.is_none());
         let (gone, queue) = mpsc::channel(after::WAITING);
         let announcer = Announcer::start(publisher(&router));
         let inner = Arc::new(Inner {
             router,
             partitions: Partitions::new(count),
             spans: Spans::new(&rules, count),
-            turns: Turns::new(count, clock, options.identity.is_none()),
+            turns: Turns::new(count, clock, guest || mover),
             sync,
             rules,
             options,
             gone,
             announcer,
+            gate: Gate::new(mover),
+            scanned: Scanned::default(),
             closed: AtomicBool::new(false),
         });
         inner.beat().await?;
@@ -192,6 +229,13 @@ impl RedisStore {
         }
         Ok(&self.inner)
     }
+
+    /// For all that would begin something, or change what is being moved.
+    fn running_store(&self) -> Result<&Inner, StoreError> {
+        let inner = self.open_store()?;
+        inner.gate.pass()?;
+        Ok(inner)
+    }
 }
 
 /// How events reach Redis.
@@ -205,6 +249,16 @@ fn publisher(router: &Router) -> Publish {
             router.many(Lane::Control, commands).await.iter().map(Result::is_ok).collect()
         })
     })
+}
+
+/// Refuses to make a store of nothing.
+async fn must_exist(router: &Router) -> Result<(), StoreError> {
+    let mut exists = cmd("EXISTS");
+    exists.arg(META);
+    match router.call(Lane::Control, Place::of(META.as_bytes()), exists).await? {
+        Value::Int(0) => Err(StoreError::Unavailable("there is no store of vigie in this Redis".into())),
+        _ => Ok(()),
+    }
 }
 
 /// Reads the facts that never change, or writes them into a new store; gives the number of partitions.
@@ -473,13 +527,18 @@ impl Inner {
     }
 
     async fn consent(&self, consent: &Consent) -> Result<(), StoreError> {
+        let (place, call) = self.consent_call(consent);
+        Ok(self.router.call(Lane::Results, place, call).await.map(drop)?)
+    }
+
+    fn consent_call(&self, consent: &Consent) -> (Place, Cmd) {
         let partition = self.partitions.of(consent.recipient);
         let mut call = self.fcall(&functions().consent, partition);
         call.arg(&consent.recipient.0[..])
             .arg(show::grantee(&consent.grantee))
             .arg(i32::from(consent.granted));
         call.arg(millis(consent.at)).arg(&consent.proof);
-        self.call(Lane::Results, partition, call).await.map(drop)
+        (partition.place, call)
     }
 
     async fn set_flow(&self, scope: FlowScope, setting: FlowSetting) -> Result<(), StoreError> {
@@ -517,11 +576,11 @@ impl Store for RedisStore {
         sends: Vec<SendSpec>,
         wait: Wait,
     ) -> Result<Vec<Enqueued>, StoreError> {
-        self.open_store()?.enqueue(request, sends, wait).await
+        self.running_store()?.enqueue(request, sends, wait).await
     }
 
     async fn touch(&self, touch: Touch) -> Result<Touched, StoreError> {
-        self.open_store()?.touch(&touch).await
+        self.running_store()?.touch(&touch).await
     }
 
     async fn away(&self, recipient: RecipientId) -> Result<(), StoreError> {
@@ -541,7 +600,7 @@ impl Store for RedisStore {
     }
 
     async fn tick(&self, request: ClaimId, limit: usize) -> Result<Ticked, StoreError> {
-        self.open_store()?.tick(request, limit).await
+        self.running_store()?.tick(request, limit).await
     }
 
     async fn renew(&self, holds: &[Hold]) -> Result<Vec<Fenced>, StoreError> {
@@ -561,23 +620,23 @@ impl Store for RedisStore {
     }
 
     async fn cancel(&self, send: SendId, reason: &str) -> Result<Cancelled, StoreError> {
-        self.open_store()?.cancel(send, reason).await
+        self.running_store()?.cancel(send, reason).await
     }
 
     async fn settle(&self, brand: &Name, case: &str, reason: &str) -> Result<Settled, StoreError> {
-        self.open_store()?.settle(brand, case, reason).await
+        self.running_store()?.settle(brand, case, reason).await
     }
 
     async fn forget(&self, recipient: RecipientId) -> Result<Forgotten, StoreError> {
-        self.open_store()?.forget(recipient).await
+        self.running_store()?.forget(recipient).await
     }
 
     async fn consent(&self, consent: Consent) -> Result<(), StoreError> {
-        self.open_store()?.consent(&consent).await
+        self.running_store()?.consent(&consent).await
     }
 
     async fn set_flow(&self, scope: FlowScope, setting: FlowSetting) -> Result<(), StoreError> {
-        self.open_store()?.set_flow(scope, setting).await
+        self.running_store()?.set_flow(scope, setting).await
     }
 
     fn flows(&self) -> watch::Receiver<Arc<Flows>> {

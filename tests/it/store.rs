@@ -256,3 +256,7 @@ contract!(redis_in_partitions: in_turn SpreadBackend [timeless, timed, lasting, 
 contract!(redis_cluster: in_turn ClusterBackend [timeless, timed, lasting, crowded, sharing]);
 contract!(valkey: in_turn ValkeyBackend [timeless, timed, lasting, crowded, sharing]);
 contract!(embedded_to_embedded: each EmbeddedPair [moving]);
+contract!(embedded_to_redis: each ToRedis [moving]);
+contract!(redis_to_embedded: each FromRedis [moving]);
+contract!(embedded_to_redis_cluster: in_turn ToCluster [moving]);
+contract!(redis_cluster_to_embedded: in_turn FromCluster [moving]);

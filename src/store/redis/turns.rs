@@ -6,7 +6,7 @@
 //! another gateway is late by [`BEAT`] at most, and the partitions of a gateway that died are taken over after [`ALIVE`].
 //! Two gateways that look at one partition at the same time do no harm: a tick is atomic.
 //!
-//! Idle, this costs a Redis two `ZRANGE` for each partition and three commands for each gateway, every [`BEAT`].
+//! Idle, this costs a Redis two `ZRANGE` for each partition and four commands for each gateway, every [`BEAT`].
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -232,9 +232,23 @@ impl Inner {
             gateways.push(answer.text()?);
         }
         let fresh = self.turns.share(gateways);
+        // Only now that others see us: see `moving`.
+        self.read_shut().await?;
         self.read_flows().await?;
         self.read_held(fresh).await?;
         self.read_heads().await
+    }
+
+    /// How many gateways live, this process not counted.
+    pub(super) async fn other_gateways(&self) -> Result<u64, StoreError> {
+        let alive = if self.turns.guest { Duration::ZERO } else { ALIVE };
+        let mut answer = Reply::of(self.beat_call(alive).await?)?;
+        answer.int()?;
+        let mut others = 0;
+        while !answer.is_empty() {
+            others += u64::from(answer.text()? != self.turns.name);
+        }
+        Ok(others)
     }
 
     /// Signs off: the others take over at once.

@@ -13,7 +13,7 @@ use vigie::model::{Claim, ClaimId, Hold, RecipientId, SendSpec, SendState};
 use vigie::store::{Counts, Enqueued, Rules, Store, Ticked};
 
 pub(crate) use embedded::{EmbeddedBackend, copy};
-pub(crate) use remote::{ClusterBackend, RedisBackend, SpreadBackend, ValkeyBackend};
+pub(crate) use remote::{ClusterBackend, Kind, RedisBackend, Remote, SpreadBackend, ValkeyBackend};
 pub(crate) use words::{accepted, name, references, rules, send, send_of, signal, start, who};
 
 /// Where the stores of cases stand.
@@ -66,6 +66,14 @@ pub(crate) struct Habits {
 
 /// From one embedded store to another.
 pub(crate) type EmbeddedPair = (EmbeddedBackend, EmbeddedBackend);
+/// From an embedded store to one in Redis.
+pub(crate) type ToRedis = (EmbeddedBackend, RedisBackend);
+/// From a store in Redis to an embedded one.
+pub(crate) type FromRedis = (RedisBackend, EmbeddedBackend);
+/// From an embedded store to one in a Redis Cluster.
+pub(crate) type ToCluster = (EmbeddedBackend, ClusterBackend);
+/// From a store in a Redis Cluster to an embedded one.
+pub(crate) type FromCluster = (ClusterBackend, EmbeddedBackend);
 
 /// Two backends, which are two stores at once.
 impl<A: Grounded, B: Grounded> Grounded for (A, B) {

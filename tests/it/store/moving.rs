@@ -12,7 +12,7 @@ use vigie::model::{Deferral, Finish, SendSpec, SendState};
 use vigie::store::portable::{Adopted, CopyError, Item, Page, Portable, Report, copy};
 use vigie::store::{Cancelled, Rules};
 
-use super::bench::{Backend, Bench, EmbeddedBackend, EmbeddedPair, name, send};
+use super::bench::{Backend, Bench, EmbeddedBackend, EmbeddedPair, Kind, Remote, name, send};
 
 pub(crate) use breaking::*;
 pub(crate) use copying::*;
@@ -27,6 +27,12 @@ pub(crate) trait Movable: Backend {
 impl Movable for EmbeddedBackend {
     fn portable(&self) -> Arc<dyn Portable> {
         self.embedded()
+    }
+}
+
+impl<K: Kind> Movable for Remote<K> {
+    fn portable(&self) -> Arc<dyn Portable> {
+        self.redis()
     }
 }
 
