@@ -193,8 +193,9 @@ impl RedisStore {
             sync = sync.min(survey.sync);
         }
         let router = Router::connect(url, library().clone(), &clock).await?;
-        if purpose == Purpose::MoveOut {
-            must_exist(&router).await?;
+        match purpose {
+            Purpose::MoveOut => must_exist(&router).await?,
+            Purpose::Work | Purpose::MoveIn => found(&router, url.partitions, options.identity).await?,
         }
         let count = meta(&router, url.partitions, options.identity).await?;
         let (mover, guest) = (purpose != Purpose::Work, options.identity.is_none());
@@ -261,21 +262,25 @@ async fn must_exist(router: &Router) -> Result<(), StoreError> {
     }
 }
 
-/// Reads the facts that never change, or writes them into a new store; gives the number of partitions.
-async fn meta(router: &Router, wanted: Option<u16>, identity: Option<[u8; 8]>) -> Result<u16, StoreError> {
-    let place = Place::of(META.as_bytes());
-    let identity = identity.map(const_hex::encode);
+/// Writes the facts that never change into a new store.
+async fn found(router: &Router, wanted: Option<u16>, identity: Option<[u8; 8]>) -> Result<(), StoreError> {
     let facts = [
         ("format", Some(FORMAT.to_owned())),
         ("partitions", Some(wanted.unwrap_or(PARTITIONS).to_string())),
-        ("identity", identity.clone()),
+        ("identity", identity.map(const_hex::encode)),
     ];
     for (field, value) in facts {
         let Some(value) = value else { continue };
         let mut set = cmd("HSETNX");
         set.arg(META).arg(field).arg(value);
-        router.call(Lane::Control, place, set).await?;
+        router.call(Lane::Control, Place::of(META.as_bytes()), set).await?;
     }
+    Ok(())
+}
+
+/// Reads these facts and compares them; gives the number of partitions.
+async fn meta(router: &Router, wanted: Option<u16>, identity: Option<[u8; 8]>) -> Result<u16, StoreError> {
+    let place = Place::of(META.as_bytes());
     let mut get = cmd("HMGET");
     get.arg(META).arg("format").arg("partitions").arg("identity");
     let mut reply = Reply::of(router.call(Lane::Control, place, get).await?)?;
@@ -286,8 +291,9 @@ async fn meta(router: &Router, wanted: Option<u16>, identity: Option<[u8; 8]>) -
         )));
     }
     let count: u16 = int(&reply.next()?)?.try_into().map_err(|_| damaged("a number of partitions"))?;
-    if let Some(identity) = identity
-        && reply.text()? != identity
+    let owner = Some(reply.next()?).filter(|owner| *owner != Value::Nil).map(reply::bytes).transpose()?;
+    if let (Some(identity), Some(owner)) = (identity.map(const_hex::encode), owner)
+        && owner != identity.as_bytes()
     {
         return Err(StoreError::Unfit(
             "it belongs to gateways with another identity key, to whom its people are known by other names: copy \
