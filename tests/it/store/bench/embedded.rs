@@ -38,6 +38,7 @@ impl Backend for EmbeddedBackend {
         bounds_presence: true,
         partitions: 1,
         due_within: Duration::ZERO,
+        alive_after_death: Duration::ZERO,
     };
 
     type Ground = ();

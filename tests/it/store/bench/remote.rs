@@ -156,6 +156,7 @@ impl<K: Kind> Backend for Remote<K> {
         bounds_presence: false,
         partitions: K::PARTITIONS,
         due_within: Duration::from_secs(10),
+        alive_after_death: Duration::from_secs(2),
     };
     type Ground = Arc<Ground>;
 
