@@ -8,8 +8,9 @@ use crate::clock::Clock;
 use crate::config::{Config, StoreUrl};
 use crate::model::{ConsentRule, Name};
 use crate::store::embedded::Embedded;
-use crate::store::redis::{Options, RedisStore};
+use crate::store::redis::{Figures, Options, RedisStore};
 use crate::store::{Rules, Store};
+use crate::telemetry::Registry;
 use crate::token::Identity;
 
 /// Opens the store that `store.url` names, for the installation that knows people by `identity`; without one, as a guest.
@@ -17,8 +18,10 @@ pub async fn open_store(
     config: &Config,
     identity: Option<&Identity>,
     clock: &Clock,
+    registry: &Registry,
 ) -> Result<Arc<dyn Store>, StartError> {
     let (rules, clock) = (rules(config), clock.clone());
+    let figures = Figures::new(registry);
     match config.store.address() {
         StoreUrl::Embedded(directory) => {
             let directory = config.data.dir.join(directory);
@@ -31,7 +34,9 @@ pub async fn open_store(
                 accept_losing_sends: config.store.accept_losing_sends,
                 identity: identity.map(Identity::fingerprint),
             };
-            Ok(Arc::new(RedisStore::open(&url, options, rules, clock).await?))
+            let store = RedisStore::open(&url, options, rules, clock).await?;
+            store.show(figures);
+            Ok(Arc::new(store))
         }
     }
 }

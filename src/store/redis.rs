@@ -20,6 +20,7 @@ mod after;
 mod enqueue;
 mod events;
 mod fault;
+mod figures;
 mod head;
 mod keys;
 mod library;
@@ -29,8 +30,8 @@ mod router;
 mod show;
 mod turns;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -55,6 +56,7 @@ use crate::model::{
 use self::enqueue::{case_key, words};
 use self::events::{Announcer, EVENTS, Publish};
 use self::fault::Fault;
+pub use self::figures::Figures;
 use self::keys::{FLOWS, META, Partition, Partitions};
 use self::library::functions;
 pub use self::library::{Library, library};
@@ -112,6 +114,7 @@ struct Inner {
     /// Ids whose index entries get their time to live.
     gone: mpsc::Sender<SendId>,
     announcer: Announcer,
+    figures: OnceLock<Figures>,
     closed: AtomicBool,
 }
 
@@ -175,6 +178,7 @@ impl RedisStore {
             options,
             gone,
             announcer,
+            figures: OnceLock::new(),
             closed: AtomicBool::new(false),
         });
         inner.beat().await?;
@@ -184,6 +188,12 @@ impl RedisStore {
         tasks.spawn(after::run(Arc::clone(&inner), queue, stop.clone()));
         tasks.close();
         Ok(Self { inner, stop, tasks })
+    }
+
+    /// Shows operators what it sees of its servers; the first call counts.
+    pub fn show(&self, figures: Figures) {
+        drop(self.inner.figures.set(figures));
+        self.inner.follow_figures();
     }
 
     fn open_store(&self) -> Result<&Inner, StoreError> {
@@ -250,6 +260,12 @@ async fn meta(router: &Router, wanted: Option<u16>, identity: Option<[u8; 8]>) -
 }
 
 impl Inner {
+    fn follow_figures(&self) {
+        if let Some(figures) = self.figures.get() {
+            figures.follow(self.router.healthy(), self.router.counts(), self.announcer.lost());
+        }
+    }
+
     /// What to wait for behind new sends, for them to be as safe as was asked.
     fn safe(&self, wait: Wait) -> Result<Option<Safe>, StoreError> {
         let Options { replicas, replicas_within: within, .. } = self.options;

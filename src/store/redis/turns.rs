@@ -213,6 +213,7 @@ impl Inner {
             if let Err(error) = self.beat().await {
                 tracing::debug!(%error, "the store was not heard of");
             }
+            self.follow_figures();
         }
     }
 
