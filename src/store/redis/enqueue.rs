@@ -15,8 +15,8 @@ use crate::redact::foreign;
 use crate::store::time::{EVER, Millis, NEVER, millis};
 use crate::store::{Enqueued, StoreError, Wait};
 
-use super::Inner;
 use super::fault::Fault;
+use super::inner::Inner;
 use super::keys::{self, Partition};
 use super::library::functions;
 use super::reply::Reply;

@@ -6,9 +6,9 @@ use crate::model::{Consent, FlowScope, Grantee, RecipientId, SendId, SendRecord,
 use crate::store::time::timestamp;
 use crate::store::{Person, Snapshot, StoreError};
 
-use super::Inner;
 use super::enqueue::partition_in;
 use super::head::Looked;
+use super::inner::Inner;
 use super::keys::{Partition, scope};
 use super::library::functions;
 use super::reply::{Reply, damaged, int, number, state};

@@ -20,7 +20,7 @@ use crate::model::{Cause, ClaimId, FlowScope, FlowSetting, Flows};
 use crate::store::time::{Millis, NEVER, millis, timestamp};
 use crate::store::{StoreError, Ticked};
 
-use super::Inner;
+use super::inner::Inner;
 use super::keys::{FLOWS, GATEWAYS, scope};
 use super::library::functions;
 use super::reply::{Reply, number};
