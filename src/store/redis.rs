@@ -171,7 +171,7 @@ impl Store for RedisStore {
     async fn away(&self, recipient: RecipientId) -> Result<(), StoreError> {
         let inner = self.open_store()?;
         let partition = inner.partitions.of(recipient);
-        let mut call = inner.fcall(&functions().away, partition);
+        let mut call = partition.fcall(&functions().away);
         call.arg(&recipient.0[..]);
         inner.call(Lane::Hot, partition, call).await.map(drop)
     }

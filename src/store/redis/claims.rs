@@ -15,7 +15,7 @@ use crate::store::{Fenced, Ignored, StoreError, Touch, Touched};
 
 impl Inner {
     fn touch_call(&self, function: &str, touch: &Touch) -> Cmd {
-        let mut call = self.fcall(function, self.partitions.of(touch.recipient));
+        let mut call = self.partitions.of(touch.recipient).fcall(function);
         let source = Source::ALL.iter().position(|known| *known == touch.source).unwrap_or_default();
         call.arg(&touch.recipient.0[..])
             .arg(&touch.request.0[..])
@@ -74,7 +74,7 @@ impl Inner {
             by_partition.into_iter().enumerate().filter(|(_, holds)| !holds.is_empty()).collect();
         let ask = |(number, holds): &(usize, Vec<(usize, Hold)>)| {
             let partition = &self.partitions.all()[*number];
-            let mut call = self.fcall(&functions().renew, partition);
+            let mut call = partition.fcall(&functions().renew);
             call.arg(self.spans.lease);
             for (_, hold) in holds {
                 call.arg(&hold.send.0[..]).arg(&hold.claim.0[..]);
@@ -94,7 +94,7 @@ impl Inner {
 
     pub(super) async fn begin(&self, hold: Hold) -> Result<Fenced, StoreError> {
         let partition = self.partitions.of(hold.recipient);
-        let mut call = self.fcall(&functions().begin, partition);
+        let mut call = partition.fcall(&functions().begin);
         call.arg(&hold.send.0[..]).arg(&hold.claim.0[..]);
         Ok(fenced(int(&self.call(Lane::Hot, partition, call).await?)?))
     }
@@ -108,7 +108,7 @@ impl Inner {
             Finish::Released { reason } => ("l", reason, 0, false),
             Finish::Uncertain { reason } => ("u", reason, 0, false),
         };
-        let mut call = self.fcall(&functions().finish, partition);
+        let mut call = partition.fcall(&functions().finish);
         call.arg(&hold.send.0[..]).arg(&hold.claim.0[..]).arg(finish.mark()).arg(how).arg(words(text));
         call.arg(until.max(0)).arg(i32::from(counts));
         call.arg(self.spans.min_gap).arg(self.spans.scan_grace).arg(self.spans.lease);

@@ -19,7 +19,7 @@ const AT_ONCE: usize = 200;
 impl Inner {
     pub(super) async fn cancel(&self, send: SendId, reason: &str) -> Result<Cancelled, StoreError> {
         let Some(partition) = self.find(send).await? else { return Ok(Cancelled::Unknown) };
-        let mut call = self.fcall(&functions().cancel, partition);
+        let mut call = partition.fcall(&functions().cancel);
         call.arg(&send.0[..]).arg(words(reason)).arg(self.spans.keep_finished).arg(self.spans.min_gap);
         let mut reply = Reply::of(self.call(Lane::Results, partition, call).await?)?;
         let outcome = reply.bytes()?;
@@ -37,7 +37,7 @@ impl Inner {
         let mut settled = Settled::default();
         for partition in self.everywhere("a", &key).await? {
             loop {
-                let mut call = self.fcall(&functions().settle, partition);
+                let mut call = partition.fcall(&functions().settle);
                 call.arg(&key[..])
                     .arg(words(reason))
                     .arg(self.spans.keep_finished)
@@ -60,7 +60,7 @@ impl Inner {
         let partition = self.partitions.of(who);
         let mut forgotten = Forgotten::default();
         loop {
-            let mut call = self.fcall(&functions().forget, partition);
+            let mut call = partition.fcall(&functions().forget);
             call.arg(&who.0[..]).arg(self.spans.keep_finished).arg(self.spans.min_gap).arg(AT_ONCE);
             let mut reply = Reply::of(self.call(Lane::Results, partition, call).await?)?;
             forgotten.sends += reply.small::<u64>()?;
@@ -77,7 +77,7 @@ impl Inner {
 
     pub(super) async fn consent(&self, consent: &Consent) -> Result<(), StoreError> {
         let partition = self.partitions.of(consent.recipient);
-        let mut call = self.fcall(&functions().consent, partition);
+        let mut call = partition.fcall(&functions().consent);
         call.arg(&consent.recipient.0[..])
             .arg(show::grantee(&consent.grantee))
             .arg(i32::from(consent.granted));

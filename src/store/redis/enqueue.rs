@@ -174,7 +174,7 @@ impl Inner {
 
     fn insert(&self, request: ClaimId, spec: &SendSpec) -> (Place, Cmd) {
         let partition = self.partitions.of(spec.recipient);
-        let mut call = self.fcall(&functions().insert, partition);
+        let mut call = partition.fcall(&functions().insert);
         describe(&mut call, spec);
         call.arg(&request.0[..])
             .arg(self.spans.claims_per_touch)

@@ -91,13 +91,6 @@ impl Inner {
         }
     }
 
-    /// A function's call, as far as all calls are the same.
-    pub(super) fn fcall(&self, function: &str, partition: &Partition) -> Cmd {
-        let mut call = Cmd::with_capacity(16, 256);
-        call.arg("FCALL").arg(function).arg(1).arg(&partition.tag);
-        call
-    }
-
     pub(super) async fn call(
         &self,
         lane: Lane,
