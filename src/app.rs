@@ -1,6 +1,7 @@
 //! The composition root: the only place that names concrete backends, and the order in which things start and stop.
 
 mod opening;
+mod portable;
 pub mod producers;
 mod start;
 
@@ -20,6 +21,7 @@ use crate::store::{Store, StoreError};
 use crate::telemetry::Registry;
 
 pub use opening::open_store;
+pub use portable::{End, open_to_move};
 pub use start::StartError;
 
 /// A running gateway.

@@ -9,6 +9,7 @@ mod list_metrics;
 mod redis;
 mod scratch;
 mod serve;
+mod store;
 mod token;
 
 use std::ffi::OsString;
@@ -68,6 +69,9 @@ enum Command {
     /// Make API keys
     #[command(subcommand)]
     Key(key::Key),
+    /// Move stores
+    #[command(subcommand)]
+    Store(store::Store),
     /// Print the default configuration file: every key, commented
     DefaultConfig,
 }
@@ -100,6 +104,7 @@ impl Command {
             Self::Token(command) => command.run(&configuration(files)?),
             Self::Redis(command) => wait_for(command.run(configuration(files)?)),
             Self::Key(command) => command.run(),
+            Self::Store(command) => wait_for(command.run(&configuration(files)?)),
             Self::DefaultConfig => print(config::DEFAULT),
         }
     }

@@ -24,6 +24,7 @@
 mod answers;
 pub mod embedded;
 pub mod measured;
+pub mod portable;
 pub mod redis;
 mod time;
 

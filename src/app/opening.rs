@@ -28,16 +28,20 @@ pub async fn open_store(
             Ok(Arc::new(Embedded::open(&directory, config.store.cache_mib, rules, clock)?))
         }
         StoreUrl::Redis(url) => {
-            let options = Options {
-                replicas: config.store.enqueue_wait,
-                replicas_within: config.store.enqueue_wait_timeout,
-                accept_losing_sends: config.store.accept_losing_sends,
-                identity: identity.map(Identity::fingerprint),
-            };
-            let store = RedisStore::open(&url, options, rules, clock).await?;
+            let store = RedisStore::open(&url, options(config, identity), rules, clock).await?;
             store.show(figures);
             Ok(Arc::new(store))
         }
+    }
+}
+
+/// How a store in Redis is used.
+pub(super) fn options(config: &Config, identity: Option<&Identity>) -> Options {
+    Options {
+        replicas: config.store.enqueue_wait,
+        replicas_within: config.store.enqueue_wait_timeout,
+        accept_losing_sends: config.store.accept_losing_sends,
+        identity: identity.map(Identity::fingerprint),
     }
 }
 

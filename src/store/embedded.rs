@@ -48,6 +48,7 @@
 
 mod core;
 mod disk;
+mod moving;
 mod presence;
 mod records;
 mod shards;
@@ -103,9 +104,15 @@ impl Embedded {
     ///
     /// # Errors
     /// [`StoreError::InUse`] if another process has it open, [`StoreError::Unavailable`] if the file system refuses, [`StoreError::Damaged`] if
-    /// what is there is not what was written, or of a format this version does not know. Both say what to do.
+    /// what is there is not what was written, or of a format this version does not know, [`StoreError::Unfit`] if it is
+    /// [shut](super::portable::Portable::shut). All say what to do.
     pub fn open(directory: &Path, cache_mib: u64, rules: Rules, clock: Clock) -> Result<Self, StoreError> {
         let disk = Disk::open(directory, cache_mib)?;
+        disk.refuse_shut()?;
+        Self::start(disk, rules, clock)
+    }
+
+    fn start(disk: Disk, rules: Rules, clock: Clock) -> Result<Self, StoreError> {
         let core = Arc::new(Core::load(disk, rules, clock.clone())?);
         let (jobs, queue) = mpsc::channel(Self::JOBS);
         let (flows, alarm, failure) = (core.flows(), core.alarm(), core.failure());

@@ -29,6 +29,7 @@ mod keys;
 mod library;
 mod link;
 mod meta;
+mod moving;
 mod reply;
 mod router;
 mod show;
@@ -60,7 +61,8 @@ use self::inner::{Inner, Spans, publisher};
 use self::keys::Partitions;
 use self::library::functions;
 pub use self::library::{Library, library};
-use self::meta::meta;
+use self::meta::{meta, must_exist};
+use self::moving::{Gate, Scanned};
 use self::router::{Lane, Router};
 use self::server::Sync;
 use self::turns::Turns;
@@ -83,6 +85,17 @@ pub struct Options {
     pub identity: Option<[u8; 8]>,
 }
 
+/// What a store is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// To work with it, as a gateway or a guest.
+    Work,
+    /// To move out of what is there.
+    MoveOut,
+    /// To move into it.
+    MoveIn,
+}
+
 /// A store in Redis.
 pub struct RedisStore {
     inner: Arc<Inner>,
@@ -94,12 +107,28 @@ impl RedisStore {
     /// Connects, checks that the server is fit for a queue, and loads the functions where they are missing.
     ///
     /// # Errors
-    /// [`StoreError::Unfit`] if the server would lose sends, [`StoreError::Unavailable`] if it cannot be reached.
+    /// [`StoreError::Unfit`] if the server would lose sends, or the store is being moved out of and
+    /// [shut](super::portable::Portable::shut); [`StoreError::Unavailable`] if it cannot be reached.
     pub async fn open(
         url: &RedisUrl,
         options: Options,
         rules: Rules,
         clock: Clock,
+    ) -> Result<Self, StoreError> {
+        let store = Self::start(url, options, rules, clock, Purpose::Work).await?;
+        if let Err(shut) = store.inner.gate.pass() {
+            store.close().await?;
+            return Err(shut);
+        }
+        Ok(store)
+    }
+
+    async fn start(
+        url: &RedisUrl,
+        options: Options,
+        rules: Rules,
+        clock: Clock,
+        purpose: Purpose,
     ) -> Result<Self, StoreError> {
         let mut sync = Sync::Always;
         for survey in admin::survey(url, options.replicas).await? {
@@ -107,20 +136,26 @@ impl RedisStore {
             sync = sync.min(survey.sync);
         }
         let router = Router::connect(url, library().clone(), &clock).await?;
+        if purpose == Purpose::MoveOut {
+            must_exist(&router).await?;
+        }
         let count = meta(&router, url.partitions, options.identity).await?;
+        let (mover, guest) = (purpose != Purpose::Work, options.identity.is_none());
         let (gone, queue) = mpsc::channel(after::WAITING);
         let announcer = Announcer::start(publisher(&router));
         let inner = Arc::new(Inner {
             router,
             partitions: Partitions::new(count),
             spans: Spans::new(&rules, count),
-            turns: Turns::new(count, clock, options.identity.is_none()),
+            turns: Turns::new(count, clock, guest || mover),
             sync,
             rules,
             options,
             gone,
             announcer,
             figures: OnceLock::new(),
+            gate: Gate::new(mover),
+            scanned: Scanned::default(),
             closed: AtomicBool::new(false),
         });
         inner.beat().await?;
@@ -144,6 +179,13 @@ impl RedisStore {
         }
         Ok(&self.inner)
     }
+
+    /// For all that would begin something, or change what is being moved.
+    fn running_store(&self) -> Result<&Inner, StoreError> {
+        let inner = self.open_store()?;
+        inner.gate.pass()?;
+        Ok(inner)
+    }
 }
 
 /// A store that is dropped without being closed stops living among the gateways: others take over what was its share.
@@ -161,11 +203,11 @@ impl Store for RedisStore {
         sends: Vec<SendSpec>,
         wait: Wait,
     ) -> Result<Vec<Enqueued>, StoreError> {
-        self.open_store()?.enqueue(request, sends, wait).await
+        self.running_store()?.enqueue(request, sends, wait).await
     }
 
     async fn touch(&self, touch: Touch) -> Result<Touched, StoreError> {
-        self.open_store()?.touch(&touch).await
+        self.running_store()?.touch(&touch).await
     }
 
     async fn away(&self, recipient: RecipientId) -> Result<(), StoreError> {
@@ -185,7 +227,7 @@ impl Store for RedisStore {
     }
 
     async fn tick(&self, request: ClaimId, limit: usize) -> Result<Ticked, StoreError> {
-        self.open_store()?.tick(request, limit).await
+        self.running_store()?.tick(request, limit).await
     }
 
     async fn renew(&self, holds: &[Hold]) -> Result<Vec<Fenced>, StoreError> {
@@ -201,23 +243,23 @@ impl Store for RedisStore {
     }
 
     async fn cancel(&self, send: SendId, reason: &str) -> Result<Cancelled, StoreError> {
-        self.open_store()?.cancel(send, reason).await
+        self.running_store()?.cancel(send, reason).await
     }
 
     async fn settle(&self, brand: &Name, case: &str, reason: &str) -> Result<Settled, StoreError> {
-        self.open_store()?.settle(brand, case, reason).await
+        self.running_store()?.settle(brand, case, reason).await
     }
 
     async fn forget(&self, recipient: RecipientId) -> Result<Forgotten, StoreError> {
-        self.open_store()?.forget(recipient).await
+        self.running_store()?.forget(recipient).await
     }
 
     async fn consent(&self, consent: Consent) -> Result<(), StoreError> {
-        self.open_store()?.consent(&consent).await
+        self.running_store()?.consent(&consent).await
     }
 
     async fn set_flow(&self, scope: FlowScope, setting: FlowSetting) -> Result<(), StoreError> {
-        self.open_store()?.set_flow(scope, setting).await
+        self.running_store()?.set_flow(scope, setting).await
     }
 
     fn flows(&self) -> watch::Receiver<Arc<Flows>> {

@@ -1,5 +1,7 @@
 //! The program from outside: exit codes, sentences, files and their modes.
 
+mod store;
+
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;

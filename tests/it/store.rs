@@ -8,13 +8,14 @@
 //! - `lasting` cases stop the store, gently or not, and open it again;
 //! - `crowded` cases do much at once;
 //! - `alone` cases are about a store that belongs to one process;
-//! - `sharing` cases are about a store that many gateways have open.
+//! - `sharing` cases are about a store that many gateways have open;
+//! - `moving` cases copy one store into another, for pairs of backends.
 //!
 //! Each hands its list to another macro, which makes tests of it: [`each!`] one for each case, [`in_turn!`] one for
 //! all, on the same servers.
 
 mod alone;
-mod bench;
+pub(crate) mod bench;
 mod claiming;
 mod consent;
 mod crowd;
@@ -25,6 +26,7 @@ mod fencing;
 mod flows;
 mod lasting;
 mod model;
+mod moving;
 mod sharing;
 mod spacing;
 
@@ -46,7 +48,7 @@ macro_rules! in_turn {
     ($backend:ident, $flavor:literal, $($module:ident: [$($case:ident),* $(,)?]),* $(,)?) => {
         #[tokio::test(flavor = $flavor)]
         async fn all_in_turn() {
-            use crate::store::bench::{Backend, $backend};
+            use crate::store::bench::{$backend, Grounded};
             let ground = $backend::ground().await;
             $($(
                 println!("{}::{}", stringify!($module), stringify!($case));
@@ -208,7 +210,36 @@ macro_rules! sharing {
     };
 }
 
-/// Makes the tests of one backend: which macro makes them, and of which cases.
+/// Cases that move everything from one store to another, for a pair of backends.
+macro_rules! moving {
+    ($tests:ident, $pair:ident) => {
+        $tests!($pair, "current_thread",
+        moving: [
+            a_page_holds_a_bounded_number,
+            one_persons_sends_come_as_they_arrived,
+            an_adoption_is_durable,
+            an_adoption_claims_nothing,
+            a_departure_says_what_it_found,
+            a_shut_store_stays_shut_until_it_is_reopened,
+            a_send_stays_the_same,
+            a_long_history_goes_on,
+            many_sends_arrive,
+            consents_and_settings_arrive,
+            there_and_back_again,
+            an_interrupted_copy_is_taken_up,
+            a_copy_stops_between_pages,
+            a_copy_that_fails_leaves_the_old_store_shut,
+            a_conflict_stays_and_is_named,
+            what_is_claimed_stays,
+            a_send_that_was_cancelled_there_does_not_come_back,
+            a_full_store_takes_what_fits,
+            a_store_is_not_copied_onto_itself,
+        ],
+        );
+    };
+}
+
+/// Makes the tests of one backend, or of a pair: which macro makes them, and of which cases.
 macro_rules! contract {
     ($name:ident: $tests:ident $backend:ident [$($cases:ident),*]) => {
         mod $name {
@@ -224,3 +255,8 @@ contract!(redis: each RedisBackend [timeless, timed, lasting, crowded, sharing])
 contract!(redis_in_partitions: in_turn SpreadBackend [timeless, timed, lasting, crowded, sharing]);
 contract!(redis_cluster: in_turn ClusterBackend [timeless, timed, lasting, crowded, sharing]);
 contract!(valkey: in_turn ValkeyBackend [timeless, timed, lasting, crowded, sharing]);
+contract!(embedded_to_embedded: each EmbeddedPair [moving]);
+contract!(embedded_to_redis: each ToRedis [moving]);
+contract!(redis_to_embedded: each FromRedis [moving]);
+contract!(embedded_to_redis_cluster: in_turn ToCluster [moving]);
+contract!(redis_cluster_to_embedded: in_turn FromCluster [moving]);

@@ -4,6 +4,7 @@
 //! microseconds, done where the caller runs. If a write fails, memory and disk no longer agree, so the store stops
 //! answering for good; a restart goes on from disk.
 
+mod moving;
 mod view;
 
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -227,29 +228,46 @@ impl Core {
 
     /// `consent`, but for the sync. Of two statements the one made later holds, whichever arrives first.
     pub(super) fn consent(&self, consent: &Consent) -> Result<(), StoreError> {
+        self.consent_if(consent, |known| known.at > consent.at).map(drop)
+    }
+
+    /// Records a consent, unless what the person said to the same grantee is `better`; tells whether it did.
+    fn consent_if(&self, consent: &Consent, better: impl Fn(&Consent) -> bool) -> Result<bool, StoreError> {
         let mut state = self.lock()?;
         let known = self.disk.consents(consent.recipient)?;
-        let newer = |old: &Consent| old.grantee == consent.grantee && old.at > consent.at;
-        if known.iter().any(newer) {
-            return Ok(());
+        if known.iter().any(|known| known.grantee == consent.grantee && better(known)) {
+            return Ok(false);
         }
         let mut step = self.disk.step();
         step.consent(consent);
         step.write().map_err(|error| self.fail(error))?;
         state.consent(consent, self.now());
-        Ok(())
+        Ok(true)
     }
 
     /// `set_flow`, but for the sync.
     pub(super) fn set_flow(&self, scope: FlowScope, setting: FlowSetting) -> Result<(), StoreError> {
+        self.set_flow_if(scope, setting, |_| false).map(drop)
+    }
+
+    /// Changes a flow's setting, unless the one it has is `better`; tells whether it did.
+    fn set_flow_if(
+        &self,
+        scope: FlowScope,
+        setting: FlowSetting,
+        better: impl FnOnce(&FlowSetting) -> bool,
+    ) -> Result<bool, StoreError> {
         let mut state = self.lock()?;
+        if state.flow_settings().settings.get(&scope).is_some_and(better) {
+            return Ok(false);
+        }
         let mut step = self.disk.step();
         step.flow(&scope, &setting);
         step.write().map_err(|error| self.fail(error))?;
         state.set_flow(scope, setting);
         self.flows.send_replace(state.flow_settings());
         self.rearm(&state, self.now());
-        Ok(())
+        Ok(true)
     }
 
     /// Set when the store has stopped answering for good.

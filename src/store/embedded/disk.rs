@@ -12,7 +12,9 @@
 
 mod damage;
 mod journal;
+mod moving;
 mod scan;
+mod shut;
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;

@@ -2,7 +2,7 @@
 //!
 //! | record | key | written | gone |
 //! | --- | --- | --- | --- |
-//! | the [`SendSpec`](crate::model::SendSpec) itself | send | at enqueue | with the final state |
+//! | the [`SendSpec`] itself | send | at enqueue | with the final state |
 //! | [`Head`] | send | at enqueue and at each change | with the final state |
 //! | [`Label`] | send | at enqueue | `keep_finished` after the end |
 //! | [`Event`] | send, place | at each change | with the label |
@@ -18,7 +18,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    ClaimId, FlowScope, HistoryEntry, Name, OnDeadline, OnUncertain, RecipientId, SendId, SendState,
+    ClaimId, FlowScope, HistoryEntry, Name, OnDeadline, OnUncertain, RecipientId, SendId, SendSpec, SendState,
 };
 
 use super::time::Millis;
@@ -94,6 +94,19 @@ pub(super) struct Label {
     pub(super) at: Millis,
 }
 
+impl Label {
+    /// The label of a send accepted at this moment.
+    pub(super) fn new(spec: &SendSpec, at: Millis) -> Self {
+        Self {
+            reference: spec.reference.clone(),
+            brand: spec.brand.clone(),
+            campaign: spec.campaign.clone(),
+            digest: spec.digest.clone(),
+            at,
+        }
+    }
+}
+
 /// How a send ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct End {
@@ -103,6 +116,9 @@ pub(super) struct End {
     /// Its last claim, so that the answer to a repeated `finish` is the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) held: Option<Held>,
+    /// It lives on in another store.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) departed: bool,
 }
 
 /// One line of a send's history. The first ten and the last ten are kept: later ones take the place of the tenth

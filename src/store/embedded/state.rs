@@ -20,6 +20,7 @@ mod end;
 mod finish;
 mod flows;
 mod load;
+mod moving;
 mod people;
 mod queue;
 mod sends;
@@ -38,13 +39,14 @@ use crate::store::{Rules, Snapshot};
 
 pub(super) use claim::Taken;
 use flows::FlowTable;
+pub(super) use moving::Place;
 use people::{Consents, Contacts, Recent};
 use queue::Queue;
 use sends::{Entry, Sends, Slot, Stand};
 pub(super) use tick::Turn;
 
 use super::presence::Presence;
-use super::records::{Change, End, Event, Head, Held, Tally};
+use super::records::{Change, Event, Head, Held, Tally};
 use super::time::{EVER, Millis, NEVER, span, timestamp};
 
 /// Everything the store knows without looking at the disk.
@@ -285,18 +287,6 @@ impl State {
         self.save(slot);
         self.rewake(who, now);
         SendState::Waiting
-    }
-
-    /// The send leaves the table for good. It was taken from its queue, or its claim was ended, before.
-    fn finalise(&mut self, slot: Slot, from: SendState, to: SendState, now: Millis, detail: &str) {
-        self.note(slot, now, to.as_str(), detail);
-        let entry = self.sends.remove(slot);
-        let held = self.holds.remove(&slot);
-        self.changes.push(Change::End(entry.id, End { state: to, at: now, attempts: entry.attempts, held }));
-        self.flows.shift(entry.flow, from, to);
-        let tally = Tally::Ended(self.flows.ended(entry.flow));
-        self.changes.push(Change::Tally(self.flows.scope(entry.flow).clone(), tally));
-        self.rewake(entry.recipient, now);
     }
 }
 

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::model::{ClaimId, FlowScope, RecipientId, SendId, SendSpec};
+use crate::store::portable::{Adopted, Item};
 use crate::store::{Enqueued, StoreError};
 
 use super::core::{Core, claim};
@@ -25,6 +26,8 @@ pub(super) enum Job {
         sends: Vec<(SendSpec, Vec<u8>)>,
         answer: oneshot::Sender<Result<Vec<Enqueued>, StoreError>>,
     },
+    /// Take in what another store gives away.
+    Adopt { items: Vec<Item>, answer: oneshot::Sender<Result<Vec<Adopted>, StoreError>> },
     /// Make durable what was written before.
     Sync { answer: oneshot::Sender<Result<(), StoreError>> },
     /// Delete what is known of sends that ended by then.
@@ -81,6 +84,10 @@ impl Group {
                 self.size += sends.len();
                 self.calls.push(Call { request, sends, answer });
             }
+            Job::Adopt { items, answer } => {
+                let adopted = room_on_disk(core).and_then(|()| core.adopt(&items));
+                drop(answer.send(adopted));
+            }
             Job::Sync { answer } => self.waiters.push(answer),
             Job::Purge { until } => {
                 if let Err(error) = core.purge(until) {
@@ -91,8 +98,9 @@ impl Group {
     }
 
     fn commit(mut self, core: &Core) {
-        if !self.calls.is_empty() && core.disk.free_space() < RESERVE {
-            let full = StoreError::Full(format!("less than {} MiB are left on the disk", RESERVE >> 20));
+        if !self.calls.is_empty()
+            && let Err(full) = room_on_disk(core)
+        {
             self.calls.drain(..).for_each(|call| drop(call.answer.send(Err(full.clone()))));
         }
         if self.calls.is_empty() && self.waiters.is_empty() {
@@ -123,7 +131,7 @@ impl Group {
             for (spec, payload) in &call.sends {
                 let fate = draft.fate(core, spec)?;
                 if let Fate::New(head) = &fate {
-                    step.accept(spec, payload.clone(), &label(spec, now), head);
+                    step.accept(spec, payload.clone(), &Label::new(spec, now), head);
                 }
                 fates.push(fate);
             }
@@ -140,6 +148,14 @@ impl Group {
             .map_err(failed)?;
         Ok(all)
     }
+}
+
+/// Refuses new sends while the disk has little space left.
+fn room_on_disk(core: &Core) -> Result<(), StoreError> {
+    if core.disk.free_space() < RESERVE {
+        return Err(StoreError::Full(format!("less than {} MiB are left on the disk", RESERVE >> 20)));
+    }
+    Ok(())
 }
 
 /// What a group's sends are checked against besides the disk: each other.
@@ -212,15 +228,5 @@ fn answer(spec: SendSpec, fate: &Fate, taken: Option<Taken>) -> Enqueued {
         Fate::Same => Enqueued::Same,
         Fate::Conflict => Enqueued::Conflict,
         Fate::Full => Enqueued::Full,
-    }
-}
-
-fn label(spec: &SendSpec, now: Millis) -> Label {
-    Label {
-        reference: spec.reference.clone(),
-        brand: spec.brand.clone(),
-        campaign: spec.campaign.clone(),
-        digest: spec.digest.clone(),
-        at: now,
     }
 }

@@ -1,6 +1,6 @@
 //! Ending sends from outside: one, a case, a person; and what holds them back: a person's word, an operator's.
 
-use redis::cmd;
+use redis::{Cmd, cmd};
 
 use super::enqueue::{case_key, words};
 use super::inner::Inner;
@@ -76,13 +76,18 @@ impl Inner {
     }
 
     pub(super) async fn consent(&self, consent: &Consent) -> Result<(), StoreError> {
+        let (place, call) = self.consent_call(consent);
+        Ok(self.router.call(Lane::Results, place, call).await.map(drop)?)
+    }
+
+    pub(super) fn consent_call(&self, consent: &Consent) -> (Place, Cmd) {
         let partition = self.partitions.of(consent.recipient);
         let mut call = partition.fcall(&functions().consent);
         call.arg(&consent.recipient.0[..])
             .arg(show::grantee(&consent.grantee))
             .arg(i32::from(consent.granted));
         call.arg(millis(consent.at)).arg(&consent.proof);
-        self.call(Lane::Results, partition, call).await.map(drop)
+        (partition.place, call)
     }
 
     pub(super) async fn set_flow(&self, scope: FlowScope, setting: FlowSetting) -> Result<(), StoreError> {

@@ -7,6 +7,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use redis::{Cmd, Value, cmd};
 use sha2::{Digest, Sha256};
 
@@ -68,7 +69,7 @@ impl Inner {
         let mut answers = Vec::with_capacity(sends.len());
         let mut claimed = HashSet::new();
         for round in rounds(sends) {
-            let reserved = self.reserve(&round).await?;
+            let reserved = self.reserve(&round.iter().collect::<Vec<_>>()).await?;
             let inserts: Vec<_> =
                 round.iter().zip(&reserved).filter(|(_, free)| **free != Reserved::Taken).collect();
             let commands = inserts.iter().map(|(spec, _)| self.insert(request, spec)).collect();
@@ -125,12 +126,11 @@ impl Inner {
     }
 
     /// Reserves ids.
-    async fn reserve(&self, sends: &[SendSpec]) -> Result<Vec<Reserved>, StoreError> {
-        let reserve = |spec: &SendSpec| {
-            let partition = self.partitions.index_of(spec.id);
-            let mut set = cmd("SET");
-            set.arg(partition.key("i", &spec.id.0)).arg(self.reservation(spec).pack()).arg("NX").arg("GET");
-            (partition.place, set)
+    pub(super) async fn reserve(&self, sends: &[&SendSpec]) -> Result<Vec<Reserved>, StoreError> {
+        let reserve = |spec: &&SendSpec| {
+            let (place, mut set) = self.index(spec);
+            set.arg("NX").arg("GET");
+            (place, set)
         };
         let before = self.router.many(Lane::Enqueue, sends.iter().map(reserve).collect()).await;
         let mut reserved = Vec::with_capacity(sends.len());
@@ -158,14 +158,20 @@ impl Inner {
         if self.exists(home, "s", &spec.id.0).await? {
             return Ok(Reserved::Taken);
         }
-        let index = self.partitions.index_of(spec.id);
-        let mut set = cmd("SET");
-        set.arg(index.key("i", &spec.id.0)).arg(ours.pack());
-        self.router.call(Lane::Enqueue, index.place, set).await?;
+        let (place, set) = self.index(spec);
+        self.router.call(Lane::Enqueue, place, set).await?;
         Ok(Reserved::Now)
     }
 
-    async fn unreserve(&self, id: SendId) -> Result<(), Fault> {
+    /// Writes the index entry of a send, without end.
+    pub(super) fn index(&self, spec: &SendSpec) -> (Place, Cmd) {
+        let index = self.partitions.index_of(spec.id);
+        let mut set = cmd("SET");
+        set.arg(index.key("i", &spec.id.0)).arg(self.reservation(spec).pack());
+        (index.place, set)
+    }
+
+    pub(super) async fn unreserve(&self, id: SendId) -> Result<(), Fault> {
         let index = self.partitions.index_of(id);
         let mut del = cmd("DEL");
         del.arg(index.key("i", &id.0));
@@ -175,7 +181,7 @@ impl Inner {
     fn insert(&self, request: ClaimId, spec: &SendSpec) -> (Place, Cmd) {
         let partition = self.partitions.of(spec.recipient);
         let mut call = partition.fcall(&functions().insert);
-        describe(&mut call, spec);
+        describe(&mut call, spec, spec.not_before);
         call.arg(&request.0[..])
             .arg(self.spans.claims_per_touch)
             .arg(self.spans.lease)
@@ -200,7 +206,7 @@ impl Inner {
 
 /// How an id stands after [`Inner::reserve`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Reserved {
+pub(super) enum Reserved {
     /// For this send, by this call.
     Now,
     /// For this send, before.
@@ -209,12 +215,12 @@ enum Reserved {
     Taken,
 }
 
-/// The arguments 1 to 12 of `insert` and `adopt`.
-pub(super) fn describe(call: &mut Cmd, spec: &SendSpec) {
+/// The arguments 1 to 12 of `insert` and `adopt`: a send that is `due` then.
+pub(super) fn describe(call: &mut Cmd, spec: &SendSpec, due: Option<Timestamp>) {
     let scope = crate::model::FlowScope { brand: spec.brand.clone(), campaign: spec.campaign.clone() };
     let case = spec.case.as_ref().map(|case| case_key(&spec.brand, case));
     let deadline = spec.deadline.map_or(NEVER, millis).max(0);
-    let due = spec.not_before.map_or(EVER, millis);
+    let due = due.map_or(EVER, millis);
     let on_deadline = match spec.on_deadline {
         OnDeadline::Send => "s",
         OnDeadline::Handoff => "h",

@@ -13,6 +13,7 @@
 //! | `bg` | hand-over begun | `en` | mark of the finish that ended the claim, or 0 |
 //! | `at` | accepted | `ea` | ended |
 //! | `sd` | stand in the queue | `fg` | its person was forgotten |
+//! | `dp` | departed: it lives on in another store | | |
 
 use std::collections::HashMap;
 
@@ -92,7 +93,7 @@ impl Looked {
             campaign: flow.campaign,
             state: self.state,
             attempts: self.attempts(),
-            due: self.number("du").filter(|_| waiting).map(timestamp),
+            due: self.number("du").filter(|due| waiting && *due > 0).map(timestamp),
             sent_at: self.number("ea").filter(|_| self.state == SendState::Sent).map(timestamp),
             handing_over: self.state == SendState::Claimed && self.field("bg") == Some(b"1"),
             spec: self.spec,

@@ -11,6 +11,7 @@ use super::Options;
 use super::events::{Announcer, EVENTS, Publish};
 use super::figures::Figures;
 use super::keys::{Partition, Partitions};
+use super::moving::{Gate, Scanned};
 use super::reply::{Gone, Reply, Told};
 use super::router::{Lane, Place, Router, Safe};
 use super::server::Sync;
@@ -35,6 +36,8 @@ pub(super) struct Inner {
     pub(super) gone: mpsc::Sender<SendId>,
     pub(super) announcer: Announcer,
     pub(super) figures: OnceLock<Figures>,
+    pub(super) gate: Gate,
+    pub(super) scanned: Scanned,
     pub(super) closed: AtomicBool,
 }
 

@@ -26,7 +26,7 @@
 //!
 //! | other key | type | what |
 //! | --- | --- | --- |
-//! | `vigie:meta` | hash | format, number of partitions |
+//! | `vigie:meta` | hash | format, number of partitions, whose people they are, `shut` while it is moved out of |
 //! | `vigie:flows` | hash | `brand/` or `brand/campaign` → setting, JSON |
 //! | `vigie:gateways` | sorted set | gateway → alive until |
 //! | `vigie:sends`, `vigie:sends:rejected`, `vigie:events` | streams | from producers, back to them, results |

@@ -22,6 +22,7 @@ const SOURCE: &str = concat!(
     include_str!("lua/cancel.lua"),
     include_str!("lua/consent.lua"),
     include_str!("lua/tick.lua"),
+    include_str!("lua/depart.lua"),
     include_str!("lua/look.lua"),
     include_str!("lua/beat.lua"),
     include_str!("lua/self_test.lua"),
@@ -64,6 +65,9 @@ pub(super) struct Functions {
     pub(super) forget: String,
     pub(super) consent: String,
     pub(super) tick: String,
+    pub(super) leaving: String,
+    pub(super) depart: String,
+    pub(super) replace: String,
     pub(super) look: String,
     pub(super) person: String,
     pub(super) count: String,
@@ -88,6 +92,9 @@ pub(super) fn functions() -> &'static Functions {
             forget: named("forget"),
             consent: named("consent"),
             tick: named("tick"),
+            leaving: named("leaving"),
+            depart: named("depart"),
+            replace: named("replace"),
             look: named("look"),
             person: named("person"),
             count: named("count"),
@@ -105,7 +112,7 @@ mod tests {
     fn every_function_that_is_called_is_registered_under_the_librarys_name() {
         let text = format!("{:?}", functions());
         let called: Vec<_> = text.split('"').filter(|part| part.starts_with(&library().name)).collect();
-        assert_eq!(called.len(), 17);
+        assert_eq!(called.len(), 20);
         for name in called {
             assert_eq!(library().source.matches(&format!("'{name}'")).count(), 1, "{name}");
         }

@@ -1,6 +1,6 @@
 //! The facts of a store that never change: its format, its partitions, and whose people it knows.
 
-use redis::cmd;
+use redis::{Value, cmd};
 
 use super::keys::META;
 use super::reply::{Reply, damaged, int};
@@ -12,6 +12,16 @@ const PARTITIONS: u16 = 256;
 
 /// The layout of the keys; a store of another one is not opened.
 const FORMAT: &str = "1";
+
+/// Refuses to make a store of nothing.
+pub(super) async fn must_exist(router: &Router) -> Result<(), StoreError> {
+    let mut exists = cmd("EXISTS");
+    exists.arg(META);
+    match router.call(Lane::Control, Place::of(META.as_bytes()), exists).await? {
+        Value::Int(0) => Err(StoreError::Unavailable("there is no store of vigie in this Redis".into())),
+        _ => Ok(()),
+    }
+}
 
 /// Reads the facts that never change, or writes them into a new store; gives the number of partitions.
 pub(super) async fn meta(

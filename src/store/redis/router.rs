@@ -94,6 +94,17 @@ pub(super) struct Router {
     _topology: Option<Arc<AbortOnDropHandle<Infallible>>>,
 }
 
+/// One primary.
+#[derive(Clone)]
+pub(super) struct Server(Arc<Primary>);
+
+impl Server {
+    /// Its host and port.
+    pub(super) fn name(&self) -> String {
+        self.0.address.to_string()
+    }
+}
+
 /// What the calls and the topology's task share.
 struct Core {
     dialler: Arc<Dialler>,
@@ -171,10 +182,33 @@ impl Router {
         Batch::new(&self.core, Lane::Enqueue, commands, Some(safe)).settle().await
     }
 
-    /// Sends one command, without keys, to every primary.
-    pub(super) async fn everywhere(&self, lane: Lane, command: Cmd) -> Vec<Result<Value, Fault>> {
+    /// The primaries as they are now; of a cluster, as its map says that is read for this.
+    ///
+    /// # Errors
+    /// [`Fault::Unavailable`] if no server of a cluster says who they are.
+    pub(super) async fn servers(&self) -> Result<Vec<Server>, Fault> {
+        if self.core.cluster {
+            self.core.refresh().await?;
+        }
         let primaries = self.core.primaries();
-        all(primaries.iter().map(|primary| self.core.call_on(primary, lane, &command))).await
+        let owns = |primary: &Arc<Primary>| {
+            let slots = self.core.slots.read().unwrap_or_else(PoisonError::into_inner);
+            slots.owners(0, place::SLOTS - 1).any(|owner| Arc::ptr_eq(owner, primary))
+        };
+        Ok(primaries.into_iter().filter(owns).map(Server).collect())
+    }
+
+    /// The server that owns a place, if there is one.
+    pub(super) fn owner(&self, place: Place) -> Option<Server> {
+        self.core.owner(place).map(Server)
+    }
+
+    /// Sends a command, without keys, to this server.
+    ///
+    /// # Errors
+    /// As [`call`](Self::call), but that nothing is tried again.
+    pub(super) async fn call_on(&self, server: &Server, lane: Lane, command: &Cmd) -> Result<Value, Fault> {
+        self.core.call_on(&server.0, lane, command).await
     }
 
     /// What is left of `lease` since this place's server came back from an outage, or started: until then holders

@@ -6,7 +6,7 @@
 //! another gateway is late by [`BEAT`] at most, and the partitions of a gateway that died are taken over after [`ALIVE`].
 //! Two gateways that look at one partition at the same time do no harm: a tick is atomic.
 //!
-//! Idle, this costs a Redis two `ZRANGE` for each partition and three commands for each gateway, every [`BEAT`].
+//! Idle, this costs a Redis two `ZRANGE` for each partition and four commands for each gateway, every [`BEAT`].
 
 mod beat;
 mod tick;

@@ -13,13 +13,11 @@ use vigie::model::{Claim, ClaimId, Hold, RecipientId, SendSpec, SendState};
 use vigie::store::{Counts, Enqueued, Rules, Store, Ticked};
 
 pub(crate) use embedded::{EmbeddedBackend, copy};
-pub(crate) use remote::{ClusterBackend, RedisBackend, SpreadBackend, ValkeyBackend};
+pub(crate) use remote::{ClusterBackend, Kind, RedisBackend, Remote, SpreadBackend, ValkeyBackend};
 pub(crate) use words::{accepted, name, references, rules, send, send_of, signal, start, who};
 
-/// How a backend is set up for one case.
-pub(crate) trait Backend: Sized + Send + Sync {
-    /// In what it legitimately differs from others.
-    const HABITS: Habits;
+/// Where the stores of cases stand.
+pub(crate) trait Grounded {
     /// What stores can stand on, one after the other, and what takes time to start: servers.
     type Ground: Clone;
 
@@ -27,6 +25,12 @@ pub(crate) trait Backend: Sized + Send + Sync {
     async fn ground() -> Self::Ground;
     /// Runs cases whose stores all stand on this ground, instead of each on one of its own.
     async fn on(ground: Self::Ground, cases: impl Future<Output = ()>);
+}
+
+/// How a backend is set up for one case.
+pub(crate) trait Backend: Grounded + Sized + Send + Sync {
+    /// In what it legitimately differs from others.
+    const HABITS: Habits;
 
     /// An empty store under these rules.
     async fn start(rules: Rules) -> Self;
@@ -60,6 +64,30 @@ pub(crate) struct Habits {
     pub(crate) due_within: Duration,
     /// How long a gateway that died still counts as alive, and keeps its share of what time brings.
     pub(crate) alive_after_death: Duration,
+}
+
+/// From one embedded store to another.
+pub(crate) type EmbeddedPair = (EmbeddedBackend, EmbeddedBackend);
+/// From an embedded store to one in Redis.
+pub(crate) type ToRedis = (EmbeddedBackend, RedisBackend);
+/// From a store in Redis to an embedded one.
+pub(crate) type FromRedis = (RedisBackend, EmbeddedBackend);
+/// From an embedded store to one in a Redis Cluster.
+pub(crate) type ToCluster = (EmbeddedBackend, ClusterBackend);
+/// From a store in a Redis Cluster to an embedded one.
+pub(crate) type FromCluster = (ClusterBackend, EmbeddedBackend);
+
+/// Two backends, which are two stores at once.
+impl<A: Grounded, B: Grounded> Grounded for (A, B) {
+    type Ground = (A::Ground, B::Ground);
+
+    async fn ground() -> Self::Ground {
+        (A::ground().await, B::ground().await)
+    }
+
+    async fn on((one, other): Self::Ground, cases: impl Future<Output = ()>) {
+        A::on(one, B::on(other, cases)).await;
+    }
 }
 
 /// A backend with short words for what cases do.

@@ -135,7 +135,7 @@ impl Disk {
         Ok(())
     }
 
-    fn pair(&self, guard: Guard) -> Result<(fjall::Slice, fjall::Slice), StoreError> {
+    pub(super) fn pair(&self, guard: Guard) -> Result<(fjall::Slice, fjall::Slice), StoreError> {
         guard.into_inner().map_err(|error| damage::reading(&self.directory, &error))
     }
 

@@ -84,15 +84,21 @@ impl State {
         room: usize,
         now: Millis,
     ) -> Option<Taken> {
+        let slot = self.take_in(id, head, now);
+        let online = self.presence.get(head.recipient, now).is_some();
+        let fits = room > 0 && online && self.claimable(slot, now);
+        let free = self.contacts.free_at(head.recipient).is_some_and(|free| free <= now);
+        (fits && free).then(|| self.claim(slot, request, Cause::Enqueue, now))
+    }
+
+    /// Takes in a send that is on disk and claims nothing.
+    pub(in crate::store::embedded) fn take_in(&mut self, id: SendId, head: &Head, now: Millis) -> Slot {
         let slot = self.place(id, head, now);
         let flow = self.sends.at(slot).flow;
         let counts = self.flows.counts_mut(flow);
         counts.accepted += 1;
         counts.states[SendState::Waiting as usize] += 1;
-        let online = self.presence.get(head.recipient, now).is_some();
-        let fits = room > 0 && online && self.claimable(slot, now);
-        let free = self.contacts.free_at(head.recipient).is_some_and(|free| free <= now);
-        (fits && free).then(|| self.claim(slot, request, Cause::Enqueue, now))
+        slot
     }
 
     /// Puts a send that waits into the table.

@@ -4,10 +4,10 @@ use crate::model::{Name, RecipientId, SendId, SendState};
 use crate::store::{Cancelled, Forgotten, Settled};
 
 use super::{Millis, Slot, Stand, State};
-use crate::store::embedded::records::{Case, Change};
+use crate::store::embedded::records::{Case, Change, End, Tally};
 
 impl State {
-    /// Cancels one send. `None`: it is not alive, ask its [`End`](super::End).
+    /// Cancels one send. `None`: it is not alive, ask its [`End`].
     pub(in crate::store::embedded) fn cancel(
         &mut self,
         id: SendId,
@@ -59,7 +59,7 @@ impl State {
     }
 
     /// Cancels a live send, unless its hand-over has begun; tells which.
-    fn call_off(&mut self, slot: Slot, reason: &str, now: Millis) -> bool {
+    pub(super) fn call_off(&mut self, slot: Slot, reason: &str, now: Millis) -> bool {
         if self.sends.at(slot).stand != Stand::Claimed {
             self.unshelve(slot);
             self.finalise(slot, SendState::Waiting, SendState::Cancelled, now, reason);
@@ -84,5 +84,18 @@ impl State {
         let id = entry.id;
         self.save(slot);
         self.changes.push(Change::Erase(id));
+    }
+
+    /// The send leaves the table for good. It was taken from its queue, or its claim was ended, before.
+    pub(super) fn finalise(&mut self, slot: Slot, from: SendState, to: SendState, now: Millis, detail: &str) {
+        self.note(slot, now, to.as_str(), detail);
+        let entry = self.sends.remove(slot);
+        let held = self.holds.remove(&slot);
+        let end = End { state: to, at: now, attempts: entry.attempts, held, departed: false };
+        self.changes.push(Change::End(entry.id, end));
+        self.flows.shift(entry.flow, from, to);
+        let tally = Tally::Ended(self.flows.ended(entry.flow));
+        self.changes.push(Change::Tally(self.flows.scope(entry.flow).clone(), tally));
+        self.rewake(entry.recipient, now);
     }
 }

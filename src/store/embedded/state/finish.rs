@@ -19,7 +19,7 @@ impl State {
         Fenced::Done
     }
 
-    /// Marks the hand-over. `None`: the send is not alive, ask its [`End`](super::End).
+    /// Marks the hand-over. `None`: the send is not alive, ask its [`End`](crate::store::embedded::records::End).
     pub(in crate::store::embedded) fn begin(&mut self, hold: Hold, now: Millis) -> Option<Fenced> {
         let slot = self.sends.find(hold.send)?;
         if self.in_force(hold, now).is_none() {
@@ -36,7 +36,7 @@ impl State {
     }
 
     /// Ends a claim. A lease that has run out but was not yet taken away by [`tick`](Self::tick) still counts: the
-    /// truth, late, is better than `uncertain`. `None`: the send is not alive, ask its [`End`](super::End).
+    /// truth, late, is better than `uncertain`. `None`: the send is not alive, ask its [`End`](crate::store::embedded::records::End).
     pub(in crate::store::embedded) fn finish(
         &mut self,
         hold: Hold,

@@ -68,7 +68,7 @@ impl State {
 
 impl Head {
     /// The flow it belongs to.
-    pub(super) fn scope(&self) -> FlowScope {
+    pub(in crate::store::embedded) fn scope(&self) -> FlowScope {
         FlowScope { brand: self.brand.clone(), campaign: self.campaign.clone() }
     }
 }

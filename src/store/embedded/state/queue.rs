@@ -5,6 +5,7 @@
 //! however many of its sends wait.
 
 use std::collections::BTreeSet;
+use std::ops::Bound;
 
 use crate::model::RecipientId;
 
@@ -78,6 +79,12 @@ impl Queue {
         let all = floor(who, Stand::Overdue, 0)..=ceiling(who, Stand::Early);
         self.places.range(all).take(most).map(slot_of).collect()
     }
+
+    /// The next person after this one, or the first, who waits for something.
+    pub(super) fn person_after(&self, who: Option<RecipientId>) -> Option<RecipientId> {
+        let from = who.map_or(Bound::Unbounded, |who| Bound::Excluded(ceiling(who, Stand::Claimed)));
+        self.places.range((from, Bound::Unbounded)).next().map(person_of)
+    }
 }
 
 /// The rank of a send, as the claim rule wants it.
@@ -123,6 +130,12 @@ fn flow_ceiling(who: RecipientId, stand: Stand, flow: u32) -> Place {
 
 fn sortable(at: Millis) -> [u8; 8] {
     (at ^ Millis::MIN).to_be_bytes()
+}
+
+fn person_of(place: &Place) -> RecipientId {
+    let mut who = [0; 16];
+    who.copy_from_slice(&place[..16]);
+    RecipientId(who)
 }
 
 fn flow_of(place: &Place) -> u32 {

@@ -47,9 +47,23 @@ impl Inner {
             gateways.push(answer.text()?);
         }
         let fresh = self.turns.share(gateways);
+        // Only now that others see us: see `moving`.
+        self.read_shut().await?;
         self.read_flows().await?;
         self.read_held(fresh).await?;
         self.read_heads().await
+    }
+
+    /// How many gateways live, this process not counted.
+    pub(in crate::store::redis) async fn other_gateways(&self) -> Result<u64, StoreError> {
+        let alive = if self.turns.guest { Duration::ZERO } else { ALIVE };
+        let mut answer = Reply::of(self.beat_call(alive).await?)?;
+        answer.int()?;
+        let mut others = 0;
+        while !answer.is_empty() {
+            others += u64::from(answer.text()? != self.turns.name);
+        }
+        Ok(others)
     }
 
     /// Signs off: the others take over at once.

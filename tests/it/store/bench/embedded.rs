@@ -9,7 +9,7 @@ use vigie::clock::Clock;
 use vigie::store::embedded::Embedded;
 use vigie::store::{Rules, Store};
 
-use super::{Backend, Habits, start};
+use super::{Backend, Grounded, Habits, start};
 
 /// The embedded store in a temporary directory.
 pub(crate) struct EmbeddedBackend {
@@ -25,9 +25,24 @@ impl EmbeddedBackend {
         self.root.path().join(self.generation.to_string())
     }
 
+    /// The store as it is now.
+    pub(crate) fn embedded(&self) -> Arc<Embedded> {
+        Arc::clone(self.store.as_ref().expect("a store is open"))
+    }
+
     fn open(&self) -> Arc<Embedded> {
         let store = Embedded::open(&self.directory(), 8, self.rules.clone(), self.clock.clone());
         Arc::new(store.expect("the directory opens"))
+    }
+}
+
+impl Grounded for EmbeddedBackend {
+    type Ground = ();
+
+    async fn ground() {}
+
+    async fn on((): (), cases: impl Future<Output = ()>) {
+        cases.await;
     }
 }
 
@@ -41,14 +56,6 @@ impl Backend for EmbeddedBackend {
         alive_after_death: Duration::ZERO,
     };
 
-    type Ground = ();
-
-    async fn ground() {}
-
-    async fn on((): (), cases: impl Future<Output = ()>) {
-        cases.await;
-    }
-
     async fn start(rules: Rules) -> Self {
         let root = tempfile::tempdir().expect("a temporary directory");
         let mut backend = Self { root, generation: 0, rules, clock: Clock::manual(start()), store: None };
@@ -57,7 +64,7 @@ impl Backend for EmbeddedBackend {
     }
 
     fn store(&self) -> Arc<dyn Store> {
-        Arc::clone(self.store.as_ref().expect("a store is open")) as Arc<dyn Store>
+        self.embedded()
     }
 
     /// There is no other: the store belongs to one process.

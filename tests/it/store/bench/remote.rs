@@ -10,7 +10,7 @@ use vigie::config::StoreUrl;
 use vigie::store::redis::{Options, RedisStore};
 use vigie::store::{Rules, Store};
 
-use super::{Backend, Habits, start};
+use super::{Backend, Grounded, Habits, start};
 use crate::support::redis::{self, Hands, Program, RedisCluster, RedisServer, Shape};
 
 /// How long servers have run when a store is opened for the first time: so long that it does not take them for just
@@ -133,6 +133,11 @@ pub(crate) struct Remote<K> {
 }
 
 impl<K: Kind> Remote<K> {
+    /// The store as it is now.
+    pub(crate) fn redis(&self) -> Arc<RedisStore> {
+        Arc::clone(self.store.as_ref().expect("a store is open"))
+    }
+
     async fn open(&self) -> Arc<RedisStore> {
         let url = format!("{}/?partitions={}", self.ground.servers.url(), K::PARTITIONS);
         let StoreUrl::Redis(url) = StoreUrl::parse(&url).expect("a good URL") else {
@@ -149,15 +154,7 @@ impl<K: Kind> Remote<K> {
     }
 }
 
-impl<K: Kind> Backend for Remote<K> {
-    const HABITS: Habits = Habits {
-        holders_die_with_store: false,
-        presence_dies_with_store: false,
-        bounds_presence: false,
-        partitions: K::PARTITIONS,
-        due_within: Duration::from_secs(10),
-        alive_after_death: Duration::from_secs(2),
-    };
+impl<K: Kind> Grounded for Remote<K> {
     type Ground = Arc<Ground>;
 
     async fn ground() -> Arc<Ground> {
@@ -167,6 +164,17 @@ impl<K: Kind> Backend for Remote<K> {
     async fn on(ground: Arc<Ground>, cases: impl Future<Output = ()>) {
         GROUND.scope(ground, cases).await;
     }
+}
+
+impl<K: Kind> Backend for Remote<K> {
+    const HABITS: Habits = Habits {
+        holders_die_with_store: false,
+        presence_dies_with_store: false,
+        bounds_presence: false,
+        partitions: K::PARTITIONS,
+        due_within: Duration::from_secs(10),
+        alive_after_death: Duration::from_secs(2),
+    };
 
     async fn start(rules: Rules) -> Self {
         let ground = match GROUND.try_with(Arc::clone) {
@@ -181,7 +189,7 @@ impl<K: Kind> Backend for Remote<K> {
     }
 
     fn store(&self) -> Arc<dyn Store> {
-        Arc::clone(self.store.as_ref().expect("a store is open")) as Arc<dyn Store>
+        self.redis()
     }
 
     async fn another(&self) -> Arc<dyn Store> {

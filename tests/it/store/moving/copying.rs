@@ -1,0 +1,142 @@
+//! What a whole copy brings across.
+
+use vigie::model::{FlowSetting, FlowState};
+use vigie::store::Store;
+use vigie::store::portable::Progress;
+
+use super::*;
+use crate::store::bench::{references as claimed, signal, who};
+use crate::store::consent::said;
+use crate::store::flows::{paused, scope};
+
+pub(crate) async fn a_send_stays_the_same<P: Pair>() {
+    let both = Move::<P>::new().await;
+    let mut letter = send("s-1", who(1));
+    letter.case = Some("7".into());
+    letter.deadline = Some(both.from.later(Duration::from_hours(48)));
+    both.from.accept(&letter).await;
+    both.pass(Duration::from_millis(1700));
+    let first = both.from.claim(who(1)).await;
+    both.from.store().begin(first.hold).await.expect("begin works");
+    let until = both.from.later(Duration::from_hours(1));
+    let deferral = Deferral { until, reason: "451 busy".into(), counts: true };
+    both.from.store().finish(first.hold, Finish::Deferred(deferral)).await.expect("finish works");
+    let before = both.from.store().send(letter.id).await.expect("send works");
+    let one = Progress { moved: 1, ..Progress::default() };
+    assert_eq!(both.copy().await, Report { progress: one, ..Report::default() });
+    assert_eq!(both.to.store().send(letter.id).await.expect("send works"), before);
+    assert_eq!(both.from.events(&letter).await, ["accepted", "claimed", "deferred", "cancelled"]);
+    let there = both.from.store().send(letter.id).await.expect("send works").expect("known");
+    assert_eq!(there.history[3].detail, "moved to another store");
+    assert!(both.to.touch(who(1)).await.is_empty(), "not before its moment");
+    both.pass(Duration::from_hours(1));
+    let second = both.to.claim(who(1)).await;
+    assert_eq!((second.attempt, second.dated), (2, first.dated));
+    assert_eq!(*second.spec, letter);
+    let settled = both.to.store().settle(&letter.brand, "7", "paid").await.expect("settle works");
+    assert_eq!(settled.cancelled, 1, "found by its case");
+    assert!(both.from.touch(who(1)).await.is_empty());
+}
+
+/// Claims the one send of a person and gives it back.
+async fn turn(store: &dyn Store, n: u32) {
+    let touched = store.touch(signal(who(1))).await.expect("touch works");
+    let finish = Finish::Released { reason: format!("turn {n}") };
+    store.finish(touched.claims[0].hold, finish).await.expect("finish works");
+}
+
+pub(crate) async fn a_long_history_goes_on<P: Pair>() {
+    let both = Move::<P>::new().await;
+    let letter = send("s-1", who(1));
+    both.from.accept(&letter).await;
+    for n in 0..20 {
+        turn(&*both.from.store(), n).await;
+    }
+    let before = both.from.store().send(letter.id).await.expect("send works");
+    both.copy().await;
+    assert_eq!(both.to.store().send(letter.id).await.expect("send works"), before);
+    turn(&*both.to.store(), 20).await;
+    let after = both.to.store().send(letter.id).await.expect("send works").expect("known").history;
+    let before = before.expect("known").history;
+    assert_eq!((after.len(), &after[..10], &after[10..18]), (20, &before[..10], &before[12..]));
+    assert_eq!(after[19].detail, "turn 20");
+}
+
+pub(crate) async fn many_sends_arrive<P: Pair>() {
+    let both = Move::<P>::new().await;
+    for chunk in 0..13 {
+        let letter = |n: u8| send(&format!("s-{chunk}-{n}"), who(n % 7));
+        both.from.enqueue(&(0..100).map(letter).collect::<Vec<_>>()).await;
+    }
+    let report = both.copy().await;
+    assert_eq!((report.progress.moved, report.waiting, report.stopped), (1300, 0, false));
+    let (from, to) = (both.from.counts().await, both.to.counts().await);
+    assert_eq!((from.accepted, from.states[SendState::Cancelled as usize]), (1300, 1300));
+    assert_eq!((to.accepted, to.states[SendState::Waiting as usize]), (1300, 1300));
+    assert_eq!(both.copy().await, Report::default(), "a second copy finds nothing to do");
+    assert_eq!((both.from.counts().await, both.to.counts().await), (from, to));
+}
+
+pub(crate) async fn consents_and_settings_arrive<P: Pair>() {
+    let both = Move::<P>::new().await;
+    let (early, late) = (both.from.now(), both.from.later(Duration::from_secs(5)));
+    let (from, to) = (both.from.store(), both.to.store());
+    for (store, person, granted, at) in [
+        (&from, who(1), false, early),
+        (&from, who(2), false, late),
+        (&to, who(2), true, early),
+        (&from, who(3), true, early),
+        (&to, who(3), false, late),
+    ] {
+        store.consent(said(person, granted, at)).await.expect("consent works");
+    }
+    let set = |state, since| FlowSetting { state, since: Some(since), ..FlowSetting::default() };
+    for (store, campaign, setting) in [
+        (&from, "new", paused()),
+        (&from, "later", set(FlowState::Paused, late)),
+        (&to, "later", set(FlowState::Running, early)),
+        (&from, "earlier", set(FlowState::Paused, early)),
+        (&to, "earlier", set(FlowState::Running, late)),
+    ] {
+        store.set_flow(scope(Some(campaign)), setting).await.expect("set_flow works");
+    }
+    let report = both.copy().await;
+    assert_eq!((report.progress.consents, report.progress.flows), (2, 2));
+    for (person, granted, at) in [(who(1), false, early), (who(2), false, late), (who(3), false, late)] {
+        let known = to.person(person).await.expect("person works").consents;
+        assert_eq!(known, [said(person, granted, at)]);
+    }
+    let flows = to.flows().borrow().clone();
+    for (campaign, setting) in [
+        ("new", paused()),
+        ("later", set(FlowState::Paused, late)),
+        ("earlier", set(FlowState::Running, late)),
+    ] {
+        assert_eq!(flows.settings.get(&scope(Some(campaign))), Some(&setting), "{campaign}");
+    }
+    assert_eq!(both.copy().await.progress, Progress::default());
+}
+
+pub(crate) async fn there_and_back_again<P: Pair>() {
+    let both = Move::<P>::new().await;
+    let letters: Vec<_> = (1..=3).map(|n| send(&format!("s-{n}"), who(n))).collect();
+    both.from.enqueue(&letters).await;
+    turn(&*both.from.store(), 0).await;
+    both.copy().await;
+    let hold = both.to.claim(who(3)).await.hold;
+    both.to.sent(hold).await;
+    let before = both.to.store().send(letters[0].id).await.expect("send works");
+    let report = both.back().await;
+    assert_eq!((report.progress.moved, report.progress.known), (2, 0));
+    assert_eq!(both.from.store().send(letters[0].id).await.expect("send works"), before);
+    let back = [Some(SendState::Waiting), Some(SendState::Cancelled)];
+    assert_eq!(both.states(&letters[1]).await, back);
+    assert_eq!(both.states(&letters[2]).await, [Some(SendState::Cancelled), Some(SendState::Sent)]);
+    assert!(both.to.touch(who(1)).await.is_empty());
+    both.copy().await;
+    assert_eq!(both.states(&letters[0]).await, MOVED);
+    assert_eq!(claimed(&both.to.touch(who(1)).await), ["s-1"]);
+    let (from, to) = (both.from.counts().await, both.to.counts().await);
+    assert_eq!((from.accepted, from.states[SendState::Cancelled as usize]), (5, 5));
+    assert_eq!((to.accepted, to.states[SendState::Cancelled as usize]), (5, 2));
+}
