@@ -154,10 +154,13 @@ fn acl(store: &config::Store) -> String {
          # The same with what `?wait=durable` needs, for Redis 7.2 or later and Valkey:\n\
          # user {user} on {password} {}\n\n\
          # Whoever runs `vigie redis install`: may load functions, and read or write nothing.\n\
-         user {user}-deploy on #SHA256_OF_ITS_PASSWORD {}\n",
+         user {user}-deploy on #SHA256_OF_ITS_PASSWORD {}\n\n\
+         # Whoever runs `vigie store copy` out of this store: a gateway's rights, and to see the names of all keys.\n\
+         # user {user}-copy on #SHA256_OF_ITS_PASSWORD {}\n",
         rules(Holder::Gateway),
         rules(Holder::GatewaySince72),
         rules(Holder::Deployment),
+        rules(Holder::Copy),
     )
 }
 

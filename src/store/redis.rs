@@ -136,8 +136,9 @@ impl RedisStore {
             sync = sync.min(survey.sync);
         }
         let router = Router::connect(url, library().clone(), &clock).await?;
-        if purpose == Purpose::MoveOut {
-            must_exist(&router).await?;
+        match purpose {
+            Purpose::MoveOut => must_exist(&router).await?,
+            Purpose::Work | Purpose::MoveIn => found(&router, url.partitions, options.identity).await?,
         }
         let count = meta(&router, url.partitions, options.identity).await?;
         let (mover, guest) = (purpose != Purpose::Work, options.identity.is_none());
@@ -188,6 +189,337 @@ impl RedisStore {
     }
 }
 
+<<<<<<< HEAD
+=======
+/// How events reach Redis.
+fn publisher(router: &Router) -> Publish {
+    let router = router.clone();
+    Arc::new(move |commands| {
+        let router = router.clone();
+        Box::pin(async move {
+            let place = Place::of(EVENTS.as_bytes());
+            let commands = commands.into_iter().map(|command| (place, command)).collect();
+            router.many(Lane::Control, commands).await.iter().map(Result::is_ok).collect()
+        })
+    })
+}
+
+/// Refuses to make a store of nothing.
+async fn must_exist(router: &Router) -> Result<(), StoreError> {
+    let mut exists = cmd("EXISTS");
+    exists.arg(META);
+    match router.call(Lane::Control, Place::of(META.as_bytes()), exists).await? {
+        Value::Int(0) => Err(StoreError::Unavailable("there is no store of vigie in this Redis".into())),
+        _ => Ok(()),
+    }
+}
+
+/// Writes the facts that never change into a new store.
+async fn found(router: &Router, wanted: Option<u16>, identity: Option<[u8; 8]>) -> Result<(), StoreError> {
+    let facts = [
+        ("format", Some(FORMAT.to_owned())),
+        ("partitions", Some(wanted.unwrap_or(PARTITIONS).to_string())),
+        ("identity", identity.map(const_hex::encode)),
+    ];
+    for (field, value) in facts {
+        let Some(value) = value else { continue };
+        let mut set = cmd("HSETNX");
+        set.arg(META).arg(field).arg(value);
+        router.call(Lane::Control, Place::of(META.as_bytes()), set).await?;
+    }
+    Ok(())
+}
+
+/// Reads these facts and compares them; gives the number of partitions.
+async fn meta(router: &Router, wanted: Option<u16>, identity: Option<[u8; 8]>) -> Result<u16, StoreError> {
+    let place = Place::of(META.as_bytes());
+    let mut get = cmd("HMGET");
+    get.arg(META).arg("format").arg("partitions").arg("identity");
+    let mut reply = Reply::of(router.call(Lane::Control, place, get).await?)?;
+    let format = reply.text()?;
+    if format != FORMAT {
+        return Err(StoreError::Unfit(format!(
+            "it was written in format {format}, this build knows format {FORMAT}: use the build that wrote it"
+        )));
+    }
+    let count: u16 = int(&reply.next()?)?.try_into().map_err(|_| damaged("a number of partitions"))?;
+    let owner = Some(reply.next()?).filter(|owner| *owner != Value::Nil).map(reply::bytes).transpose()?;
+    if let (Some(identity), Some(owner)) = (identity.map(const_hex::encode), owner)
+        && owner != identity.as_bytes()
+    {
+        return Err(StoreError::Unfit(
+            "it belongs to gateways with another identity key, to whom its people are known by other names: copy \
+             data/secrets.toml from one of them, or name another database"
+                .into(),
+        ));
+    }
+    match wanted {
+        Some(wanted) if wanted != count => Err(StoreError::Unfit(format!(
+            "it was divided into {count} partitions when it was made: leave `?partitions=` out of store.url"
+        ))),
+        _ => Ok(count),
+    }
+}
+
+impl Inner {
+    /// What to wait for behind new sends, for them to be as safe as was asked.
+    fn safe(&self, wait: Wait) -> Result<Option<Safe>, StoreError> {
+        let Options { replicas, replicas_within: within, .. } = self.options;
+        let copies = (replicas > 0).then_some(Safe::Replicas { count: replicas, within });
+        match (wait, self.sync) {
+            (Wait::Stored, _) | (Wait::Durable, Sync::Always) => Ok(copies),
+            (Wait::Durable, Sync::OnRequest) => Ok(Some(Safe::Disk { replicas, within: ON_DISK })),
+            (Wait::Durable, Sync::Unknown) if copies.is_some() => Ok(copies),
+            (Wait::Durable, Sync::Unknown) => Err(StoreError::CannotWait(
+                "this Redis cannot say when a send is on its disk: set `appendfsync always`, use Redis 7.2 or Valkey, or \
+                 wait for a replica with store.enqueue_wait"
+                    .into(),
+            )),
+        }
+    }
+
+    /// A function's call, as far as all calls are the same.
+    fn fcall(&self, function: &str, partition: &Partition) -> Cmd {
+        let mut call = Cmd::with_capacity(16, 256);
+        call.arg("FCALL").arg(function).arg(1).arg(&partition.tag);
+        call
+    }
+
+    async fn call(&self, lane: Lane, partition: &Partition, call: Cmd) -> Result<Value, StoreError> {
+        Ok(self.router.call(lane, partition.place, call).await?)
+    }
+
+    /// The flows held back now, as last arguments.
+    fn hold_back(&self, call: &mut Cmd) {
+        for flow in self.turns.held_back() {
+            call.arg(flow);
+        }
+    }
+
+    /// Whether the mail may carry a pixel: what the person said to the brand, or its rule.
+    fn tracked(&self, spec: &SendSpec, said: Option<bool>) -> bool {
+        let rule = self.rules.consent.get(&spec.brand).copied().unwrap_or_default();
+        said.unwrap_or(rule == ConsentRule::Presumed)
+    }
+
+    fn claim(&self, told: Told, request: ClaimId, cause: Cause) -> Result<Claim, StoreError> {
+        told.parse(request, cause, |spec, said| self.tracked(spec, said))
+    }
+
+    /// Tells of sends that are gone, and lets their index entries go in time.
+    fn follow_up(&self, gone: Vec<Gone>) {
+        let at = timestamp(self.turns.server_now());
+        for gone in gone {
+            // A full queue leaves an entry without end; see `after`.
+            let _ = self.gone.try_send(gone.send);
+            self.announcer.tell(gone.event(at));
+        }
+    }
+
+    /// An answer that ends in an alarm and what is gone.
+    fn conclude(&self, who: u16, mut reply: Reply) -> Result<(), StoreError> {
+        self.turns.hint(who, reply.int()?);
+        self.follow_up(reply.gone()?);
+        Ok(())
+    }
+
+    /// The slice of the presence window it is now.
+    fn slice(&self) -> i64 {
+        self.turns.server_now() / self.spans.slice
+    }
+
+    fn touch_call(&self, function: &str, touch: &Touch) -> Cmd {
+        let mut call = self.fcall(function, self.partitions.of(touch.recipient));
+        let source = Source::ALL.iter().position(|known| *known == touch.source).unwrap_or_default();
+        call.arg(&touch.recipient.0[..])
+            .arg(&touch.request.0[..])
+            .arg(source)
+            .arg(self.spans.window)
+            .arg(self.slice());
+        match touch.about {
+            Some(send) => call.arg(&send.0[..]),
+            None => call.arg(""),
+        };
+        match &touch.origin {
+            Origin::Tracked { grantee, rule } => {
+                call.arg(show::grantee(grantee)).arg(i32::from(*rule == ConsentRule::Presumed))
+            }
+            Origin::Trusted => call.arg("").arg(0),
+        };
+        call.arg(self.spans.min_gap).arg(self.spans.claims_per_touch).arg(self.spans.lease);
+        self.hold_back(&mut call);
+        call
+    }
+
+    async fn touch(&self, touch: &Touch) -> Result<Touched, StoreError> {
+        let partition = self.partitions.of(touch.recipient);
+        let functions = functions();
+        let call = self.touch_call(&functions.touch, touch);
+        let answer = match self.router.call(Lane::Hot, partition.place, call).await {
+            // Short of memory: mails go out all the same, or it would never get better.
+            Err(Fault::OutOfMemory) => {
+                self.call(Lane::Hot, partition, self.touch_call(&functions.touch_full, touch)).await?
+            }
+            answer => answer?,
+        };
+        let ignored = match answer {
+            Value::Int(1) => Some(Ignored::NoConsent),
+            Value::Int(2) => Some(Ignored::ScanGrace),
+            Value::Int(_) => None,
+            claimed => {
+                let mut reply = Reply::of(claimed)?;
+                self.turns.hint(self.partitions.number_of(touch.recipient), reply.int()?);
+                let told = reply.claims()?.into_iter();
+                let claims = told
+                    .map(|told| self.claim(told, touch.request, Cause::Touch))
+                    .collect::<Result<_, _>>()?;
+                return Ok(Touched { claims, ignored: None });
+            }
+        };
+        Ok(Touched { claims: Vec::new(), ignored })
+    }
+
+    async fn renew(&self, holds: &[Hold]) -> Result<Vec<Fenced>, StoreError> {
+        let mut by_partition = vec![Vec::new(); self.partitions.all().len()];
+        for (place, hold) in holds.iter().enumerate() {
+            by_partition[usize::from(self.partitions.number_of(hold.recipient))].push((place, *hold));
+        }
+        let asked: Vec<_> =
+            by_partition.into_iter().enumerate().filter(|(_, holds)| !holds.is_empty()).collect();
+        let ask = |(number, holds): &(usize, Vec<(usize, Hold)>)| {
+            let partition = &self.partitions.all()[*number];
+            let mut call = self.fcall(&functions().renew, partition);
+            call.arg(self.spans.lease);
+            for (_, hold) in holds {
+                call.arg(&hold.send.0[..]).arg(&hold.claim.0[..]);
+            }
+            (partition.place, call)
+        };
+        let answers = self.router.many(Lane::Results, asked.iter().map(ask).collect()).await;
+        let mut renewed = vec![Fenced::Stale; holds.len()];
+        for ((_, holds), answer) in asked.into_iter().zip(answers) {
+            let mut reply = Reply::of(answer?)?;
+            for (place, _) in holds {
+                renewed[place] = fenced(reply.int()?);
+            }
+        }
+        Ok(renewed)
+    }
+
+    async fn finish(&self, hold: Hold, finish: &Finish) -> Result<Fenced, StoreError> {
+        let partition = self.partitions.of(hold.recipient);
+        let (how, text, until, counts) = match finish {
+            Finish::Accepted { reply } => ("a", reply, 0, false),
+            Finish::Deferred(deferral) => ("d", &deferral.reason, millis(deferral.until), deferral.counts),
+            Finish::Rejected { reason } => ("r", reason, 0, false),
+            Finish::Released { reason } => ("l", reason, 0, false),
+            Finish::Uncertain { reason } => ("u", reason, 0, false),
+        };
+        let mut call = self.fcall(&functions().finish, partition);
+        call.arg(&hold.send.0[..]).arg(&hold.claim.0[..]).arg(finish.mark()).arg(how).arg(words(text));
+        call.arg(until.max(0)).arg(i32::from(counts));
+        call.arg(self.spans.min_gap).arg(self.spans.scan_grace).arg(self.spans.lease);
+        call.arg(self.spans.keep_finished).arg(self.rules.max_attempts);
+        let mut reply = Reply::of(self.call(Lane::Results, partition, call).await?)?;
+        let fenced = fenced(reply.int()?);
+        self.conclude(self.partitions.number_of(hold.recipient), reply)?;
+        Ok(fenced)
+    }
+
+    async fn cancel(&self, send: SendId, reason: &str) -> Result<Cancelled, StoreError> {
+        let Some(partition) = self.find(send).await? else { return Ok(Cancelled::Unknown) };
+        let mut call = self.fcall(&functions().cancel, partition);
+        call.arg(&send.0[..]).arg(words(reason)).arg(self.spans.keep_finished).arg(self.spans.min_gap);
+        let mut reply = Reply::of(self.call(Lane::Results, partition, call).await?)?;
+        let outcome = reply.bytes()?;
+        self.conclude(self.number(partition), reply)?;
+        Ok(match outcome.as_slice() {
+            b"done" => Cancelled::Done,
+            b"begun" => Cancelled::InHandOver,
+            b"unknown" => Cancelled::Unknown,
+            letter => Cancelled::Ended(state(letter).ok_or_else(|| damaged("a known state"))?),
+        })
+    }
+
+    async fn settle(&self, brand: &Name, case: &str, reason: &str) -> Result<Settled, StoreError> {
+        let key = case_key(brand, case);
+        let mut settled = Settled::default();
+        for partition in self.everywhere("a", &key).await? {
+            loop {
+                let mut call = self.fcall(&functions().settle, partition);
+                call.arg(&key[..])
+                    .arg(words(reason))
+                    .arg(self.spans.keep_finished)
+                    .arg(self.spans.min_gap)
+                    .arg(AT_ONCE);
+                let mut reply = Reply::of(self.call(Lane::Results, partition, call).await?)?;
+                let (cancelled, late, more): (u64, u64, i64) = (reply.small()?, reply.small()?, reply.int()?);
+                self.conclude(self.number(partition), reply)?;
+                settled.cancelled += cancelled;
+                if more == 0 {
+                    settled.in_hand_over += late;
+                    break;
+                }
+            }
+        }
+        Ok(settled)
+    }
+
+    async fn forget(&self, who: RecipientId) -> Result<Forgotten, StoreError> {
+        let partition = self.partitions.of(who);
+        let mut forgotten = Forgotten::default();
+        loop {
+            let mut call = self.fcall(&functions().forget, partition);
+            call.arg(&who.0[..]).arg(self.spans.keep_finished).arg(self.spans.min_gap).arg(AT_ONCE);
+            let mut reply = Reply::of(self.call(Lane::Results, partition, call).await?)?;
+            forgotten.sends += reply.small::<u64>()?;
+            forgotten.in_hand_over += reply.small::<u64>()?;
+            forgotten.consents += reply.small::<u64>()?;
+            forgotten.presence |= reply.int()? == 1;
+            let more = reply.int()? == 1;
+            self.conclude(self.number(partition), reply)?;
+            if !more {
+                return Ok(forgotten);
+            }
+        }
+    }
+
+    async fn consent(&self, consent: &Consent) -> Result<(), StoreError> {
+        let (place, call) = self.consent_call(consent);
+        Ok(self.router.call(Lane::Results, place, call).await.map(drop)?)
+    }
+
+    fn consent_call(&self, consent: &Consent) -> (Place, Cmd) {
+        let partition = self.partitions.of(consent.recipient);
+        let mut call = self.fcall(&functions().consent, partition);
+        call.arg(&consent.recipient.0[..])
+            .arg(show::grantee(&consent.grantee))
+            .arg(i32::from(consent.granted));
+        call.arg(millis(consent.at)).arg(&consent.proof);
+        (partition.place, call)
+    }
+
+    async fn set_flow(&self, scope: FlowScope, setting: FlowSetting) -> Result<(), StoreError> {
+        let mut set = cmd("HSET");
+        set.arg(FLOWS)
+            .arg(keys::flow(&scope))
+            .arg(serde_json::to_vec(&setting).expect("a setting is plain data"));
+        self.router.call(Lane::Results, Place::of(FLOWS.as_bytes()), set).await?;
+        self.turns.set_flow(scope, setting);
+        Ok(())
+    }
+
+    fn number(&self, partition: &Partition) -> u16 {
+        let at = self.partitions.all().iter().position(|other| other.tag == partition.tag);
+        u16::try_from(at.unwrap_or_default()).unwrap_or_default()
+    }
+}
+
+fn fenced(answer: i64) -> Fenced {
+    if answer == 1 { Fenced::Done } else { Fenced::Stale }
+}
+
+>>>>>>> wip-copy
 /// A store that is dropped without being closed stops living among the gateways: others take over what was its share.
 impl Drop for RedisStore {
     fn drop(&mut self) {

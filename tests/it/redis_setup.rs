@@ -163,11 +163,24 @@ async fn users_have_what_they_need(program: Program, gateway: Holder) {
     let found = as_user(&server, "vigie", &["redis", "check"]).await.exits(0);
     found.says("ok", "the user may do what they do").never_says("`default`");
     as_user(&server, "vigie", &["check"]).await.exits(0).says("ok    store", "the functions are loaded");
+    copies_out_of(&server).await;
     make_user(&server, "vigie", "-zadd -wait").await;
     let found = as_user(&server, "vigie", &["redis", "check"]).await.exits(78);
     found.says("FAULT", "the user may not use zadd, wait on vigie's keys");
     make_user(&server, "vigie", "+zadd +wait resetkeys ~other:*").await;
     as_user(&server, "vigie", &["redis", "check"]).await.exits(78).says("FAULT", "zadd");
+}
+
+/// Whoever may not find all people cannot move them, and what that left shut is opened by a copy that can.
+async fn copies_out_of(server: &RedisServer) {
+    make_user(server, "copy", &rules(Holder::Copy)).await;
+    let copy = ["store", "copy", "store.url", "embedded:moved"];
+    let denied = as_user(server, "vigie", &copy).await.exits(78);
+    assert!(denied.err.contains("NOPERM: the user may not run scan"), "{}", denied.err);
+    let shut = as_user(server, "vigie", &["check"]).await.exits(65);
+    shut.says("store", "run the same `vigie store copy` again");
+    as_user(server, "copy", &copy).await.exits(0);
+    as_user(server, "vigie", &["check"]).await.exits(0);
 }
 
 #[tokio::test]

@@ -77,6 +77,10 @@ const WITHOUT_KEYS: &[(&str, &str)] = &[
 /// Rights of commands that Redis 7.0 does not have: naming one there is an error.
 const SINCE_7_2: &[&str] = &["client|setinfo", "waitaof"];
 
+/// What `vigie store copy` uses beside all that, to find everybody: the names of all keys of the server. So it is not
+/// among the gateways' rights.
+const OF_COPY: &[&str] = &["scan"];
+
 /// What `vigie redis install` uses.
 const OF_DEPLOYMENT: &[&str] = &[
     "acl|whoami",
@@ -96,6 +100,8 @@ pub enum Holder {
     Gateway,
     /// The gateways, where Redis is 7.2 or later or a Valkey.
     GatewaySince72,
+    /// Whoever runs `vigie store copy` out of this store.
+    Copy,
     /// Whoever runs `vigie redis install`.
     Deployment,
 }
@@ -108,6 +114,7 @@ pub fn rules(holder: Holder) -> String {
     let (keys, rights): (_, Vec<&str>) = match holder {
         Holder::Gateway => (ours, keyed.chain(whole).collect()),
         Holder::GatewaySince72 => (ours, keyed.chain(whole).chain(SINCE_7_2.iter().copied()).collect()),
+        Holder::Copy => (ours, keyed.chain(whole).chain(OF_COPY.iter().copied()).collect()),
         Holder::Deployment => ("resetkeys", OF_DEPLOYMENT.to_vec()),
     };
     format!("resetchannels {keys} -@all +{}", rights.join(" +"))
@@ -179,7 +186,7 @@ mod tests {
 
     #[test]
     fn nothing_is_granted_that_could_read_or_destroy_what_is_not_ours() {
-        for holder in [Holder::Gateway, Holder::GatewaySince72] {
+        for holder in [Holder::Gateway, Holder::GatewaySince72, Holder::Copy] {
             let rules = rules(holder);
             for dangerous in
                 ["allkeys", "~*", "+@", "config", "eval", "script", "flush", "keys", "debug", "load"]

@@ -1,12 +1,20 @@
-//! `vigie store copy` between real directories.
+//! `vigie store copy` between real directories and a real Redis.
+
+use std::collections::BTreeMap;
+use std::path::Path;
 
 use vigie::clock::Clock;
 use vigie::model::{ClaimId, SendSpec, SendState};
 use vigie::store::embedded::Embedded;
 use vigie::store::{Store, Wait};
 
-use super::{Installation, code, text};
+use super::{Installation, code, text, vigie};
 use crate::store::bench::{rules, send, who};
+use crate::support::crowd::{Person, come_online, copies, push};
+use crate::support::gateway::Gateway;
+use crate::support::redis::{Options, RedisServer};
+use crate::support::sink::Manner;
+use crate::support::wait::{SOON, wait_until};
 
 impl Installation {
     fn store(&self, name: &str) -> Embedded {
@@ -73,8 +81,8 @@ async fn stores_that_cannot_be_copied_are_refused() {
         ("embedded:old", "embedded:old", 64, "FROM and TO are the same store"),
         ("embedded:old", "embedded:./old/", 64, "FROM and TO are the same store"),
         ("embedded:none", "embedded:new", 69, "there is no store in "),
-        ("redis://u:hunter2@", "embedded:new", 64, "FROM names no host"),
-        ("embedded:old", "hunter2", 64, "TO must be \"embedded:DIR\""),
+        ("redis://u:hunter2@", "embedded:new", 64, "FROM is not usable: expected"),
+        ("embedded:old", "hunter2", 64, "TO is not usable: expected \"embedded:DIR\""),
     ] {
         let (code, _, err) = installation.copy(from, to);
         assert_eq!(code, exit, "{from} {to}: {err}");
@@ -102,4 +110,41 @@ async fn an_interrupted_copy_keeps_gateways_out_until_it_is_through() {
     let (code, ..) = installation.copy("embedded:store", "embedded:new");
     assert_eq!(code, 0);
     assert_eq!(installation.state("store", &send("s-1", who(1))).await, Some(SendState::Cancelled));
+}
+
+/// Where a gateway's sends wait.
+const STORE: &str = "VIGIE__STORE__URL";
+
+/// Moves everything between the stores of a gateway that was stopped, and starts it on the new one.
+async fn move_house(gateway: &mut Gateway, from: &str, to: &str, waiting: usize) {
+    gateway.stop().await;
+    let home = gateway.data();
+    let output = vigie(home.parent().unwrap_or(Path::new(".")), &["store", "copy", from, to], "");
+    assert_eq!(code(&output), 0, "{output:?}");
+    let moved = format!("moved {waiting:>10} sends in ");
+    assert!(text(&output.stdout).starts_with(&moved), "{output:?}");
+    gateway.set(STORE, to);
+    gateway.restart().await;
+}
+
+#[tokio::test]
+async fn sends_move_to_redis_and_back_and_each_goes_out_once() {
+    let (sink, server) = (Manner::modern().start().await, RedisServer::start(Options::default()).await);
+    let relay = format!("smtp://{}?tls=none", sink.addr());
+    let (here, there) = ("embedded:store", server.url());
+    let mut gateway = Gateway::start(&[("VIGIE__RELAY__URL", &relay), (STORE, here)]).await;
+    let people = Person::several(&gateway, 60).await;
+    push(&gateway, &people).await;
+    move_house(&mut gateway, here, &there, 60).await;
+    come_online(gateway.knocker(), &people[..20]).await;
+    let left = |gateway: &Gateway| gateway.metrics().undecided();
+    wait_until("twenty go out of Redis", SOON, async || (left(&gateway) == 40).then_some(())).await;
+    assert!(gateway.metrics().gaps().is_empty(), "its books balance");
+    move_house(&mut gateway, &there, here, 40).await;
+    assert_eq!(left(&gateway), 40);
+    come_online(gateway.knocker(), &people).await;
+    wait_until("the others go out of the directory", SOON, async || (left(&gateway) == 0).then_some(()))
+        .await;
+    let once: BTreeMap<_, _> = people.iter().map(|person| (person.id.clone(), 1)).collect();
+    assert_eq!(copies(&sink.taken()), once);
 }

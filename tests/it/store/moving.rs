@@ -3,6 +3,7 @@
 mod breaking;
 mod copying;
 mod parts;
+mod shared;
 
 use std::sync::Arc;
 use std::time::Duration;

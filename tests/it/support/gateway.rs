@@ -79,6 +79,11 @@ impl Gateway {
         self.run = Some(Run { child, addresses });
     }
 
+    /// Changes a setting from the next start on.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.settings.push((name.to_owned(), value.to_owned()));
+    }
+
     /// The binary with its environment; nothing of the caller's own settings gets through.
     fn command(&self) -> Command {
         let stdout = File::create(self.home.path().join("stdout")).expect("the directory is ours");

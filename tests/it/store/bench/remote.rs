@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use vigie::clock::{Clock, after};
 use vigie::config::StoreUrl;
 use vigie::store::redis::{Options, RedisStore};
-use vigie::store::{Rules, Store};
+use vigie::store::{Rules, Store, StoreError};
 
 use super::{Backend, Grounded, Habits, start};
 use crate::support::redis::{self, Hands, Program, RedisCluster, RedisServer, Shape};
@@ -139,6 +139,11 @@ impl<K: Kind> Remote<K> {
     }
 
     async fn open(&self) -> Arc<RedisStore> {
+        Arc::new(self.try_open().await.expect("the store opens"))
+    }
+
+    /// The same store, as another gateway opens it, or does not.
+    pub(crate) async fn try_open(&self) -> Result<RedisStore, StoreError> {
         let url = format!("{}/?partitions={}", self.ground.servers.url(), K::PARTITIONS);
         let StoreUrl::Redis(url) = StoreUrl::parse(&url).expect("a good URL") else {
             panic!("{url} is Redis")
@@ -149,8 +154,7 @@ impl<K: Kind> Remote<K> {
             accept_losing_sends: false,
             identity: Some([1; 8]),
         };
-        let store = RedisStore::open(&url, options, self.rules.clone(), self.clock.clone()).await;
-        Arc::new(store.expect("the store opens"))
+        RedisStore::open(&url, options, self.rules.clone(), self.clock.clone()).await
     }
 }
 

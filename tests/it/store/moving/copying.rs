@@ -63,7 +63,7 @@ pub(crate) async fn a_long_history_goes_on<P: Pair>() {
 }
 
 pub(crate) async fn many_sends_arrive<P: Pair>() {
-    let both = Move::<P>::new().await;
+    let both = Move::<P>::with(|rules| rules.max_waiting = 1_000_000).await;
     for chunk in 0..13 {
         let letter = |n: u8| send(&format!("s-{chunk}-{n}"), who(n % 7));
         both.from.enqueue(&(0..100).map(letter).collect::<Vec<_>>()).await;

@@ -61,6 +61,8 @@ pub(crate) async fn an_adoption_is_durable<P: Pair>() {
     let departed = both.from.backend.portable().depart(vec![letter.id]).await.expect("depart works");
     assert_eq!(departed, [Cancelled::Done]);
     both.from.backend.crash().await;
+    // Until whoever died with the stores is known to be dead.
+    both.pass(Duration::from_secs(5));
     assert_eq!(both.states(&letter).await, MOVED);
     assert_eq!((both.from.counts().await.accepted, both.to.counts().await.accepted), (1, 1));
     assert_eq!(both.back().await.progress.moved, 1, "that it departed is known after a crash");
