@@ -21,6 +21,7 @@
 //!    or was sent, or may have been (its outcome is unknown), less than `min_gap` ago.
 //! 3. Highest priority first, then earliest deadline, then earliest arrival.
 
+mod answers;
 pub mod embedded;
 pub mod measured;
 pub mod portable;
@@ -32,12 +33,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use jiff::Timestamp;
 use tokio::sync::watch;
 
+pub use self::answers::{
+    Cancelled, Counts, Enqueued, Fenced, Forgotten, Ignored, Person, Settled, Snapshot, Ticked, Touch,
+    Touched, Wait,
+};
 use crate::model::{
-    Claim, ClaimId, Consent, ConsentRule, Finish, FlowScope, FlowSetting, Flows, Hold, Name, Origin,
-    RecipientId, SendId, SendRecord, SendSpec, SendState, Source,
+    ClaimId, Consent, ConsentRule, Finish, FlowScope, FlowSetting, Flows, Hold, Name, RecipientId, SendId,
+    SendRecord, SendSpec,
 };
 
 /// What a store is told once, at its start.
@@ -88,168 +92,6 @@ pub enum StoreError {
     /// What was read is not what was written.
     #[error("the store is damaged: {0}")]
     Damaged(String),
-}
-
-/// When an [`Store::enqueue`] answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Wait {
-    /// As soon as the sends are as safe as the backend's configuration says; see each backend's table of what survives
-    /// what.
-    #[default]
-    Stored,
-    /// Not before a power cut of one machine cannot lose them. Refused as [`StoreError::CannotWait`] where the backend
-    /// cannot know.
-    Durable,
-}
-
-/// The answer to one send of an [`Store::enqueue`].
-#[derive(Debug, Clone)]
-pub enum Enqueued {
-    /// New and stored durably. If the recipient is online and the send is due, it comes back claimed.
-    New(Option<Claim>),
-    /// The same send was accepted before; nothing changed.
-    Same,
-    /// The id is taken by a send with another body; nothing changed.
-    Conflict,
-    /// Not accepted: [`Rules::max_waiting`] is reached.
-    Full,
-}
-
-/// A signal, as the store sees it.
-#[derive(Debug, Clone)]
-pub struct Touch {
-    /// Names the request; claims made by it are held under this id.
-    pub request: ClaimId,
-    /// Who was seen.
-    pub recipient: RecipientId,
-    /// Where.
-    pub source: Source,
-    /// Whose consent rule counts.
-    pub origin: Origin,
-    /// The mail it is about, for the scan-grace rule.
-    pub about: Option<SendId>,
-}
-
-/// The answer to a [`Touch`].
-#[derive(Debug, Clone, Default)]
-pub struct Touched {
-    /// What this recipient had due, now claimed.
-    pub claims: Vec<Claim>,
-    /// Why nothing was recorded, if so.
-    pub ignored: Option<Ignored>,
-}
-
-/// Why a touch was not taken as presence.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ignored {
-    /// The recipient withdrew, or never gave, the consent that its origin needs.
-    NoConsent,
-    /// The mail it is about was handed over less than `scan_grace` ago.
-    ScanGrace,
-}
-
-/// Whether the store still honours a hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fenced {
-    /// Done (or done before by the same call).
-    Done,
-    /// The hold is stale: nothing changed, and the holder must not go on.
-    Stale,
-}
-
-/// The answer to [`Store::cancel`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cancelled {
-    /// It will not go out (also when it was cancelled before).
-    Done,
-    /// The hand-over has begun; its end will be recorded.
-    InHandOver,
-    /// It had ended before, in this state.
-    Ended(SendState),
-    /// No such send.
-    Unknown,
-}
-
-/// The answer to [`Store::settle`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Settled {
-    /// Sends that will not go out any more.
-    pub cancelled: u64,
-    /// Sends whose hand-over had begun.
-    pub in_hand_over: u64,
-}
-
-/// What [`Store::forget`] erased.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Forgotten {
-    /// Sends cancelled because their recipient is forgotten.
-    pub sends: u64,
-    /// Sends whose hand-over had begun; they end by themselves and keep nothing of the person.
-    pub in_hand_over: u64,
-    /// Recorded consents.
-    pub consents: u64,
-    /// Whether a presence was known.
-    pub presence: bool,
-}
-
-/// What the store knows of one person.
-#[derive(Debug, Clone, Default)]
-pub struct Person {
-    /// The last signal within the window, and where from: the person counts as online.
-    pub online: Option<(Timestamp, Source)>,
-    /// When the last send to this person was accepted by the relay, as far back as `min_gap` needs.
-    pub last_sent: Option<Timestamp>,
-    /// Sends not yet final, at most 1000 of them, in claiming order.
-    pub waiting: Vec<SendRecord>,
-    /// Recorded consents.
-    pub consents: Vec<Consent>,
-}
-
-/// What [`Store::tick`] did.
-#[derive(Debug, Clone, Default)]
-pub struct Ticked {
-    /// Sends to fire now.
-    pub claims: Vec<Claim>,
-    /// Leases that ran out, by what became of the send (waiting or uncertain), with the send's id.
-    pub expired: Vec<(SendId, SendState)>,
-    /// Sends that ended at their deadline.
-    pub ended: Vec<(SendId, SendState)>,
-    /// More is due than this call's limit let through: call again.
-    pub more: bool,
-}
-
-/// Counters of one flow (a brand's campaign, or its sends without one).
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Sends ever accepted.
-    pub accepted: u64,
-    /// Sends by state, in the order of [`SendState::ALL`]; final states count for ever.
-    pub states: [u64; 8],
-}
-
-impl Counts {
-    /// What the conservation law says must be zero: accepted minus the sum over all states.
-    pub fn gap(&self) -> i64 {
-        let states: u64 = self.states.iter().sum();
-        self.accepted.cast_signed().wrapping_sub(states.cast_signed())
-    }
-
-    /// Adds another flow's counters to these.
-    pub fn add(&mut self, other: &Self) {
-        self.accepted += other.accepted;
-        for (sum, count) in self.states.iter_mut().zip(other.states) {
-            *sum += count;
-        }
-    }
-}
-
-/// All counters at one instant.
-#[derive(Debug, Clone, Default)]
-pub struct Snapshot {
-    /// Counters by brand and campaign.
-    pub flows: BTreeMap<FlowScope, Counts>,
-    /// People online.
-    pub online: u64,
 }
 
 /// The contract of every store; see the [module doc](self) for what holds for all methods.

@@ -8,8 +8,9 @@ use crate::clock::Clock;
 use crate::config::{Config, StoreUrl};
 use crate::model::{ConsentRule, Name};
 use crate::store::embedded::Embedded;
-use crate::store::redis::{Options, RedisStore};
+use crate::store::redis::{Figures, Options, RedisStore};
 use crate::store::{Rules, Store};
+use crate::telemetry::Registry;
 use crate::token::Identity;
 
 /// Opens the store that `store.url` names, for the installation that knows people by `identity`; without one, as a guest.
@@ -17,15 +18,19 @@ pub async fn open_store(
     config: &Config,
     identity: Option<&Identity>,
     clock: &Clock,
+    registry: &Registry,
 ) -> Result<Arc<dyn Store>, StartError> {
     let (rules, clock) = (rules(config), clock.clone());
+    let figures = Figures::new(registry);
     match config.store.address() {
         StoreUrl::Embedded(directory) => {
             let directory = config.data.dir.join(directory);
             Ok(Arc::new(Embedded::open(&directory, config.store.cache_mib, rules, clock)?))
         }
         StoreUrl::Redis(url) => {
-            Ok(Arc::new(RedisStore::open(&url, options(config, identity), rules, clock).await?))
+            let store = RedisStore::open(&url, options(config, identity), rules, clock).await?;
+            store.show(figures);
+            Ok(Arc::new(store))
         }
     }
 }

@@ -124,7 +124,7 @@ impl Foundation {
         let renderer = Arc::new(Renderer::new(&config.brands, Arc::clone(&ring)).map_err(configuration)?);
         let relay = Relay::new(&config.relay, &config.data.dir, &registry).map_err(configuration)?;
         let identity = (!config.store.guest).then_some(&prepared.secrets.identity);
-        let store = open_store(&config, identity, &clock).await?;
+        let store = open_store(&config, identity, &clock, &registry).await?;
         let store = Arc::new(Measured::new(store, &registry));
         let gate = Gate::new(store.flows(), clock.clone());
         let (intake, outlets) = Intake::new(&config.intake, &config.presence, &registry);

@@ -17,68 +17,58 @@ pub mod rights;
 pub mod server;
 
 mod after;
+mod claims;
+mod ending;
 mod enqueue;
 mod events;
 mod fault;
+mod figures;
 mod head;
+mod inner;
 mod keys;
 mod library;
 mod link;
+mod meta;
 mod moving;
 mod reply;
 mod router;
 mod show;
 mod turns;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use redis::{Cmd, Value, cmd};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::time::{millis, span, timestamp};
 use super::{
-    Cancelled, Enqueued, Fenced, Forgotten, Ignored, Person, Rules, Settled, Snapshot, Store, StoreError,
-    Ticked, Touch, Touched, Wait,
+    Cancelled, Enqueued, Fenced, Forgotten, Person, Rules, Settled, Snapshot, Store, StoreError, Ticked,
+    Touch, Touched, Wait,
 };
-
 use crate::clock::Clock;
 use crate::config::RedisUrl;
 use crate::model::{
-    Cause, Claim, ClaimId, Consent, ConsentRule, Finish, FlowScope, FlowSetting, Flows, Hold, Name, Origin,
-    RecipientId, SendId, SendRecord, SendSpec, Source,
+    ClaimId, Consent, Finish, FlowScope, FlowSetting, Flows, Hold, Name, RecipientId, SendId, SendRecord,
+    SendSpec,
 };
 
-use self::enqueue::{case_key, words};
-use self::events::{Announcer, EVENTS, Publish};
-use self::fault::Fault;
-use self::keys::{FLOWS, META, Partition, Partitions};
+use self::events::Announcer;
+pub use self::figures::Figures;
+use self::inner::{Inner, Spans, publisher};
+use self::keys::Partitions;
 use self::library::functions;
 pub use self::library::{Library, library};
+use self::meta::{meta, must_exist};
 use self::moving::{Gate, Scanned};
-use self::reply::{Gone, Reply, Told, damaged, int, state};
-use self::router::{Lane, Place, Router, Safe};
+use self::router::{Lane, Router};
 use self::server::Sync;
 use self::turns::Turns;
 
-/// Into how many partitions a new store is divided.
-const PARTITIONS: u16 = 256;
-
-/// The layout of the keys; a store of another one is not opened.
-const FORMAT: &str = "1";
-
-/// How long a server may take to write to its disk: with `appendfsync everysec` a second, and some.
-const ON_DISK: Duration = Duration::from_secs(2);
-
 /// How long a store that closes waits for Redis to take the last events.
 const LAST_WORDS: Duration = Duration::from_secs(2);
-
-/// Most sends one call of `settle` or `forget` deals with.
-const AT_ONCE: usize = 200;
 
 /// How a gateway uses Redis, beyond where it is.
 #[derive(Debug, Clone)]
@@ -111,53 +101,6 @@ pub struct RedisStore {
     inner: Arc<Inner>,
     stop: CancellationToken,
     tasks: TaskTracker,
-}
-
-/// What every step needs.
-struct Inner {
-    router: Router,
-    partitions: Partitions,
-    rules: Rules,
-    spans: Spans,
-    options: Options,
-    turns: Turns,
-    sync: Sync,
-    /// Ids whose index entries get their time to live.
-    gone: mpsc::Sender<SendId>,
-    announcer: Announcer,
-    gate: Gate,
-    scanned: Scanned,
-    closed: AtomicBool,
-}
-
-/// The rules as functions take them: milliseconds and counts.
-struct Spans {
-    window: i64,
-    /// The width of the slices in which the present are counted.
-    slice: i64,
-    min_gap: i64,
-    scan_grace: i64,
-    lease: i64,
-    keep_finished: i64,
-    claims_per_touch: usize,
-    /// Most live sends of one partition.
-    most_live: u64,
-}
-
-impl Spans {
-    fn new(rules: &Rules, partitions: u16) -> Self {
-        let window = span(rules.window);
-        Self {
-            window,
-            slice: (window / 16).max(1),
-            min_gap: span(rules.min_gap),
-            scan_grace: span(rules.scan_grace),
-            lease: span(rules.lease),
-            keep_finished: span(rules.keep_finished),
-            claims_per_touch: rules.claims_per_touch,
-            most_live: rules.max_waiting.div_ceil(partitions.into()),
-        }
-    }
 }
 
 impl RedisStore {
@@ -211,6 +154,7 @@ impl RedisStore {
             options,
             gone,
             announcer,
+            figures: OnceLock::new(),
             gate: Gate::new(mover),
             scanned: Scanned::default(),
             closed: AtomicBool::new(false),
@@ -222,6 +166,12 @@ impl RedisStore {
         tasks.spawn(after::run(Arc::clone(&inner), queue, stop.clone()));
         tasks.close();
         Ok(Self { inner, stop, tasks })
+    }
+
+    /// Shows operators what it sees of its servers; the first call counts.
+    pub fn show(&self, figures: Figures) {
+        drop(self.inner.figures.set(figures));
+        self.inner.follow_figures();
     }
 
     fn open_store(&self) -> Result<&Inner, StoreError> {
@@ -239,6 +189,8 @@ impl RedisStore {
     }
 }
 
+<<<<<<< HEAD
+=======
 /// How events reach Redis.
 fn publisher(router: &Router) -> Publish {
     let router = router.clone();
@@ -567,6 +519,7 @@ fn fenced(answer: i64) -> Fenced {
     if answer == 1 { Fenced::Done } else { Fenced::Stale }
 }
 
+>>>>>>> wip-copy
 /// A store that is dropped without being closed stops living among the gateways: others take over what was its share.
 impl Drop for RedisStore {
     fn drop(&mut self) {
@@ -592,7 +545,7 @@ impl Store for RedisStore {
     async fn away(&self, recipient: RecipientId) -> Result<(), StoreError> {
         let inner = self.open_store()?;
         let partition = inner.partitions.of(recipient);
-        let mut call = inner.fcall(&functions().away, partition);
+        let mut call = partition.fcall(&functions().away);
         call.arg(&recipient.0[..]);
         inner.call(Lane::Hot, partition, call).await.map(drop)
     }
@@ -614,11 +567,7 @@ impl Store for RedisStore {
     }
 
     async fn begin(&self, hold: Hold) -> Result<Fenced, StoreError> {
-        let inner = self.open_store()?;
-        let partition = inner.partitions.of(hold.recipient);
-        let mut call = inner.fcall(&functions().begin, partition);
-        call.arg(&hold.send.0[..]).arg(&hold.claim.0[..]);
-        Ok(fenced(int(&inner.call(Lane::Hot, partition, call).await?)?))
+        self.open_store()?.begin(hold).await
     }
 
     async fn finish(&self, hold: Hold, finish: Finish) -> Result<Fenced, StoreError> {

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::model::SendId;
 
-use super::Inner;
+use super::inner::Inner;
 use super::router::{Lane, Place};
 
 /// Ids that may wait for Redis.

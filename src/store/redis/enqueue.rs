@@ -16,8 +16,8 @@ use crate::redact::foreign;
 use crate::store::time::{EVER, Millis, NEVER, millis};
 use crate::store::{Enqueued, StoreError, Wait};
 
-use super::Inner;
 use super::fault::Fault;
+use super::inner::Inner;
 use super::keys::{self, Partition};
 use super::library::functions;
 use super::reply::Reply;
@@ -180,7 +180,7 @@ impl Inner {
 
     fn insert(&self, request: ClaimId, spec: &SendSpec) -> (Place, Cmd) {
         let partition = self.partitions.of(spec.recipient);
-        let mut call = self.fcall(&functions().insert, partition);
+        let mut call = partition.fcall(&functions().insert);
         describe(&mut call, spec, spec.not_before);
         call.arg(&request.0[..])
             .arg(self.spans.claims_per_touch)

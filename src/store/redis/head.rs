@@ -48,12 +48,10 @@ impl Looked {
             return Ok(None);
         };
         let payload = reply.bytes()?;
-        let spec = match payload.is_empty() {
-            true => None,
-            false => {
-                Some(serde_json::from_slice(&payload).map_err(|_| damaged("a payload that can be read"))?)
-            }
-        };
+        let read =
+            |payload| serde_json::from_slice(payload).map_err(|_| damaged("a payload that can be read"));
+        let spec = Some(&payload).filter(|payload| !payload.is_empty());
+        let spec = spec.map(|payload| read(payload)).transpose()?;
         let (mut lines, mut history) = (Vec::new(), reply.list()?);
         while !history.is_empty() {
             lines.push(line(&history.text()?)?);

@@ -31,6 +31,8 @@
 //! | `vigie:gateways` | sorted set | gateway → alive until |
 //! | `vigie:sends`, `vigie:sends:rejected`, `vigie:events` | streams | from producers, back to them, results |
 
+use redis::Cmd;
+
 use crate::model::{FlowScope, RecipientId, SendId};
 
 use super::router::Place;
@@ -93,6 +95,13 @@ impl Partitions {
 }
 
 impl Partition {
+    /// A function's call, as far as all calls are the same.
+    pub(super) fn fcall(&self, function: &str) -> Cmd {
+        let mut call = Cmd::with_capacity(16, 256);
+        call.arg("FCALL").arg(function).arg(1).arg(&self.tag);
+        call
+    }
+
     /// A key that ends in an id.
     pub(super) fn key(&self, kind: &str, id: &[u8; 16]) -> Vec<u8> {
         let mut key = Vec::with_capacity(self.tag.len() + kind.len() + 18);

@@ -109,10 +109,7 @@ impl Reply {
                 send: self.send()?,
                 attempt: self.small()?,
                 dated: self.int()?,
-                said: match self.bytes()?.first() {
-                    None => None,
-                    Some(said) => Some(*said == b'1'),
-                },
+                said: self.bytes()?.first().map(|said| *said == b'1'),
                 overdue: self.int()? == 1,
                 payload: self.bytes()?,
             });

@@ -211,12 +211,6 @@ impl Router {
         self.core.call_on(&server.0, lane, command).await
     }
 
-    /// Sends one command, without keys, to every primary.
-    pub(super) async fn everywhere(&self, lane: Lane, command: Cmd) -> Vec<Result<Value, Fault>> {
-        let primaries = self.core.primaries();
-        all(primaries.iter().map(|primary| self.core.call_on(primary, lane, &command))).await
-    }
-
     /// What is left of `lease` since this place's server came back from an outage, or started: until then holders
     /// may have been unable to renew, and their leases are not to be reclaimed. Zero is fine; an outage that lasts
     /// leaves all of it.

@@ -6,9 +6,9 @@ use crate::model::{Consent, FlowScope, Grantee, RecipientId, SendId, SendRecord,
 use crate::store::time::timestamp;
 use crate::store::{Person, Snapshot, StoreError};
 
-use super::Inner;
 use super::enqueue::partition_in;
 use super::head::Looked;
+use super::inner::Inner;
 use super::keys::{Partition, scope};
 use super::library::functions;
 use super::reply::{Reply, damaged, int, number, state};
@@ -51,7 +51,7 @@ impl Inner {
     /// One send as it stands.
     pub(super) async fn record(&self, id: SendId) -> Result<Option<SendRecord>, StoreError> {
         let Some(partition) = self.find(id).await? else { return Ok(None) };
-        let mut look = self.fcall(&functions().look, partition);
+        let mut look = partition.fcall(&functions().look);
         look.arg(&id.0[..]);
         let looked = Looked::read(self.router.call(Lane::Control, partition.place, look).await?)?;
         looked.map(|looked| looked.record(id)).transpose()
@@ -60,7 +60,7 @@ impl Inner {
     /// What is known of one person.
     pub(super) async fn person(&self, who: RecipientId) -> Result<Person, StoreError> {
         let partition = self.partitions.of(who);
-        let mut call = self.fcall(&functions().person, partition);
+        let mut call = partition.fcall(&functions().person);
         call.arg(&who.0[..]).arg(SHOWN);
         let mut reply = Reply::of(self.router.call(Lane::Control, partition.place, call).await?)?;
         let (presence, expiry) = (number(&reply.bytes()?), reply.int()?);
@@ -73,7 +73,7 @@ impl Inner {
             ids.push(sends.send()?);
         }
         let look = |id: &SendId| {
-            let mut look = self.fcall(&functions().look, partition);
+            let mut look = partition.fcall(&functions().look);
             look.arg(&id.0[..]);
             (partition.place, look)
         };
@@ -96,7 +96,7 @@ impl Inner {
         let now = self.turns.server_now();
         let (first, last) = ((now - self.spans.window + 1) / self.spans.slice, now / self.spans.slice);
         let count = |partition: &Partition| {
-            let mut call = self.fcall(&functions().count, partition);
+            let mut call = partition.fcall(&functions().count);
             call.arg(first).arg(last);
             (partition.place, call)
         };
@@ -154,12 +154,12 @@ fn consent(who: RecipientId, to: &str, said: &str) -> Option<Consent> {
         ("b", brand) => Grantee::Brand(brand.parse().ok()?),
         (_, partner) => Grantee::Partner(partner.parse().ok()?),
     };
-    let (granted, rest) = said.split_at_checked(1)?;
+    let (yes, rest) = said.split_at_checked(1)?;
     let (at, proof) = rest.split_once(' ')?;
     Some(Consent {
         recipient: who,
         grantee,
-        granted: granted == "1",
+        granted: yes == "1",
         proof: proof.to_owned(),
         at: timestamp(at.parse().ok()?),
     })

@@ -8,32 +8,24 @@
 //!
 //! Idle, this costs a Redis two `ZRANGE` for each partition and four commands for each gateway, every [`BEAT`].
 
+mod beat;
+mod tick;
+
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use redis::{Value, cmd};
 use tokio::sync::{Notify, watch};
 
 use crate::clock::Clock;
-use crate::model::{Cause, ClaimId, FlowScope, FlowSetting, Flows};
+use crate::model::{ClaimId, FlowScope, FlowSetting, Flows};
 use crate::store::time::{Millis, NEVER, millis, timestamp};
-use crate::store::{StoreError, Ticked};
-
-use super::Inner;
-use super::keys::{FLOWS, GATEWAYS, scope};
-use super::library::functions;
-use super::reply::{Reply, number};
-use super::router::{Lane, Place};
 
 /// How often a gateway says that it lives and looks at what others have changed.
 pub(super) const BEAT: Duration = Duration::from_millis(500);
 
 /// A gateway that was not heard of for so long is dead.
 pub(super) const ALIVE: Duration = Duration::from_secs(2);
-
-/// Partitions whose tick is asked for at the same time.
-const AT_ONCE: usize = 16;
 
 /// What a gateway knows of time.
 #[derive(Debug)]
@@ -199,228 +191,5 @@ impl Turns {
             ours.store(is_ours, Ordering::Relaxed);
         }
         fresh
-    }
-}
-
-impl Inner {
-    /// Beats until the store is closed.
-    pub(super) async fn keep_beating(self: Arc<Self>) {
-        let mut beat = tokio::time::interval(BEAT);
-        beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        beat.tick().await;
-        loop {
-            beat.tick().await;
-            if let Err(error) = self.beat().await {
-                tracing::debug!(%error, "the store was not heard of");
-            }
-        }
-    }
-
-    /// One beat: we live; who else does; what the flows are; when our partitions' timers come.
-    pub(super) async fn beat(&self) -> Result<(), StoreError> {
-        let before = self.turns.clock.now();
-        let mut answer =
-            Reply::of(self.beat_call(if self.turns.guest { Duration::ZERO } else { ALIVE }).await?)?;
-        let server = answer.int()?;
-        let after = self.turns.clock.now();
-        // A clock that was moved between question and answer says nothing about the other one.
-        if after.duration_since(before) < jiff::SignedDuration::from_millis(250) {
-            self.turns.set_offset(server - millis(after));
-        }
-        let mut gateways = Vec::new();
-        while !answer.is_empty() {
-            gateways.push(answer.text()?);
-        }
-        let fresh = self.turns.share(gateways);
-        // Only now that others see us: see `moving`.
-        self.read_shut().await?;
-        self.read_flows().await?;
-        self.read_held(fresh).await?;
-        self.read_heads().await
-    }
-
-    /// How many gateways live, this process not counted.
-    pub(super) async fn other_gateways(&self) -> Result<u64, StoreError> {
-        let alive = if self.turns.guest { Duration::ZERO } else { ALIVE };
-        let mut answer = Reply::of(self.beat_call(alive).await?)?;
-        answer.int()?;
-        let mut others = 0;
-        while !answer.is_empty() {
-            others += u64::from(answer.text()? != self.turns.name);
-        }
-        Ok(others)
-    }
-
-    /// Signs off: the others take over at once.
-    pub(super) async fn sign_off(&self) -> Result<(), StoreError> {
-        self.beat_call(Duration::ZERO).await.map(drop)
-    }
-
-    async fn beat_call(&self, alive: Duration) -> Result<Value, StoreError> {
-        let mut call = cmd("FCALL");
-        call.arg(&functions().beat)
-            .arg(1)
-            .arg(GATEWAYS)
-            .arg(&self.turns.name)
-            .arg(alive.as_millis().to_string());
-        Ok(self.router.call(Lane::Control, Place::of(GATEWAYS.as_bytes()), call).await?)
-    }
-
-    async fn read_flows(&self) -> Result<(), StoreError> {
-        let mut read = cmd("HGETALL");
-        read.arg(FLOWS);
-        let mut reply = Reply::of(self.router.call(Lane::Control, Place::of(FLOWS.as_bytes()), read).await?)?;
-        let mut flows = Flows::default();
-        while !reply.is_empty() {
-            let (name, setting) = (reply.text()?, reply.bytes()?);
-            let setting: Option<FlowSetting> = serde_json::from_slice(&setting).ok();
-            match (scope(&name), setting) {
-                (Some(scope), Some(setting)) => drop(flows.settings.insert(scope, setting)),
-                _ => tracing::error!("vigie:flows holds a setting that cannot be read; it is ignored"),
-            }
-        }
-        self.turns.follow(flows);
-        Ok(())
-    }
-
-    /// What partitions that are newly ours hold back may have been let go meanwhile: those that hold anything are due.
-    async fn read_held(&self, fresh: Vec<usize>) -> Result<(), StoreError> {
-        let ask = |number: &usize| {
-            let partition = &self.partitions.all()[*number];
-            let mut exists = cmd("EXISTS");
-            exists.arg(format!("{}:f", partition.tag));
-            (partition.place, exists)
-        };
-        let held = self.router.many(Lane::Control, fresh.iter().map(ask).collect()).await;
-        for (number, held) in fresh.into_iter().zip(held) {
-            if held? == Value::Int(1) {
-                self.turns.hint(u16::try_from(number).unwrap_or_default(), 1);
-            }
-        }
-        Ok(())
-    }
-
-    async fn read_heads(&self) -> Result<(), StoreError> {
-        let ours: Vec<usize> =
-            (0..self.turns.ours.len()).filter(|p| self.turns.ours[*p].load(Ordering::Relaxed)).collect();
-        let ask = |number: &usize| {
-            let partition = &self.partitions.all()[*number];
-            ["t", "o"].map(|timers| {
-                let mut range = cmd("ZRANGE");
-                range.arg(format!("{}:{timers}", partition.tag)).arg(0).arg(0).arg("WITHSCORES");
-                (partition.place, range)
-            })
-        };
-        let heads = self.router.many(Lane::Control, ours.iter().flat_map(ask).collect()).await;
-        for (number, head) in ours.into_iter().flat_map(|number| [number, number]).zip(heads) {
-            let Ok(head) = head else { continue };
-            if let Some(when) = first_score(head) {
-                self.turns.hint(u16::try_from(number).unwrap_or_default(), when.max(1));
-            }
-        }
-        Ok(())
-    }
-
-    /// Does what time has brought to the partitions that are due.
-    pub(super) async fn tick(&self, request: ClaimId, limit: usize) -> Result<Ticked, StoreError> {
-        let due = {
-            let mut last = self.turns.last.lock().unwrap_or_else(PoisonError::into_inner);
-            if last.0 != Some(request) {
-                *last = (Some(request), self.turns.due_now());
-            }
-            last.1.clone()
-        };
-        let (mut ticked, mut left, mut failed) = (Ticked::default(), limit, None);
-        for group in due.chunks(AT_ONCE) {
-            if left == 0 {
-                break;
-            }
-            let group = &group[..group.len().min(left)];
-            let share = left / group.len();
-            let calls = group.iter().map(|number| self.tick_call(*number, request, share)).collect();
-            let answers = self.router.many(Lane::Results, calls).await;
-            for (number, answer) in group.iter().zip(answers) {
-                let answer = answer.map_err(StoreError::from);
-                match answer.and_then(|answer| self.take_turn(*number, request, answer, &mut ticked)) {
-                    Ok(done) => left = left.saturating_sub(done),
-                    Err(error) => {
-                        tracing::warn!(partition = number, %error, "time-driven work of one partition is late");
-                        failed = Some(error);
-                    }
-                }
-            }
-        }
-        if let Some(error) = failed.filter(|_| left == limit) {
-            return Err(error);
-        }
-        ticked.more |= !self.turns.due_now().is_empty();
-        Ok(ticked)
-    }
-
-    fn tick_call(&self, number: usize, request: ClaimId, limit: usize) -> (Place, redis::Cmd) {
-        let partition = &self.partitions.all()[number];
-        let quiet = self.router.quiet_for(partition.place, self.rules.lease);
-        // What others set from here on comes with the next beat.
-        self.turns.heads[number].store(NEVER, Ordering::Relaxed);
-        let mut call = self.fcall(&functions().tick, partition);
-        call.arg(&request.0[..])
-            .arg(limit)
-            .arg(u64::try_from(quiet.as_millis()).unwrap_or(u64::MAX))
-            .arg(self.spans.claims_per_touch)
-            .arg(self.spans.lease)
-            .arg(self.spans.min_gap)
-            .arg(self.spans.scan_grace)
-            .arg(self.spans.keep_finished)
-            .arg(self.rules.max_attempts);
-        self.hold_back(&mut call);
-        (partition.place, call)
-    }
-
-    /// Reads one partition's tick into the whole; tells how many sends it dealt with.
-    fn take_turn(
-        &self,
-        number: usize,
-        request: ClaimId,
-        answer: Value,
-        ticked: &mut Ticked,
-    ) -> Result<usize, StoreError> {
-        let mut reply = Reply::of(answer)?;
-        let (head, more) = (reply.int()?, reply.int()? == 1);
-        let partition = u16::try_from(number).unwrap_or_default();
-        self.turns.hint(partition, if more { 1 } else { head });
-        let before = ticked.claims.len() + ticked.expired.len() + ticked.ended.len();
-        for told in reply.list()?.claims()? {
-            ticked.claims.push(self.claim(told, request, Cause::Time)?);
-        }
-        let mut expired = reply.list()?;
-        while !expired.is_empty() {
-            ticked.expired.push((expired.send()?, expired.state()?));
-        }
-        let gone = reply.list()?.gone()?;
-        let lapsed = gone.iter().filter(|gone| gone.detail == "deadline");
-        ticked.ended.extend(lapsed.map(|gone| (gone.send, gone.state)));
-        self.follow_up(gone);
-        let mut aside = reply.list()?;
-        while !aside.is_empty() {
-            let send = aside.send()?;
-            tracing::error!(%send, "set aside: its keys in Redis are not what vigie wrote; see the key `x` of its partition");
-        }
-        Ok(ticked.claims.len() + ticked.expired.len() + ticked.ended.len() - before)
-    }
-}
-
-fn first_score(range: Value) -> Option<Millis> {
-    let mut reply = Reply::of(range).ok()?;
-    let first = reply.next().ok()?;
-    // RESP3 pairs member and score.
-    if let Value::Array(_) = first {
-        reply = Reply::of(first).ok()?;
-        reply.next().ok()?;
-    }
-    match reply.next().ok()? {
-        #[expect(clippy::cast_possible_truncation, reason = "a score is whole milliseconds")]
-        Value::Double(score) => Some(score as Millis),
-        Value::BulkString(score) => number(&score),
-        _ => None,
     }
 }

@@ -62,6 +62,8 @@ pub(crate) struct Habits {
     pub(crate) partitions: u16,
     /// How long `due` may take to hear of what is due.
     pub(crate) due_within: Duration,
+    /// How long a gateway that died still counts as alive, and keeps its share of what time brings.
+    pub(crate) alive_after_death: Duration,
 }
 
 /// From one embedded store to another.

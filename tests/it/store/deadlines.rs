@@ -186,6 +186,7 @@ pub(crate) async fn a_tick_does_a_bounded_number<B: Backend>() {
     let mut claimed = Vec::new();
     loop {
         let ticked = bench.store().tick(ClaimId::random(), 2).await.expect("tick works");
+        assert!(ticked.claims.len() <= 2, "{ticked:?}");
         claimed.push(ticked.claims.len());
         // With several partitions it may turn out that nothing more is due.
         assert!(ticked.more || claimed.iter().sum::<usize>() == 5, "{claimed:?}");
@@ -193,7 +194,7 @@ pub(crate) async fn a_tick_does_a_bounded_number<B: Backend>() {
             break;
         }
     }
-    assert_eq!(claimed[..3], [2, 2, 1]);
+    assert_eq!(claimed.iter().sum::<usize>(), 5);
 }
 
 pub(crate) async fn a_repeated_tick_gets_the_same_claims<B: Backend>() {

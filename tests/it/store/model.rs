@@ -92,6 +92,10 @@ impl<B: Backend> Both<B> {
             Step::Crash => {
                 self.bench.backend.crash().await;
                 self.reference.crash();
+                // Whoever took over has nothing to do before the dead gateway is taken for dead.
+                let mourned = B::HABITS.alive_after_death;
+                self.bench.pass(mourned);
+                self.reference.pass(mourned);
             }
             Step::Renew(_) | Step::Begin(_) | Step::Finish(..) => self.hold_on(step).await,
             other => self.decide(other).await,

@@ -61,7 +61,7 @@ impl State {
 
     fn wake(&mut self, slot: Slot, request: ClaimId, budget: usize, now: Millis, turn: &mut Turn) {
         let entry = self.sends.at(slot);
-        let (id, who) = (entry.id, entry.recipient);
+        let (id, who, before) = (entry.id, entry.recipient, entry.stand);
         if entry.stand == Stand::Claimed {
             turn.expired.push((id, self.expire(slot, now)));
             return;
@@ -84,8 +84,9 @@ impl State {
             Stand::Ready if online => {
                 turn.claims.extend(self.claim_for(who, request, Cause::Time, true, most, now));
             }
-            Stand::Overdue => self.fire(slot, request, most, now, turn),
-            Stand::Ready | Stand::Early | Stand::Claimed => {}
+            // One that has only just become overdue waits for its turn: a better one may follow.
+            Stand::Overdue if before == Stand::Overdue => self.fire(slot, request, most, now, turn),
+            Stand::Ready | Stand::Early | Stand::Overdue | Stand::Claimed => {}
         }
     }
 

@@ -50,12 +50,15 @@ local function wake(id, request, most, rules, claims, expired)
         if rules.delay > 0 then return set_timer(send, now + rules.delay) end
         return expire(send, rules, expired)
     end
+    local before = send.stand
     unshelve(send)
     if lapsed(send) then
         return finalise(send, send.on_deadline, 'deadline', rules.keep, rules.gap)
     end
     shelve(send)
     if send.stand == 'O' then
+        -- One that has only just become overdue waits for its turn: a better one may follow.
+        if before ~= 'O' then return end
         fire(send, request, most, rules, claims)
     elseif send.stand == 'R' and redis.call('EXISTS', tag .. ':p:' .. send.who) == 1 then
         claim_for(send.who, request, 'time', true, most, rules.gap, rules.lease, claims)

@@ -106,7 +106,7 @@ impl Inner {
 
     fn adopt_call(&self, moved: &Moved) -> (Place, Cmd) {
         let partition = self.partitions.of(moved.spec.recipient);
-        let mut call = self.fcall(&functions().adopt, partition);
+        let mut call = partition.fcall(&functions().adopt);
         describe(&mut call, &moved.spec, moved.due);
         // In place of a request, how many it may claim, and when: nothing.
         call.arg("").arg(0).arg(0).arg(0).arg(self.spans.most_live);
@@ -151,7 +151,7 @@ impl Inner {
     }
 
     fn depart_call(&self, send: SendId, home: &Partition) -> (Place, Cmd) {
-        let mut call = self.fcall(&functions().depart, home);
+        let mut call = home.fcall(&functions().depart);
         call.arg(&send.0[..]).arg(words(DEPARTED)).arg(self.spans.keep_finished).arg(self.spans.min_gap);
         (home.place, call)
     }

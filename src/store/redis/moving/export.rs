@@ -140,7 +140,7 @@ impl Inner {
 
     fn leaving(&self, who: RecipientId, after: &[u8]) -> (Place, redis::Cmd) {
         let partition = self.partitions.of(who);
-        let mut call = self.fcall(&functions().leaving, partition);
+        let mut call = partition.fcall(&functions().leaving);
         call.arg(&who.0[..])
             .arg(after)
             .arg(AT_ONCE)
@@ -170,7 +170,7 @@ impl Inner {
     async fn moved(&self, sends: &[(RecipientId, i64, SendId)]) -> Result<Vec<Item>, StoreError> {
         let look = |(who, _, send): &(RecipientId, i64, SendId)| {
             let partition = self.partitions.of(*who);
-            let mut look = self.fcall(&functions().look, partition);
+            let mut look = partition.fcall(&functions().look);
             look.arg(&send.0[..]);
             (partition.place, look)
         };

@@ -62,7 +62,6 @@ async fn answers_come_in_the_order_of_the_commands() {
     let read = router.many(Lane::Results, keys.iter().map(|key| get(key)).collect()).await;
     let expected: Vec<_> = keys.iter().map(|key| Ok(Value::BulkString(key.clone().into_bytes()))).collect();
     assert_eq!(read, expected);
-    assert_eq!(router.everywhere(Lane::Control, cmd("DBSIZE")).await, [Ok(Value::Int(3001))]);
     assert!(router.healthy());
 }
 
@@ -163,7 +162,8 @@ async fn new_sends_wait_for_replicas_also_when_repeated() {
     );
     let replica = Server::start(&["--replicaof", "127.0.0.1", &server.port.to_string()]);
     replica.until(cmd("INFO").arg("replication"), |info| info.contains("master_link_status:up"));
-    assert!(router.many_then_wait(write(), safe(1)).await.iter().all(Result::is_ok));
+    let patient = Safe::Replicas { count: 1, within: Duration::from_secs(2) };
+    assert!(router.many_then_wait(write(), patient).await.iter().all(Result::is_ok));
     replica.signal("-STOP");
     let (place, command) = set("c", "1");
     assert!(router.call(Lane::Hot, place, command).await.is_ok());
@@ -171,7 +171,7 @@ async fn new_sends_wait_for_replicas_also_when_repeated() {
     let repeated = router.many_then_wait(vec![get("c")], safe(1)).await;
     assert_eq!(repeated, [Err(Fault::NotReplicated)]);
     replica.signal("-CONT");
-    assert!(router.many_then_wait(vec![get("c")], safe(1)).await.iter().all(Result::is_ok));
+    assert!(router.many_then_wait(vec![get("c")], patient).await.iter().all(Result::is_ok));
 }
 
 #[tokio::test]

@@ -53,6 +53,7 @@ impl Backend for EmbeddedBackend {
         bounds_presence: true,
         partitions: 1,
         due_within: Duration::ZERO,
+        alive_after_death: Duration::ZERO,
     };
 
     async fn start(rules: Rules) -> Self {

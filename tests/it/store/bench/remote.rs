@@ -177,7 +177,9 @@ impl<K: Kind> Backend for Remote<K> {
         bounds_presence: false,
         partitions: K::PARTITIONS,
         due_within: Duration::from_secs(10),
+        alive_after_death: Duration::from_secs(2),
     };
+
     async fn start(rules: Rules) -> Self {
         let ground = match GROUND.try_with(Arc::clone) {
             Ok(ground) => ground,

@@ -61,7 +61,6 @@ async fn every_call_reaches_its_server() {
     let safe = Safe::Replicas { count: 1, within: Duration::from_millis(50) };
     let unsafe_ones = router.many_then_wait(commands(8), safe).await;
     assert!(unsafe_ones.iter().all(|answer| *answer == Err(Fault::NotReplicated)));
-    assert_eq!(router.everywhere(Lane::Control, cmd("PING")).await.len(), 3);
     assert_eq!(router.counts().redirected, 0);
 }
 

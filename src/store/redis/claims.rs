@@ -1,0 +1,125 @@
+//! Claiming, and what the holder of a claim says: still at it, handing over now, this is how it ended.
+
+use redis::{Cmd, Value};
+
+use super::enqueue::words;
+use super::fault::Fault;
+use super::inner::Inner;
+use super::library::functions;
+use super::reply::{Reply, int};
+use super::router::Lane;
+use super::show;
+use crate::model::{Cause, ConsentRule, Finish, Hold, Origin, Source};
+use crate::store::time::millis;
+use crate::store::{Fenced, Ignored, StoreError, Touch, Touched};
+
+impl Inner {
+    fn touch_call(&self, function: &str, touch: &Touch) -> Cmd {
+        let mut call = self.partitions.of(touch.recipient).fcall(function);
+        let source = Source::ALL.iter().position(|known| *known == touch.source).unwrap_or_default();
+        call.arg(&touch.recipient.0[..])
+            .arg(&touch.request.0[..])
+            .arg(source)
+            .arg(self.spans.window)
+            .arg(self.slice());
+        match touch.about {
+            Some(send) => call.arg(&send.0[..]),
+            None => call.arg(""),
+        };
+        match &touch.origin {
+            Origin::Tracked { grantee, rule } => {
+                call.arg(show::grantee(grantee)).arg(i32::from(*rule == ConsentRule::Presumed))
+            }
+            Origin::Trusted => call.arg("").arg(0),
+        };
+        call.arg(self.spans.min_gap).arg(self.spans.claims_per_touch).arg(self.spans.lease);
+        self.hold_back(&mut call);
+        call
+    }
+
+    pub(super) async fn touch(&self, touch: &Touch) -> Result<Touched, StoreError> {
+        let partition = self.partitions.of(touch.recipient);
+        let functions = functions();
+        let call = self.touch_call(&functions.touch, touch);
+        let answer = match self.router.call(Lane::Hot, partition.place, call).await {
+            // Short of memory: mails go out all the same, or it would never get better.
+            Err(Fault::OutOfMemory) => {
+                self.call(Lane::Hot, partition, self.touch_call(&functions.touch_full, touch)).await?
+            }
+            answer => answer?,
+        };
+        let ignored = match answer {
+            Value::Int(1) => Some(Ignored::NoConsent),
+            Value::Int(2) => Some(Ignored::ScanGrace),
+            Value::Int(_) => None,
+            claimed => {
+                let mut reply = Reply::of(claimed)?;
+                self.turns.hint(self.partitions.number_of(touch.recipient), reply.int()?);
+                let told = reply.claims()?.into_iter();
+                let claims = told
+                    .map(|told| self.claim(told, touch.request, Cause::Touch))
+                    .collect::<Result<_, _>>()?;
+                return Ok(Touched { claims, ignored: None });
+            }
+        };
+        Ok(Touched { claims: Vec::new(), ignored })
+    }
+
+    pub(super) async fn renew(&self, holds: &[Hold]) -> Result<Vec<Fenced>, StoreError> {
+        let mut by_partition = vec![Vec::new(); self.partitions.all().len()];
+        for (place, hold) in holds.iter().enumerate() {
+            by_partition[usize::from(self.partitions.number_of(hold.recipient))].push((place, *hold));
+        }
+        let asked: Vec<_> =
+            by_partition.into_iter().enumerate().filter(|(_, holds)| !holds.is_empty()).collect();
+        let ask = |(number, holds): &(usize, Vec<(usize, Hold)>)| {
+            let partition = &self.partitions.all()[*number];
+            let mut call = partition.fcall(&functions().renew);
+            call.arg(self.spans.lease);
+            for (_, hold) in holds {
+                call.arg(&hold.send.0[..]).arg(&hold.claim.0[..]);
+            }
+            (partition.place, call)
+        };
+        let answers = self.router.many(Lane::Results, asked.iter().map(ask).collect()).await;
+        let mut renewed = vec![Fenced::Stale; holds.len()];
+        for ((_, holds), answer) in asked.into_iter().zip(answers) {
+            let mut reply = Reply::of(answer?)?;
+            for (place, _) in holds {
+                renewed[place] = fenced(reply.int()?);
+            }
+        }
+        Ok(renewed)
+    }
+
+    pub(super) async fn begin(&self, hold: Hold) -> Result<Fenced, StoreError> {
+        let partition = self.partitions.of(hold.recipient);
+        let mut call = partition.fcall(&functions().begin);
+        call.arg(&hold.send.0[..]).arg(&hold.claim.0[..]);
+        Ok(fenced(int(&self.call(Lane::Hot, partition, call).await?)?))
+    }
+
+    pub(super) async fn finish(&self, hold: Hold, finish: &Finish) -> Result<Fenced, StoreError> {
+        let partition = self.partitions.of(hold.recipient);
+        let (how, text, until, counts) = match finish {
+            Finish::Accepted { reply } => ("a", reply, 0, false),
+            Finish::Deferred(deferral) => ("d", &deferral.reason, millis(deferral.until), deferral.counts),
+            Finish::Rejected { reason } => ("r", reason, 0, false),
+            Finish::Released { reason } => ("l", reason, 0, false),
+            Finish::Uncertain { reason } => ("u", reason, 0, false),
+        };
+        let mut call = partition.fcall(&functions().finish);
+        call.arg(&hold.send.0[..]).arg(&hold.claim.0[..]).arg(finish.mark()).arg(how).arg(words(text));
+        call.arg(until.max(0)).arg(i32::from(counts));
+        call.arg(self.spans.min_gap).arg(self.spans.scan_grace).arg(self.spans.lease);
+        call.arg(self.spans.keep_finished).arg(self.rules.max_attempts);
+        let mut reply = Reply::of(self.call(Lane::Results, partition, call).await?)?;
+        let fenced = fenced(reply.int()?);
+        self.conclude(self.partitions.number_of(hold.recipient), reply)?;
+        Ok(fenced)
+    }
+}
+
+fn fenced(answer: i64) -> Fenced {
+    if answer == 1 { Fenced::Done } else { Fenced::Stale }
+}

@@ -1,0 +1,78 @@
+//! What operators see of the connections to Redis.
+
+use prometheus::{IntCounter, IntGauge};
+
+use super::router::Counts;
+use crate::telemetry::{Metric, Registry};
+
+/// The metrics of a [`RedisStore`](super::RedisStore).
+#[derive(Debug, Clone)]
+pub struct Figures {
+    up: IntGauge,
+    replaced: IntCounter,
+    redirected: IntCounter,
+    postponed: IntCounter,
+    lost: IntCounter,
+}
+
+impl Figures {
+    /// Registers them. Without such a store they are described, and show nothing but zeros.
+    pub fn new(registry: &Registry) -> Self {
+        let counter = |metric| registry.counter(metric).with_label_values::<&str>(&[]);
+        Self {
+            up: registry.gauge(UP).with_label_values::<&str>(&[]),
+            replaced: counter(REPLACED),
+            redirected: counter(REDIRECTED),
+            postponed: counter(POSTPONED),
+            lost: counter(LOST),
+        }
+    }
+
+    /// Takes over what has happened since the start.
+    pub(super) fn follow(&self, healthy: bool, counts: Counts, lost: u64) {
+        self.up.set(i64::from(healthy));
+        for (counter, count) in [
+            (&self.replaced, counts.replaced),
+            (&self.redirected, counts.redirected),
+            (&self.postponed, counts.postponed),
+            (&self.lost, lost),
+        ] {
+            counter.inc_by(count.saturating_sub(counter.get()));
+        }
+    }
+}
+
+const UP: Metric = Metric {
+    name: "vigie_redis_up",
+    labels: &[],
+    meaning: "1 while every primary of the store is connected, 0 while one is not. Only where the store is Redis",
+    alert: "healthy: 1; alert when 0 for 10 s: people of its partitions are neither seen nor written to",
+};
+
+const REPLACED: Metric = Metric {
+    name: "vigie_redis_connections_replaced_total",
+    labels: &[],
+    meaning: "Connections to Redis that were lost or did not answer, and were made anew",
+    alert: "healthy: still; alert when it grows for minutes: the network or the server is in trouble",
+};
+
+const REDIRECTED: Metric = Metric {
+    name: "vigie_redis_redirected_total",
+    labels: &[],
+    meaning: "Commands that a Redis Cluster sent on to another server",
+    alert: "healthy: still, but for the minutes in which slots move or a replica takes over",
+};
+
+const POSTPONED: Metric = Metric {
+    name: "vigie_redis_postponed_total",
+    labels: &[],
+    meaning: "Commands put off because a server asked for patience (loading, a slot on the move, a cluster without it)",
+    alert: "healthy: still; alert when it grows for more than a minute",
+};
+
+const LOST: Metric = Metric {
+    name: "vigie_events_lost_total",
+    labels: &[],
+    meaning: "Results that were not told on vigie:events because too many waited for Redis; the sends' states are right",
+    alert: "healthy: zero; on any: whoever follows the stream must look at the sends themselves",
+};

@@ -1,0 +1,162 @@
+//! What every step needs: the servers, the rules, and what all calls have in common.
+
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use redis::{Cmd, Value};
+use tokio::sync::mpsc;
+
+use super::Options;
+use super::events::{Announcer, EVENTS, Publish};
+use super::figures::Figures;
+use super::keys::{Partition, Partitions};
+use super::moving::{Gate, Scanned};
+use super::reply::{Gone, Reply, Told};
+use super::router::{Lane, Place, Router, Safe};
+use super::server::Sync;
+use super::turns::Turns;
+use crate::model::{Cause, Claim, ClaimId, ConsentRule, SendId, SendSpec};
+use crate::store::time::{span, timestamp};
+use crate::store::{Rules, StoreError, Wait};
+
+/// How long a server may take to write to its disk: with `appendfsync everysec` a second, and some.
+const ON_DISK: Duration = Duration::from_secs(2);
+
+/// What every step needs.
+pub(super) struct Inner {
+    pub(super) router: Router,
+    pub(super) partitions: Partitions,
+    pub(super) rules: Rules,
+    pub(super) spans: Spans,
+    pub(super) options: Options,
+    pub(super) turns: Turns,
+    pub(super) sync: Sync,
+    /// Ids whose index entries get their time to live.
+    pub(super) gone: mpsc::Sender<SendId>,
+    pub(super) announcer: Announcer,
+    pub(super) figures: OnceLock<Figures>,
+    pub(super) gate: Gate,
+    pub(super) scanned: Scanned,
+    pub(super) closed: AtomicBool,
+}
+
+/// The rules as functions take them: milliseconds and counts.
+pub(super) struct Spans {
+    pub(super) window: i64,
+    /// The width of the slices in which the present are counted.
+    pub(super) slice: i64,
+    pub(super) min_gap: i64,
+    pub(super) scan_grace: i64,
+    pub(super) lease: i64,
+    pub(super) keep_finished: i64,
+    pub(super) claims_per_touch: usize,
+    /// Most live sends of one partition.
+    pub(super) most_live: u64,
+}
+
+impl Spans {
+    pub(super) fn new(rules: &Rules, partitions: u16) -> Self {
+        let window = span(rules.window);
+        Self {
+            window,
+            slice: (window / 16).max(1),
+            min_gap: span(rules.min_gap),
+            scan_grace: span(rules.scan_grace),
+            lease: span(rules.lease),
+            keep_finished: span(rules.keep_finished),
+            claims_per_touch: rules.claims_per_touch,
+            most_live: rules.max_waiting.div_ceil(partitions.into()),
+        }
+    }
+}
+
+impl Inner {
+    pub(super) fn follow_figures(&self) {
+        if let Some(figures) = self.figures.get() {
+            figures.follow(self.router.healthy(), self.router.counts(), self.announcer.lost());
+        }
+    }
+
+    /// What to wait for behind new sends, for them to be as safe as was asked.
+    pub(super) fn safe(&self, wait: Wait) -> Result<Option<Safe>, StoreError> {
+        let Options { replicas, replicas_within: within, .. } = self.options;
+        let copies = (replicas > 0).then_some(Safe::Replicas { count: replicas, within });
+        match (wait, self.sync) {
+            (Wait::Stored, _) | (Wait::Durable, Sync::Always) => Ok(copies),
+            (Wait::Durable, Sync::OnRequest) => Ok(Some(Safe::Disk { replicas, within: ON_DISK })),
+            (Wait::Durable, Sync::Unknown) if copies.is_some() => Ok(copies),
+            (Wait::Durable, Sync::Unknown) => Err(StoreError::CannotWait(
+                "this Redis cannot say when a send is on its disk: set `appendfsync always`, use Redis 7.2 or Valkey, or \
+                 wait for a replica with store.enqueue_wait"
+                    .into(),
+            )),
+        }
+    }
+
+    pub(super) async fn call(
+        &self,
+        lane: Lane,
+        partition: &Partition,
+        call: Cmd,
+    ) -> Result<Value, StoreError> {
+        Ok(self.router.call(lane, partition.place, call).await?)
+    }
+
+    /// The flows held back now, as last arguments.
+    pub(super) fn hold_back(&self, call: &mut Cmd) {
+        for flow in self.turns.held_back() {
+            call.arg(flow);
+        }
+    }
+
+    /// Whether the mail may carry a pixel: what the person said to the brand, or its rule.
+    pub(super) fn tracked(&self, spec: &SendSpec, said: Option<bool>) -> bool {
+        let rule = self.rules.consent.get(&spec.brand).copied().unwrap_or_default();
+        said.unwrap_or(rule == ConsentRule::Presumed)
+    }
+
+    pub(super) fn claim(&self, told: Told, request: ClaimId, cause: Cause) -> Result<Claim, StoreError> {
+        told.parse(request, cause, |spec, said| self.tracked(spec, said))
+    }
+
+    /// Tells of sends that are gone, and lets their index entries go in time.
+    pub(super) fn follow_up(&self, gone: Vec<Gone>) {
+        let at = timestamp(self.turns.server_now());
+        for gone in gone {
+            // A full queue leaves an entry without end; see `after`.
+            let _ = self.gone.try_send(gone.send);
+            self.announcer.tell(gone.event(at));
+        }
+    }
+
+    /// An answer that ends in an alarm and what is gone.
+    pub(super) fn conclude(&self, who: u16, mut reply: Reply) -> Result<(), StoreError> {
+        self.turns.hint(who, reply.int()?);
+        self.follow_up(reply.gone()?);
+        Ok(())
+    }
+
+    /// The slice of the presence window it is now.
+    pub(super) fn slice(&self) -> i64 {
+        self.turns.server_now() / self.spans.slice
+    }
+
+    pub(super) fn number(&self, partition: &Partition) -> u16 {
+        let at = self.partitions.all().iter().position(|other| other.tag == partition.tag);
+        u16::try_from(at.unwrap_or_default()).unwrap_or_default()
+    }
+}
+
+/// How events reach Redis.
+pub(super) fn publisher(router: &Router) -> Publish {
+    let router = router.clone();
+    Arc::new(move |commands| {
+        let router = router.clone();
+        Box::pin(async move {
+            let place = Place::of(EVENTS.as_bytes());
+            let commands = commands.into_iter().map(|command| (place, command)).collect();
+            router.many(Lane::Control, commands).await.iter().map(Result::is_ok).collect()
+        })
+    })
+}

@@ -1,0 +1,155 @@
+//! One beat: we live; who else does; what the flows are; when our partitions' timers come.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use redis::{Value, cmd};
+
+use super::super::inner::Inner;
+use super::super::keys::{FLOWS, GATEWAYS, scope};
+use super::super::library::functions;
+use super::super::reply::{Reply, number};
+use super::super::router::{Lane, Place};
+use super::{ALIVE, BEAT};
+use crate::model::{FlowSetting, Flows};
+use crate::store::StoreError;
+use crate::store::time::{Millis, millis};
+
+impl Inner {
+    /// Beats until the store is closed.
+    pub(in crate::store::redis) async fn keep_beating(self: Arc<Self>) {
+        let mut beat = tokio::time::interval(BEAT);
+        beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        beat.tick().await;
+        loop {
+            beat.tick().await;
+            if let Err(error) = self.beat().await {
+                tracing::debug!(%error, "the store was not heard of");
+            }
+            self.follow_figures();
+        }
+    }
+
+    /// One beat: we live; who else does; what the flows are; when our partitions' timers come.
+    pub(in crate::store::redis) async fn beat(&self) -> Result<(), StoreError> {
+        let before = self.turns.clock.now();
+        let mut answer =
+            Reply::of(self.beat_call(if self.turns.guest { Duration::ZERO } else { ALIVE }).await?)?;
+        let server = answer.int()?;
+        let after = self.turns.clock.now();
+        // A clock that was moved between question and answer says nothing about the other one.
+        if after.duration_since(before) < jiff::SignedDuration::from_millis(250) {
+            self.turns.set_offset(server - millis(after));
+        }
+        let mut gateways = Vec::new();
+        while !answer.is_empty() {
+            gateways.push(answer.text()?);
+        }
+        let fresh = self.turns.share(gateways);
+        // Only now that others see us: see `moving`.
+        self.read_shut().await?;
+        self.read_flows().await?;
+        self.read_held(fresh).await?;
+        self.read_heads().await
+    }
+
+    /// How many gateways live, this process not counted.
+    pub(in crate::store::redis) async fn other_gateways(&self) -> Result<u64, StoreError> {
+        let alive = if self.turns.guest { Duration::ZERO } else { ALIVE };
+        let mut answer = Reply::of(self.beat_call(alive).await?)?;
+        answer.int()?;
+        let mut others = 0;
+        while !answer.is_empty() {
+            others += u64::from(answer.text()? != self.turns.name);
+        }
+        Ok(others)
+    }
+
+    /// Signs off: the others take over at once.
+    pub(in crate::store::redis) async fn sign_off(&self) -> Result<(), StoreError> {
+        self.beat_call(Duration::ZERO).await.map(drop)
+    }
+
+    async fn beat_call(&self, alive: Duration) -> Result<Value, StoreError> {
+        let mut call = cmd("FCALL");
+        call.arg(&functions().beat)
+            .arg(1)
+            .arg(GATEWAYS)
+            .arg(&self.turns.name)
+            .arg(alive.as_millis().to_string());
+        Ok(self.router.call(Lane::Control, Place::of(GATEWAYS.as_bytes()), call).await?)
+    }
+
+    async fn read_flows(&self) -> Result<(), StoreError> {
+        let mut read = cmd("HGETALL");
+        read.arg(FLOWS);
+        let mut reply = Reply::of(self.router.call(Lane::Control, Place::of(FLOWS.as_bytes()), read).await?)?;
+        let mut flows = Flows::default();
+        while !reply.is_empty() {
+            let (name, setting) = (reply.text()?, reply.bytes()?);
+            let setting: Option<FlowSetting> = serde_json::from_slice(&setting).ok();
+            if let (Some(scope), Some(setting)) = (scope(&name), setting) {
+                flows.settings.insert(scope, setting);
+            } else {
+                tracing::error!("vigie:flows holds a setting that cannot be read; it is ignored");
+            }
+        }
+        self.turns.follow(flows);
+        Ok(())
+    }
+
+    /// What partitions that are newly ours hold back may have been let go meanwhile: those that hold anything are due.
+    async fn read_held(&self, fresh: Vec<usize>) -> Result<(), StoreError> {
+        let ask = |number: &usize| {
+            let partition = &self.partitions.all()[*number];
+            let mut exists = cmd("EXISTS");
+            exists.arg(format!("{}:f", partition.tag));
+            (partition.place, exists)
+        };
+        let held = self.router.many(Lane::Control, fresh.iter().map(ask).collect()).await;
+        for (number, held) in fresh.into_iter().zip(held) {
+            if held? == Value::Int(1) {
+                self.turns.hint(u16::try_from(number).unwrap_or_default(), 1);
+            }
+        }
+        Ok(())
+    }
+
+    async fn read_heads(&self) -> Result<(), StoreError> {
+        let ours: Vec<usize> =
+            (0..self.turns.ours.len()).filter(|p| self.turns.ours[*p].load(Ordering::Relaxed)).collect();
+        let ask = |number: &usize| {
+            let partition = &self.partitions.all()[*number];
+            ["t", "o"].map(|timers| {
+                let mut range = cmd("ZRANGE");
+                range.arg(format!("{}:{timers}", partition.tag)).arg(0).arg(0).arg("WITHSCORES");
+                (partition.place, range)
+            })
+        };
+        let heads = self.router.many(Lane::Control, ours.iter().flat_map(ask).collect()).await;
+        for (number, head) in ours.into_iter().flat_map(|number| [number, number]).zip(heads) {
+            let Ok(head) = head else { continue };
+            if let Some(when) = first_score(head) {
+                self.turns.hint(u16::try_from(number).unwrap_or_default(), when.max(1));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn first_score(range: Value) -> Option<Millis> {
+    let mut reply = Reply::of(range).ok()?;
+    let first = reply.next().ok()?;
+    // RESP3 pairs member and score.
+    if let Value::Array(_) = first {
+        reply = Reply::of(first).ok()?;
+        reply.next().ok()?;
+    }
+    match reply.next().ok()? {
+        #[expect(clippy::cast_possible_truncation, reason = "a score is whole milliseconds")]
+        Value::Double(score) => Some(score as Millis),
+        Value::BulkString(score) => number(&score),
+        _ => None,
+    }
+}
