@@ -24,6 +24,7 @@ mod head;
 mod keys;
 mod library;
 mod link;
+mod meta;
 mod reply;
 mod router;
 mod show;
@@ -55,19 +56,13 @@ use crate::model::{
 use self::enqueue::{case_key, words};
 use self::events::{Announcer, EVENTS, Publish};
 use self::fault::Fault;
-use self::keys::{FLOWS, META, Partition, Partitions};
+use self::keys::{FLOWS, Partition, Partitions};
 use self::library::functions;
 pub use self::library::{Library, library};
 use self::reply::{Gone, Reply, Told, damaged, int, state};
 use self::router::{Lane, Place, Router, Safe};
 use self::server::Sync;
 use self::turns::Turns;
-
-/// Into how many partitions a new store is divided.
-const PARTITIONS: u16 = 256;
-
-/// The layout of the keys; a store of another one is not opened.
-const FORMAT: &str = "1";
 
 /// How long a server may take to write to its disk: with `appendfsync everysec` a second, and some.
 const ON_DISK: Duration = Duration::from_secs(2);
@@ -162,7 +157,7 @@ impl RedisStore {
             sync = sync.min(survey.sync);
         }
         let router = Router::connect(url, library().clone(), &clock).await?;
-        let count = meta(&router, url.partitions, options.identity).await?;
+        let count = meta::open(&router, url.partitions, options.identity).await?;
         let (gone, queue) = mpsc::channel(after::WAITING);
         let announcer = Announcer::start(publisher(&router));
         let inner = Arc::new(Inner {
@@ -205,48 +200,6 @@ fn publisher(router: &Router) -> Publish {
             router.many(Lane::Control, commands).await.iter().map(Result::is_ok).collect()
         })
     })
-}
-
-/// Reads the facts that never change, or writes them into a new store; gives the number of partitions.
-async fn meta(router: &Router, wanted: Option<u16>, identity: Option<[u8; 8]>) -> Result<u16, StoreError> {
-    let place = Place::of(META.as_bytes());
-    let identity = identity.map(const_hex::encode);
-    let facts = [
-        ("format", Some(FORMAT.to_owned())),
-        ("partitions", Some(wanted.unwrap_or(PARTITIONS).to_string())),
-        ("identity", identity.clone()),
-    ];
-    for (field, value) in facts {
-        let Some(value) = value else { continue };
-        let mut set = cmd("HSETNX");
-        set.arg(META).arg(field).arg(value);
-        router.call(Lane::Control, place, set).await?;
-    }
-    let mut get = cmd("HMGET");
-    get.arg(META).arg("format").arg("partitions").arg("identity");
-    let mut reply = Reply::of(router.call(Lane::Control, place, get).await?)?;
-    let format = reply.text()?;
-    if format != FORMAT {
-        return Err(StoreError::Unfit(format!(
-            "it was written in format {format}, this build knows format {FORMAT}: use the build that wrote it"
-        )));
-    }
-    let count: u16 = int(&reply.next()?)?.try_into().map_err(|_| damaged("a number of partitions"))?;
-    if let Some(identity) = identity
-        && reply.text()? != identity
-    {
-        return Err(StoreError::Unfit(
-            "it belongs to gateways with another identity key, to whom its people are known by other names: copy \
-             data/secrets.toml from one of them, or name another database"
-                .into(),
-        ));
-    }
-    match wanted {
-        Some(wanted) if wanted != count => Err(StoreError::Unfit(format!(
-            "it was divided into {count} partitions when it was made: leave `?partitions=` out of store.url"
-        ))),
-        _ => Ok(count),
-    }
 }
 
 impl Inner {

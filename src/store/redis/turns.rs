@@ -6,7 +6,7 @@
 //! another gateway is late by [`BEAT`] at most, and the partitions of a gateway that died are taken over after [`ALIVE`].
 //! Two gateways that look at one partition at the same time do no harm: a tick is atomic.
 //!
-//! Idle, this costs a Redis two `ZRANGE` for each partition and three commands for each gateway, every [`BEAT`].
+//! Idle, this costs a Redis two `ZRANGE` for each partition and four commands for each gateway, every [`BEAT`].
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,6 +21,7 @@ use crate::store::time::{Millis, NEVER, millis, timestamp};
 use crate::store::{StoreError, Ticked};
 
 use super::Inner;
+use super::fault::Fault;
 use super::keys::{FLOWS, GATEWAYS, scope};
 use super::library::functions;
 use super::reply::{Reply, number};
@@ -48,6 +49,8 @@ pub(super) struct Turns {
     heads: Vec<AtomicI64>,
     /// Which partitions are ours.
     ours: Vec<AtomicBool>,
+    /// Which partitions' timers cannot be read, as far as that was said.
+    broken: Vec<AtomicBool>,
     /// When the next flow runs again by itself, by our clock.
     opens: AtomicI64,
     earlier: Notify,
@@ -67,6 +70,7 @@ impl Turns {
             offset: AtomicI64::new(0),
             heads: all().map(|_| AtomicI64::new(NEVER)).collect(),
             ours: all().map(|_| AtomicBool::new(false)).collect(),
+            broken: all().map(|_| AtomicBool::new(false)).collect(),
             opens: AtomicI64::new(NEVER),
             earlier: Notify::new(),
             flows: watch::Sender::default(),
@@ -151,6 +155,13 @@ impl Turns {
         self.earlier.notify_waiters();
     }
 
+    /// The timers of a partition cannot be read, now or later: said once.
+    fn complain(&self, partition: usize, fault: &Fault) {
+        if !self.broken[partition].swap(true, Ordering::Relaxed) {
+            tracing::error!("time stands still in partition {partition}, its timers cannot be read: {fault}");
+        }
+    }
+
     /// When something comes next, by our clock.
     fn next(&self) -> Millis {
         let head = self.heads.iter().map(|head| head.load(Ordering::Relaxed)).min().unwrap_or(NEVER);
@@ -216,8 +227,15 @@ impl Inner {
         }
     }
 
-    /// One beat: we live; who else does; what the flows are; when our partitions' timers come.
+    /// One beat: we live; who else does; what the flows are; when our partitions' timers come. Of a cluster, the server
+    /// that has what all share may be away, and others have work to do.
     pub(super) async fn beat(&self) -> Result<(), StoreError> {
+        let heard = self.hear_of_others().await;
+        self.read_heads().await;
+        heard
+    }
+
+    async fn hear_of_others(&self) -> Result<(), StoreError> {
         let before = self.turns.clock.now();
         let mut answer =
             Reply::of(self.beat_call(if self.turns.guest { Duration::ZERO } else { ALIVE }).await?)?;
@@ -232,9 +250,9 @@ impl Inner {
             gateways.push(answer.text()?);
         }
         let fresh = self.turns.share(gateways);
+        self.read_held(fresh).await;
         self.read_flows().await?;
-        self.read_held(fresh).await?;
-        self.read_heads().await
+        self.keep_meta().await
     }
 
     /// Signs off: the others take over at once.
@@ -270,7 +288,8 @@ impl Inner {
     }
 
     /// What partitions that are newly ours hold back may have been let go meanwhile: those that hold anything are due.
-    async fn read_held(&self, fresh: Vec<usize>) -> Result<(), StoreError> {
+    /// A partition that does not answer is newly ours with the next beat again.
+    async fn read_held(&self, fresh: Vec<usize>) {
         let ask = |number: &usize| {
             let partition = &self.partitions.all()[*number];
             let mut exists = cmd("EXISTS");
@@ -279,14 +298,15 @@ impl Inner {
         };
         let held = self.router.many(Lane::Control, fresh.iter().map(ask).collect()).await;
         for (number, held) in fresh.into_iter().zip(held) {
-            if held? == Value::Int(1) {
-                self.turns.hint(u16::try_from(number).unwrap_or_default(), 1);
+            match held {
+                Ok(Value::Int(1)) => self.turns.hint(u16::try_from(number).unwrap_or_default(), 1),
+                Ok(_) => {}
+                Err(_) => self.turns.ours[number].store(false, Ordering::Relaxed),
             }
         }
-        Ok(())
     }
 
-    async fn read_heads(&self) -> Result<(), StoreError> {
+    async fn read_heads(&self) {
         let ours: Vec<usize> =
             (0..self.turns.ours.len()).filter(|p| self.turns.ours[*p].load(Ordering::Relaxed)).collect();
         let ask = |number: &usize| {
@@ -299,12 +319,16 @@ impl Inner {
         };
         let heads = self.router.many(Lane::Control, ours.iter().flat_map(ask).collect()).await;
         for (number, head) in ours.into_iter().flat_map(|number| [number, number]).zip(heads) {
-            let Ok(head) = head else { continue };
-            if let Some(when) = first_score(head) {
-                self.turns.hint(u16::try_from(number).unwrap_or_default(), when.max(1));
+            match head {
+                Ok(head) => {
+                    if let Some(when) = first_score(head) {
+                        self.turns.hint(u16::try_from(number).unwrap_or_default(), when.max(1));
+                    }
+                }
+                Err(fault @ Fault::Refused(_)) => self.turns.complain(number, &fault),
+                Err(_) => {}
             }
         }
-        Ok(())
     }
 
     /// Does what time has brought to the partitions that are due.
