@@ -23,11 +23,16 @@ use std::time::Duration;
 
 use vigie::clock::Clock;
 use vigie::config::StoreUrl;
-use vigie::model::{ConsentRule, Name, OnDeadline, OnUncertain, Origin, RecipientId, SendId, SendSpec, Source};
 use vigie::model::{ClaimId, Finish};
+use vigie::model::{
+    ConsentRule, Name, OnDeadline, OnUncertain, Origin, RecipientId, SendId, SendSpec, Source,
+};
 use vigie::redact::Mailbox;
 use vigie::store::redis::{Options, RedisStore};
 use vigie::store::{Rules, Touch};
+
+use crate::support::redis::RedisServer;
+use crate::support::wait::{SOON, wait_until};
 
 /// The shortest lease that the configuration allows.
 const LEASE: Duration = Duration::from_secs(3);
@@ -93,7 +98,24 @@ fn send(id: SendId, recipient: RecipientId) -> SendSpec {
 
 /// A trusted signal.
 fn signal(recipient: RecipientId) -> Touch {
-    Touch { request: ClaimId::random(), recipient, source: Source::Portal, origin: Origin::Trusted, about: None }
+    Touch {
+        request: ClaimId::random(),
+        recipient,
+        source: Source::Portal,
+        origin: Origin::Trusted,
+        about: None,
+    }
+}
+
+/// Waits until a server has run for longer than a lease: right after a start, when nobody could renew, none is taken
+/// back.
+async fn long_up(redis: &RedisServer) {
+    wait_until("it has run for longer than a lease", SOON, async || {
+        let info = redis.text(&["INFO", "server"]).await;
+        let up = info.lines().find_map(|line| line.strip_prefix("uptime_in_seconds:"));
+        (up.and_then(|up| up.trim().parse::<u64>().ok()) > Some(LEASE.as_secs() + 1)).then_some(())
+    })
+    .await;
 }
 
 /// The relay's yes.

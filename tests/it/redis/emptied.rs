@@ -32,14 +32,17 @@ async fn all_is_well(gateways: &[&Gateway], redis: &RedisServer, round: &str) {
             gateway.comes_online(&email(id)).await;
             gateway.reaches(id, "sent").await;
         }
-        wait_until("it is ready", SOON, async || (ready(gateway).await.0 == StatusCode::OK).then_some(())).await;
+        wait_until("it is ready", SOON, async || (ready(gateway).await.0 == StatusCode::OK).then_some(()))
+            .await;
     }
-    let alive = async || (redis.text(&["ZCARD", "vigie:gateways"]).await == gateways.len().to_string()).then_some(());
+    let alive =
+        async || (redis.text(&["ZCARD", "vigie:gateways"]).await == gateways.len().to_string()).then_some(());
     wait_until("all gateways are known", SOON, alive).await;
 }
 
 async fn meta(redis: &RedisServer) -> Vec<String> {
-    let answer = redis.ask(&["HMGET", "vigie:meta", "format", "partitions", "identity"]).await.expect("an answer");
+    let answer =
+        redis.ask(&["HMGET", "vigie:meta", "format", "partitions", "identity"]).await.expect("an answer");
     let facts: Vec<Option<String>> = redis::from_redis_value(answer).expect("three fields");
     facts.into_iter().map(Option::unwrap_or_default).collect()
 }
@@ -57,8 +60,10 @@ async fn gateways_go_on_without_a_restart() {
     assert_eq!((facts[0].as_str(), facts[1].as_str(), facts[2].len()), ("1", "16", 16), "{facts:?}");
     let come_again = async |what: &str| {
         all_is_well(&gateways, &redis, what).await;
-        wait_until("the store says again whose it is", SOON, async || (meta(&redis).await == facts).then_some(()))
-            .await;
+        wait_until("the store says again whose it is", SOON, async || {
+            (meta(&redis).await == facts).then_some(())
+        })
+        .await;
     };
 
     redis.restart_empty().await;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use vigie::clock::Clock;
 
 use super::load::{SETTINGS, stats};
-use super::{INFO, LEASE, SHORT_LEASE};
+use super::{INFO, LEASE, SHORT_LEASE, long_up};
 use crate::support::crowd::{Person, come_online, copies, push};
 use crate::support::gateway::Gateway;
 use crate::support::redis::{Options, RedisServer};
@@ -69,19 +69,14 @@ fn moment(send: &Value, event: &str) -> Option<Timestamp> {
 #[tokio::test]
 async fn what_a_killed_gateway_held_goes_out_from_another() {
     let redis = RedisServer::start(Options::default()).await;
-    // No lease is taken back right after a start, when nobody could renew it.
-    wait_until("it has run for longer than a lease", SOON, async || {
-        let info = redis.text(&["INFO", "server"]).await;
-        let up = info.lines().find_map(|line| line.strip_prefix("uptime_in_seconds:"));
-        (up.and_then(|up| up.trim().parse::<u64>().ok()) > Some(LEASE.as_secs() + 1)).then_some(())
-    })
-    .await;
+    long_up(&redis).await;
     let hangs = Manner::modern().script(|event| match event.step {
         Step::Message => Act::Stall,
         _ => Act::Usual,
     });
     let (hangs, takes) = (hangs.start().await, Manner::modern().start().await);
-    let (url, relays) = (redis.url(), [&hangs, &takes].map(|sink| format!("smtp://{}?tls=none", sink.addr())));
+    let (url, relays) =
+        (redis.url(), [&hangs, &takes].map(|sink| format!("smtp://{}?tls=none", sink.addr())));
     let settings = |relay| [SHORT_LEASE, INFO, ("VIGIE__STORE__URL", &url), ("VIGIE__RELAY__URL", relay)];
     let one_by_one: Vec<_> =
         settings(relays[0].as_str()).into_iter().chain([("VIGIE__RELAY__CONNECTIONS", "1")]).collect();
@@ -99,12 +94,14 @@ async fn what_a_killed_gateway_held_goes_out_from_another() {
     .await;
     let killed = Clock::system().now();
     first.kill().await;
-    let claimed = async || {
-        (second.metrics().count("vigie_sends", &["state=\"claimed\""]) == 0).then_some(())
-    };
+    let claimed = async || (second.metrics().count("vigie_sends", &["state=\"claimed\""]) == 0).then_some(());
     wait_until("none is claimed any more", SOON, claimed).await;
     let metrics = second.metrics();
-    assert_eq!(metrics.count("vigie_sends", &["state=\"uncertain\""]), 1, "nobody knows whether it was taken");
+    assert_eq!(
+        metrics.count("vigie_sends", &["state=\"uncertain\""]),
+        1,
+        "nobody knows whether it was taken"
+    );
     assert_eq!(metrics.count("vigie_sends", &["state=\"waiting\""]), 4);
     for person in &people {
         let send = second.send(&person.id).await;

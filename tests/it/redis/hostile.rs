@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use vigie::clock::{Clock, after};
 use vigie::model::{
-    ClaimId, Consent, Deferral, Finish, FlowScope, FlowSetting, FlowState, Grantee, Hold, RecipientId, SendId, SendState,
+    ClaimId, Consent, Deferral, Finish, FlowScope, FlowSetting, FlowState, Grantee, Hold, RecipientId,
+    SendId, SendState,
 };
 use vigie::store::redis::RedisStore;
 use vigie::store::{Cancelled, Enqueued, Fenced, Store, Wait};
@@ -69,7 +70,10 @@ async fn lives(store: &RedisStore, id: [u8; 16], word: &str) {
     assert_eq!((person.waiting.len(), person.consents[0].proof.as_str()), (1, word));
     assert!(person.online.is_some());
     store.away(who).await.expect("away works");
-    assert_eq!(store.cancel(holds[0].send, word).await.expect("cancel works"), Cancelled::Ended(SendState::Sent));
+    assert_eq!(
+        store.cancel(holds[0].send, word).await.expect("cancel works"),
+        Cancelled::Ended(SendState::Sent)
+    );
     assert_eq!(store.settle(&brand(), word, word).await.expect("settle works").cancelled, 1);
     assert_eq!(store.forget(who).await.expect("forget works").consents, 1);
 }

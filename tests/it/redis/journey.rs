@@ -19,7 +19,8 @@ async fn a_letter_waits_for_its_reader(url: &str) {
     assert!(gateway.outbox().is_empty(), "nobody has seen her yet");
     gateway.comes_online(MARIE).await;
     let sent = gateway.reaches("first", "sent").await;
-    let events: Vec<_> = sent["history"].as_array().expect("a list").iter().map(|line| &line["event"]).collect();
+    let events: Vec<_> =
+        sent["history"].as_array().expect("a list").iter().map(|line| &line["event"]).collect();
     assert_eq!(events, ["accepted", "claimed", "sent"]);
     assert!(!sent.to_string().contains(MARIE), "the address is gone with the final state: {sent}");
     assert_eq!(gateway.outbox().len(), 1);
@@ -66,6 +67,9 @@ async fn from_the_stream_to_the_relay_to_the_events() {
     let [(_, fields)] = &events[..] else { panic!("one event, not {events:?}") };
     assert_eq!((fields[0].as_str(), fields[1].as_str(), fields[2].as_str()), ("event", "send.sent", "data"));
     let data: Value = serde_json::from_str(&fields[3]).expect("JSON");
-    assert_eq!((&data["id"], &data["brand"], &data["state"]), (&"from-redis".into(), &"demo".into(), &"sent".into()));
+    assert_eq!(
+        (&data["id"], &data["brand"], &data["state"]),
+        (&"from-redis".into(), &"demo".into(), &"sent".into())
+    );
     assert!(!fields[3].contains(MARIE), "nothing in it says who was written to");
 }

@@ -24,8 +24,11 @@ async fn number(redis: &RedisServer, field: &str) -> u64 {
 /// Pushes a letter that is large for one.
 async fn push(gateway: &Gateway, person: &Person) -> Answer {
     let mut send: serde_json::Value = serde_json::from_str(&person.line()).expect("a letter is JSON");
-    send["vars"]["amount"] = "€".repeat(2000).into();
-    gateway.try_call(Method::POST, "/v1/sends", "application/json", send.to_string()).await.expect("the API answers")
+    send["vars"]["small_print"] = "€".repeat(2000).into();
+    gateway
+        .try_call(Method::POST, "/v1/sends", "application/json", send.to_string())
+        .await
+        .expect("the API answers")
 }
 
 #[tokio::test]
@@ -70,7 +73,8 @@ async fn what_goes_out_makes_room_for_what_comes() {
 
     redis.text(&["CONFIG", "SET", "maxmemory", &room.to_string()]).await;
     let again = wait_until("there is room again", SOON, async || {
-        Some(push(&gateway, &people[accepted]).await.status).filter(|status| *status != StatusCode::SERVICE_UNAVAILABLE)
+        Some(push(&gateway, &people[accepted]).await.status)
+            .filter(|status| *status != StatusCode::SERVICE_UNAVAILABLE)
     })
     .await;
     assert_eq!(again, StatusCode::ACCEPTED);

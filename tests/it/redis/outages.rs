@@ -78,7 +78,6 @@ async fn stopped_under_load_it_is_noticed_and_found_again() {
     redis.cont();
     load.answers(back, 1, StatusCode::ACCEPTED, FOUND).await;
     load.answers(back, 20, StatusCode::ACCEPTED, SOON).await;
-    wait_until("it is ready", SOON, async || (ready(&gateway).await.0 == StatusCode::OK).then_some(()))
-        .await;
+    wait_until("it is ready", SOON, async || (ready(&gateway).await.0 == StatusCode::OK).then_some(())).await;
     load.end(&gateway, &[&sink]).await;
 }

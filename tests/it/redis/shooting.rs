@@ -63,3 +63,16 @@ pub(super) fn keep_time(store: &Arc<RedisStore>, sink: &Arc<Sink>) -> AbortOnDro
         }
     }))
 }
+
+/// As [`keep_time`], but what fails is tried again.
+pub(super) fn keep_patient_time(store: &Arc<RedisStore>, sink: &Arc<Sink>) -> AbortOnDropHandle<()> {
+    let (store, sink) = (Arc::clone(store), Arc::clone(sink));
+    AbortOnDropHandle::new(tokio::spawn(async move {
+        loop {
+            store.due().await;
+            if let Ok(ticked) = store.tick(ClaimId::random(), 256).await {
+                fire(&store, &sink, ticked.claims).await;
+            }
+        }
+    }))
+}
