@@ -63,6 +63,11 @@ impl Attempt {
             }
             Err(Abandoned::Unrecordable(error)) => {
                 tracing::error!(send = %self.claim.hold.send, %error, "not handed over: results cannot be recorded");
+                // The store may have heard that it begins: left to its lease, it would end in doubt where there is none.
+                let reason = "the store did not answer before the hand-over".into();
+                if self.finish(Finish::Released { reason }).await {
+                    under_way.ended();
+                }
             }
         }
         drop((self.lease, room));
@@ -152,15 +157,14 @@ impl Attempt {
         Finish::Deferred(Deferral { until, reason: reason.into(), counts: false })
     }
 
-    /// Records the fate, patiently: the relay may have the mail, so giving up here means *uncertain* later. Says whether
-    /// it is recorded.
+    /// Records the fate, as patiently as the store is long away: the relay may have the mail, so giving up here means
+    /// *uncertain* later, and no store takes claims back while it is away. Says whether it is recorded.
     async fn finish(&self, finish: Finish) -> bool {
         let timer = self.inner.metrics.stage.finish.start_timer();
         let patience = ExponentialBuilder::default()
             .with_min_delay(Duration::from_millis(50))
             .with_max_delay(Duration::from_secs(2))
-            .without_max_times()
-            .with_total_delay(Some(self.inner.settings.lease));
+            .without_max_times();
         let hold = self.claim.hold;
         let record = || self.inner.store.finish(hold, finish.clone());
         let recorded = record.retry(patience).when(|error| matches!(error, StoreError::Unavailable(_))).await;

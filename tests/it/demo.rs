@@ -7,6 +7,8 @@ use tempfile::TempDir;
 use tokio::process::Command;
 use tokio::time::timeout;
 
+use crate::support::redis::{Options, RedisCluster, RedisServer, Shape};
+
 /// How long the demonstration may take.
 const BOUND: Duration = Duration::from_secs(30);
 
@@ -63,15 +65,31 @@ async fn it_tells_its_story_without_a_terminal() {
     assert!(!told.contains('\u{1b}'), "no colours where there is no terminal:\n{told}");
 }
 
-#[tokio::test]
-async fn it_can_be_told_again_on_a_store_that_stays() {
-    let directory = tempfile::tempdir().expect("a temporary directory");
-    let url = format!("embedded:{}", directory.path().display());
+/// Tells it twice on one store.
+async fn told_again_on(url: &str) {
     for _ in 0..2 {
-        let told = text(&run(demo().env("VIGIE__STORE__URL", &url)).await);
+        let told = text(&run(demo().env("VIGIE__STORE__URL", url)).await);
         let books = "7 accepted = 1 waiting + 5 sent + 1 cancelled";
         assert!(told.contains(books), "only what this run added is counted:\n{told}");
     }
+}
+
+#[tokio::test]
+async fn it_can_be_told_again_on_a_store_that_stays() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    told_again_on(&format!("embedded:{}", directory.path().display())).await;
+}
+
+#[tokio::test]
+async fn it_can_be_told_on_redis() {
+    let redis = RedisServer::start(Options::default()).await;
+    told_again_on(&redis.url()).await;
+}
+
+#[tokio::test]
+async fn it_can_be_told_on_a_redis_cluster() {
+    let cluster = RedisCluster::start(Shape::default(), Options::default()).await;
+    told_again_on(&cluster.url()).await;
 }
 
 #[tokio::test]

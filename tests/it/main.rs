@@ -8,6 +8,7 @@ mod journey;
 mod kill;
 mod layers;
 mod readme;
+mod redis;
 mod redis_producers;
 mod redis_setup;
 mod relay;

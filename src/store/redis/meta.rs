@@ -1,9 +1,10 @@
-//! The facts of a store that never change: its format, its partitions, and whose people it knows.
+//! What a store says of itself: its format, its partitions, and whose people it knows.
 
 use redis::{Value, cmd};
 
+use super::inner::Inner;
 use super::keys::META;
-use super::reply::{Reply, damaged, int};
+use super::reply::{Reply, bytes, damaged, int};
 use super::router::{Lane, Place, Router};
 use crate::store::StoreError;
 
@@ -23,28 +24,35 @@ pub(super) async fn must_exist(router: &Router) -> Result<(), StoreError> {
     }
 }
 
-/// Reads the facts that never change, or writes them into a new store; gives the number of partitions.
-pub(super) async fn meta(
+/// Writes the facts that never change into a new store.
+pub(super) async fn found(
     router: &Router,
     wanted: Option<u16>,
     identity: Option<[u8; 8]>,
-) -> Result<u16, StoreError> {
-    let place = Place::of(META.as_bytes());
-    let identity = identity.map(const_hex::encode);
+) -> Result<(), StoreError> {
     let facts = [
         ("format", Some(FORMAT.to_owned())),
         ("partitions", Some(wanted.unwrap_or(PARTITIONS).to_string())),
-        ("identity", identity.clone()),
+        ("identity", identity.map(const_hex::encode)),
     ];
     for (field, value) in facts {
         let Some(value) = value else { continue };
         let mut set = cmd("HSETNX");
         set.arg(META).arg(field).arg(value);
-        router.call(Lane::Control, place, set).await?;
+        router.call(Lane::Control, Place::of(META.as_bytes()), set).await?;
     }
+    Ok(())
+}
+
+/// Reads these facts and compares them; gives the number of partitions.
+pub(super) async fn read(
+    router: &Router,
+    wanted: Option<u16>,
+    identity: Option<[u8; 8]>,
+) -> Result<u16, StoreError> {
     let mut get = cmd("HMGET");
     get.arg(META).arg("format").arg("partitions").arg("identity");
-    let mut reply = Reply::of(router.call(Lane::Control, place, get).await?)?;
+    let mut reply = Reply::of(router.call(Lane::Control, Place::of(META.as_bytes()), get).await?)?;
     let format = reply.text()?;
     if format != FORMAT {
         return Err(StoreError::Unfit(format!(
@@ -52,8 +60,9 @@ pub(super) async fn meta(
         )));
     }
     let count: u16 = int(&reply.next()?)?.try_into().map_err(|_| damaged("a number of partitions"))?;
-    if let Some(identity) = identity
-        && reply.text()? != identity
+    let owner = Some(reply.next()?).filter(|owner| *owner != Value::Nil).map(bytes).transpose()?;
+    if let (Some(identity), Some(owner)) = (identity.map(const_hex::encode), owner)
+        && owner != identity.as_bytes()
     {
         return Err(StoreError::Unfit(
             "it belongs to gateways with another identity key, to whom its people are known by other names: copy \
@@ -66,5 +75,25 @@ pub(super) async fn meta(
             "it was divided into {count} partitions when it was made: leave `?partitions=` out of store.url"
         ))),
         _ => Ok(count),
+    }
+}
+
+impl Inner {
+    /// A server that came back empty has forgotten whose store it is.
+    pub(super) async fn keep_meta(&self) -> Result<(), StoreError> {
+        let mut get = cmd("HGET");
+        get.arg(META).arg("format");
+        let known = self.router.call(Lane::Control, Place::of(META.as_bytes()), get).await?;
+        if known != Value::Nil {
+            return Ok(());
+        }
+        tracing::error!("the store was emptied: what it held is gone; going on with what comes");
+        let (wanted, identity) = (Some(self.partitions.count()), self.options.identity);
+        found(&self.router, wanted, identity).await?;
+        let written = read(&self.router, wanted, identity).await;
+        if let Err(error @ StoreError::Unfit(_)) = &written {
+            tracing::error!(%error, "the emptied store is somebody else's now: stop this gateway");
+        }
+        written.map(drop)
     }
 }

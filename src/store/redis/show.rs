@@ -7,6 +7,7 @@ use crate::store::time::timestamp;
 use crate::store::{Person, Snapshot, StoreError};
 
 use super::enqueue::partition_in;
+use super::fault::Fault;
 use super::head::Looked;
 use super::inner::Inner;
 use super::keys::{Partition, scope};
@@ -103,8 +104,16 @@ impl Inner {
         let answers =
             self.router.many(Lane::Control, self.partitions.all().iter().map(count).collect()).await;
         let mut snapshot = Snapshot::default();
-        for answer in answers {
-            let mut reply = Reply::of(answer?)?;
+        for (number, answer) in answers.into_iter().enumerate() {
+            let answer = match answer {
+                // Others are counted all the same; both sides of its books are missing.
+                Err(Fault::Refused(why)) => {
+                    tracing::error!("partition {number} cannot be counted: {why}");
+                    continue;
+                }
+                answer => answer?,
+            };
+            let mut reply = Reply::of(answer)?;
             snapshot.online += reply.small::<u64>()?;
             let mut counters = reply.list()?;
             while !counters.is_empty() {

@@ -6,7 +6,7 @@
 //! another gateway is late by [`BEAT`] at most, and the partitions of a gateway that died are taken over after [`ALIVE`].
 //! Two gateways that look at one partition at the same time do no harm: a tick is atomic.
 //!
-//! Idle, this costs a Redis two `ZRANGE` for each partition and four commands for each gateway, every [`BEAT`].
+//! Idle, this costs a Redis two `ZRANGE` for each partition and five commands for each gateway, every [`BEAT`].
 
 mod beat;
 mod tick;
@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 
+use super::fault::Fault;
 use crate::clock::Clock;
 use crate::model::{ClaimId, FlowScope, FlowSetting, Flows};
 use crate::store::time::{Millis, NEVER, millis, timestamp};
@@ -40,6 +41,8 @@ pub(super) struct Turns {
     heads: Vec<AtomicI64>,
     /// Which partitions are ours.
     ours: Vec<AtomicBool>,
+    /// Which partitions\' timers cannot be read, as far as that was said.
+    broken: Vec<AtomicBool>,
     /// When the next flow runs again by itself, by our clock.
     opens: AtomicI64,
     earlier: Notify,
@@ -59,6 +62,7 @@ impl Turns {
             offset: AtomicI64::new(0),
             heads: all().map(|_| AtomicI64::new(NEVER)).collect(),
             ours: all().map(|_| AtomicBool::new(false)).collect(),
+            broken: all().map(|_| AtomicBool::new(false)).collect(),
             opens: AtomicI64::new(NEVER),
             earlier: Notify::new(),
             flows: watch::Sender::default(),
@@ -141,6 +145,13 @@ impl Turns {
             }
         }
         self.earlier.notify_waiters();
+    }
+
+    /// The timers of a partition cannot be read, now or later: said once.
+    fn complain(&self, partition: usize, fault: &Fault) {
+        if !self.broken[partition].swap(true, Ordering::Relaxed) {
+            tracing::error!("time stands still in partition {partition}, its timers cannot be read: {fault}");
+        }
     }
 
     /// When something comes next, by our clock.

@@ -18,7 +18,8 @@ pub struct Person {
     /// The id of the letter.
     pub id: String,
     email: String,
-    pixel: String,
+    /// The path of an older letter's pixel.
+    pub pixel: String,
 }
 
 impl Person {

@@ -57,13 +57,28 @@ impl Gateway {
     ///
     /// If it does not announce its three listeners.
     pub async fn start(settings: &[(&str, &str)]) -> Gateway {
+        let mut gateway = Gateway::prepare(settings);
+        gateway.restart().await;
+        gateway
+    }
+
+    /// Starts another of the same installation: with the same keys, in a data directory of its own.
+    pub async fn beside(&self, settings: &[(&str, &str)]) -> Gateway {
+        const SECRETS: &str = "secrets.toml";
+        let mut gateway = Gateway::prepare(settings);
+        std::fs::create_dir(gateway.data()).expect("the directory is fresh");
+        std::fs::copy(self.data().join(SECRETS), gateway.data().join(SECRETS)).expect("the first made keys");
+        gateway.restart().await;
+        gateway
+    }
+
+    /// A home for a gateway, which does not run yet.
+    fn prepare(settings: &[(&str, &str)]) -> Gateway {
         let settings =
             settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let home = tempfile::Builder::new().prefix("vigie-").tempdir().expect("a temporary directory");
         let (run, last, secrets) = (None, None, Mutex::new(vec![KEY.to_owned()]));
-        let mut gateway = Gateway { home, settings, run, last, secrets, undecided: 0, uncertain: false };
-        gateway.restart().await;
-        gateway
+        Gateway { home, settings, run, last, secrets, undecided: 0, uncertain: false }
     }
 
     /// Starts it again on the same data directory, after it was killed or stopped.
@@ -158,6 +173,11 @@ impl Gateway {
     /// Where producers reach it.
     pub fn api(&self) -> SocketAddr {
         self.run().addresses[1]
+    }
+
+    /// Where operators reach it.
+    pub fn ops(&self) -> SocketAddr {
+        self.run().addresses[2]
     }
 
     /// Its metrics at this moment.

@@ -15,6 +15,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, RedisResult, Value};
 use tempfile::TempDir;
 use tokio::time::sleep;
@@ -232,17 +233,25 @@ impl RedisServer {
         process::signal("CONT", &self.id());
     }
 
+    /// A connection for more than one command.
+    ///
+    /// # Errors
+    ///
+    /// If it does not answer.
+    pub async fn connection(&self) -> RedisResult<MultiplexedConnection> {
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(PATIENCE))
+            .set_response_timeout(Some(PATIENCE));
+        Client::open(self.url())?.get_multiplexed_async_connection_with_config(&config).await
+    }
+
     /// What it answers to one command.
     ///
     /// # Errors
     ///
     /// An error that it answers, or that it does not answer.
     pub async fn ask(&self, command: &[&str]) -> RedisResult<Value> {
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(PATIENCE))
-            .set_response_timeout(Some(PATIENCE));
-        let client = Client::open(self.url())?;
-        let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;
+        let mut connection = self.connection().await?;
         let (name, arguments) = command.split_first().expect("a command has a name");
         redis::cmd(name).arg(arguments).query_async(&mut connection).await
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use redis::{Value, cmd};
 
+use super::super::fault::Fault;
 use super::super::inner::Inner;
 use super::super::keys::{FLOWS, GATEWAYS, scope};
 use super::super::library::functions;
@@ -31,8 +32,15 @@ impl Inner {
         }
     }
 
-    /// One beat: we live; who else does; what the flows are; when our partitions' timers come.
+    /// One beat: we live; who else does; what the flows are; when our partitions' timers come. Of a cluster, the server
+    /// that has what all share may be away, and others have work to do.
     pub(in crate::store::redis) async fn beat(&self) -> Result<(), StoreError> {
+        let heard = self.hear_of_others().await;
+        self.read_heads().await;
+        heard
+    }
+
+    async fn hear_of_others(&self) -> Result<(), StoreError> {
         let before = self.turns.clock.now();
         let mut answer =
             Reply::of(self.beat_call(if self.turns.guest { Duration::ZERO } else { ALIVE }).await?)?;
@@ -50,8 +58,8 @@ impl Inner {
         // Only now that others see us: see `moving`.
         self.read_shut().await?;
         self.read_flows().await?;
-        self.read_held(fresh).await?;
-        self.read_heads().await
+        self.read_held(fresh).await;
+        self.keep_meta().await
     }
 
     /// How many gateways live, this process not counted.
@@ -100,7 +108,8 @@ impl Inner {
     }
 
     /// What partitions that are newly ours hold back may have been let go meanwhile: those that hold anything are due.
-    async fn read_held(&self, fresh: Vec<usize>) -> Result<(), StoreError> {
+    /// A partition that does not answer is newly ours with the next beat again.
+    async fn read_held(&self, fresh: Vec<usize>) {
         let ask = |number: &usize| {
             let partition = &self.partitions.all()[*number];
             let mut exists = cmd("EXISTS");
@@ -109,14 +118,15 @@ impl Inner {
         };
         let held = self.router.many(Lane::Control, fresh.iter().map(ask).collect()).await;
         for (number, held) in fresh.into_iter().zip(held) {
-            if held? == Value::Int(1) {
-                self.turns.hint(u16::try_from(number).unwrap_or_default(), 1);
+            match held {
+                Ok(Value::Int(1)) => self.turns.hint(u16::try_from(number).unwrap_or_default(), 1),
+                Ok(_) => {}
+                Err(_) => self.turns.ours[number].store(false, Ordering::Relaxed),
             }
         }
-        Ok(())
     }
 
-    async fn read_heads(&self) -> Result<(), StoreError> {
+    async fn read_heads(&self) {
         let ours: Vec<usize> =
             (0..self.turns.ours.len()).filter(|p| self.turns.ours[*p].load(Ordering::Relaxed)).collect();
         let ask = |number: &usize| {
@@ -129,12 +139,16 @@ impl Inner {
         };
         let heads = self.router.many(Lane::Control, ours.iter().flat_map(ask).collect()).await;
         for (number, head) in ours.into_iter().flat_map(|number| [number, number]).zip(heads) {
-            let Ok(head) = head else { continue };
-            if let Some(when) = first_score(head) {
-                self.turns.hint(u16::try_from(number).unwrap_or_default(), when.max(1));
+            match head {
+                Ok(head) => {
+                    if let Some(when) = first_score(head) {
+                        self.turns.hint(u16::try_from(number).unwrap_or_default(), when.max(1));
+                    }
+                }
+                Err(fault @ Fault::Refused(_)) => self.turns.complain(number, &fault),
+                Err(_) => {}
             }
         }
-        Ok(())
     }
 }
 

@@ -107,6 +107,36 @@ impl RedisCluster {
         owner.expect("the cluster has no other servers")
     }
 
+    /// Gives a hash slot, with all keys in it, to another server, as `redis-cli --cluster reshard` does.
+    ///
+    /// # Panics
+    ///
+    /// If a step of it fails.
+    pub async fn move_slot(&self, slot: u16, to: &RedisServer) {
+        let from = self.primary_of(slot).await;
+        let (from_id, to_id) = (from.text(&["CLUSTER", "MYID"]).await, to.text(&["CLUSTER", "MYID"]).await);
+        let slot = &slot.to_string();
+        to.text(&["CLUSTER", "SETSLOT", slot, "IMPORTING", &from_id]).await;
+        from.text(&["CLUSTER", "SETSLOT", slot, "MIGRATING", &to_id]).await;
+        let mut link = from.connection().await.expect("it is up");
+        loop {
+            let mut keys = redis::cmd("CLUSTER");
+            keys.arg("GETKEYSINSLOT").arg(slot).arg(100);
+            let keys: Vec<Vec<u8>> = keys.query_async(&mut link).await.expect("keys");
+            if keys.is_empty() {
+                break;
+            }
+            let mut migrate = redis::cmd("MIGRATE");
+            migrate.arg("127.0.0.1").arg(to.port()).arg("").arg(0).arg(5000).arg("KEYS").arg(keys);
+            let moved: String = migrate.query_async(&mut link).await.expect("the keys move");
+            // Somebody else may have deleted them first.
+            assert!(moved == "OK" || moved == "NOKEY", "{moved}");
+        }
+        for server in [to, from] {
+            server.text(&["CLUSTER", "SETSLOT", slot, "NODE", &to_id]).await;
+        }
+    }
+
     /// Deletes everything, also the functions.
     pub async fn flush(&self) {
         for primary in self.primaries().await {
