@@ -109,33 +109,38 @@ impl Inner {
         self.gate.mover.store(true, Ordering::Relaxed);
         let mut set = cmd("HSET");
         set.arg(META).arg(SHUT).arg(1);
-        self.write(vec![(Place::of(META.as_bytes()), set)], self.safest()).await?;
+        self.write_safest(vec![(Place::of(META.as_bytes()), set)]).await?;
         self.other_gateways().await
     }
 
     /// First all that was done before must be safe, or a power cut could leave sends in both stores and this one open.
     async fn reopen(&self) -> Result<(), StoreError> {
-        if self.safest().is_some() {
-            let look = |partition: &super::keys::Partition| {
-                let mut exists = cmd("EXISTS");
-                exists.arg(format!("{}:x", partition.tag));
-                (partition.place, exists)
-            };
-            self.write(self.partitions.all().iter().map(look).collect(), self.safest()).await?;
-        }
+        let look = |partition: &super::keys::Partition| {
+            let mut exists = cmd("EXISTS");
+            exists.arg(format!("{}:x", partition.tag));
+            (partition.place, exists)
+        };
+        self.write_safest(self.partitions.all().iter().map(look).collect()).await?;
         let mut del = cmd("HDEL");
         del.arg(META).arg(SHUT);
-        self.write(vec![(Place::of(META.as_bytes()), del)], self.safest()).await?;
+        self.write_safest(vec![(Place::of(META.as_bytes()), del)]).await?;
         self.gate.shut.store(false, Ordering::Relaxed);
         Ok(())
     }
 
-    /// As safe as these servers can make anything before they answer.
-    fn safest(&self) -> Option<Safe> {
-        self.safe(Wait::Durable).or_else(|_| self.safe(Wait::Stored)).unwrap_or_default()
+    /// Commands, and all before them, that must be as safe as these servers can make anything before they answer: where
+    /// they cannot wait for their disk, or this user may not ask for it, as safe as an enqueue.
+    async fn write_safest(&self, commands: Vec<(Place, Cmd)>) -> Result<Vec<Value>, StoreError> {
+        if let Ok(safe) = self.safe(Wait::Durable) {
+            match self.write(commands.clone(), safe).await {
+                Err(StoreError::Unfit(_)) => {}
+                written => return written,
+            }
+        }
+        self.write(commands, self.safe(Wait::Stored)?).await
     }
 
-    /// Commands that must be as safe as that.
+    /// Commands that must be so safe.
     async fn write(&self, commands: Vec<(Place, Cmd)>, safe: Option<Safe>) -> Result<Vec<Value>, StoreError> {
         let answers = match safe {
             Some(safe) => self.router.many_then_wait(commands, safe).await,

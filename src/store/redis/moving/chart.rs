@@ -35,7 +35,8 @@ impl Inner {
         for partition in self.partitions.all() {
             hash.update(self.router.owner(partition.place).map(|server| server.name()).unwrap_or_default());
         }
-        let (mark, _) = hash.finalize().split_first_chunk().map(|(mark, _)| (*mark, ())).unwrap_or_default();
+        let mut mark = [0; 8];
+        mark.copy_from_slice(&hash.finalize()[..8]);
         Ok(Chart { servers, mark: u64::from_be_bytes(mark) })
     }
 }
