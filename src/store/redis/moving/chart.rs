@@ -35,7 +35,7 @@ impl Inner {
         for partition in self.partitions.all() {
             hash.update(self.router.owner(partition.place).map(|server| server.name()).unwrap_or_default());
         }
-        let (mark, _) = hash.finalize().split_first_chunk().map(|(mark, _)| (*mark, ())).unwrap_or_default();
+        let mark = hash.finalize().first_chunk().copied().unwrap_or_default();
         Ok(Chart { servers, mark: u64::from_be_bytes(mark) })
     }
 }
