@@ -174,13 +174,15 @@ async fn users_have_what_they_need(program: Program, gateway: Holder) {
 /// Whoever may not find all people cannot move them, and what that left shut is opened by a copy that can.
 async fn copies_out_of(server: &RedisServer) {
     make_user(server, "copy", &rules(Holder::Copy)).await;
+    server.ask(&["HSET", "vigie:meta", "format", "1", "partitions", "256"]).await.expect("a store");
     let copy = ["store", "copy", "store.url", "embedded:moved"];
     let denied = as_user(server, "vigie", &copy).await.exits(78);
     assert!(denied.err.contains("NOPERM: the user may not run scan"), "{}", denied.err);
-    let shut = as_user(server, "vigie", &["check"]).await.exits(65);
-    shut.says("store", "run the same `vigie store copy` again");
+    let shut = as_user(server, "vigie", &["serve"]).await.exits(78);
+    assert!(shut.err.contains("run the same `vigie store copy` again"), "{}", shut.err);
     as_user(server, "copy", &copy).await.exits(0);
-    as_user(server, "vigie", &["check"]).await.exits(0);
+    let open = server.ask(&["HEXISTS", "vigie:meta", "shut"]).await.expect("an answer");
+    assert_eq!(open, redis::Value::Int(0));
 }
 
 #[tokio::test]

@@ -121,7 +121,7 @@ async fn move_house(gateway: &mut Gateway, from: &str, to: &str, waiting: usize)
     let home = gateway.data();
     let output = vigie(home.parent().unwrap_or(Path::new(".")), &["store", "copy", from, to], "");
     assert_eq!(code(&output), 0, "{output:?}");
-    let moved = format!("moved {waiting:>10} sends in ");
+    let moved = format!("moved          {waiting} sends in ");
     assert!(text(&output.stdout).starts_with(&moved), "{output:?}");
     gateway.set(STORE, to);
     gateway.restart().await;
