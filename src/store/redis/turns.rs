@@ -219,10 +219,16 @@ impl Inner {
         let mut beat = tokio::time::interval(BEAT);
         beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         beat.tick().await;
+        let mut said = false;
         loop {
             beat.tick().await;
-            if let Err(error) = self.beat().await {
-                tracing::debug!(%error, "the store was not heard of");
+            match self.beat().await {
+                Err(error @ StoreError::Unfit(_)) if !said => {
+                    said = true;
+                    tracing::error!(%error, "the store is not what it was");
+                }
+                Err(error) => tracing::debug!(%error, "the store was not heard of"),
+                Ok(()) => said = false,
             }
         }
     }
@@ -381,7 +387,8 @@ impl Inner {
             .arg(self.spans.min_gap)
             .arg(self.spans.scan_grace)
             .arg(self.spans.keep_finished)
-            .arg(self.rules.max_attempts);
+            .arg(self.rules.max_attempts)
+            .arg(self.turns.server_now());
         self.hold_back(&mut call);
         (partition.place, call)
     }
