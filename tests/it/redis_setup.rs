@@ -77,7 +77,7 @@ async fn make_user(server: &RedisServer, user: &str, rules: &str) {
 
 #[tokio::test]
 async fn a_redis_is_ready_once_the_functions_are_installed() {
-    let server = RedisServer::start(Options::default()).await;
+    let server = RedisServer::start(Options::default().and(&["--appendfsync", "everysec"])).await;
     let name = &library().name;
     let found = on(&server.url(), &["redis", "check"]).await.exits(78);
     found
