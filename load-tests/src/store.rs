@@ -130,7 +130,7 @@ impl Redis {
     /// What it has used so far.
     pub fn used(&mut self) -> Result<Used> {
         let cpu = self.info("cpu")?;
-        let seconds = number(&cpu, "used_cpu_user:")? + number(&cpu, "used_cpu_sys:")?;
+        let seconds = number::<f64>(&cpu, "used_cpu_user:")? + number::<f64>(&cpu, "used_cpu_sys:")?;
         let memory = self.info("memory")?;
         Ok(Used { cpu: Duration::from_secs_f64(seconds), memory: number(&memory, "used_memory:")? })
     }

@@ -125,6 +125,8 @@ struct Spans {
     lease: i64,
     keep_finished: i64,
     claims_per_touch: usize,
+    /// What only a touch that claims needs: `min_gap`, most claims, `lease`.
+    claiming: String,
     /// Most live sends of one partition.
     most_live: u64,
 }
@@ -140,6 +142,7 @@ impl Spans {
             lease: span(rules.lease),
             keep_finished: span(rules.keep_finished),
             claims_per_touch: rules.claims_per_touch,
+            claiming: format!("{} {} {}", span(rules.min_gap), rules.claims_per_touch, span(rules.lease)),
             most_live: rules.max_waiting.div_ceil(partitions.into()),
         }
     }
@@ -319,11 +322,12 @@ impl Inner {
     fn touch_call(&self, function: &str, touch: &Touch) -> Cmd {
         let mut call = self.fcall(function, self.partitions.of(touch.recipient));
         let source = Source::ALL.iter().position(|known| *known == touch.source).unwrap_or_default();
+        // One argument: the slice and the source's digit.
+        let seen = self.slice() * 10 + i64::try_from(source).unwrap_or_default();
         call.arg(&touch.recipient.0[..])
             .arg(&touch.request.0[..])
-            .arg(source)
-            .arg(self.spans.window)
-            .arg(self.slice());
+            .arg(seen)
+            .arg((self.spans.window - 1).max(1));
         match touch.about {
             Some(send) => call.arg(&send.0[..]),
             None => call.arg(""),
@@ -334,22 +338,47 @@ impl Inner {
             }
             Origin::Trusted => call.arg("").arg(0),
         };
-        call.arg(self.spans.min_gap).arg(self.spans.claims_per_touch).arg(self.spans.lease);
+        call.arg(&self.spans.claiming);
         self.hold_back(&mut call);
         call
     }
 
     async fn touch(&self, touch: &Touch) -> Result<Touched, StoreError> {
-        let partition = self.partitions.of(touch.recipient);
-        let functions = functions();
-        let call = self.touch_call(&functions.touch, touch);
-        let answer = match self.router.call(Lane::Hot, partition.place, call).await {
+        let place = self.partitions.of(touch.recipient).place;
+        let call = self.touch_call(&functions().touch, touch);
+        let answer = self.router.call(Lane::Hot, place, call).await;
+        self.touched(touch, answer).await
+    }
+
+    async fn touch_all(&self, touches: &[Touch]) -> Vec<Result<Touched, StoreError>> {
+        if let [touch] = touches {
+            return vec![self.touch(touch).await];
+        }
+        let call = |touch: &Touch| {
+            (self.partitions.of(touch.recipient).place, self.touch_call(&functions().touch, touch))
+        };
+        let answers = self.router.many(Lane::Hot, touches.iter().map(call).collect()).await;
+        let mut touched = Vec::with_capacity(touches.len());
+        for (touch, answer) in touches.iter().zip(answers) {
+            touched.push(self.touched(touch, answer).await);
+        }
+        touched
+    }
+
+    /// What the function's answer means.
+    async fn touched(&self, touch: &Touch, answer: Result<Value, Fault>) -> Result<Touched, StoreError> {
+        let answer = match answer {
             // Short of memory: mails go out all the same, or it would never get better.
             Err(Fault::OutOfMemory) => {
-                self.call(Lane::Hot, partition, self.touch_call(&functions.touch_full, touch)).await?
+                let call = self.touch_call(&functions().touch_full, touch);
+                self.call(Lane::Hot, self.partitions.of(touch.recipient), call).await?
             }
             answer => answer?,
         };
+        self.claimed(touch, answer)
+    }
+
+    fn claimed(&self, touch: &Touch, answer: Value) -> Result<Touched, StoreError> {
         let ignored = match answer {
             Value::Int(1) => Some(Ignored::NoConsent),
             Value::Int(2) => Some(Ignored::ScanGrace),
@@ -522,6 +551,13 @@ impl Store for RedisStore {
 
     async fn touch(&self, touch: Touch) -> Result<Touched, StoreError> {
         self.open_store()?.touch(&touch).await
+    }
+
+    async fn touch_all(&self, touches: Vec<Touch>) -> Vec<Result<Touched, StoreError>> {
+        match self.open_store() {
+            Ok(inner) => inner.touch_all(&touches).await,
+            Err(closed) => touches.iter().map(|_| Err(closed.clone())).collect(),
+        }
     }
 
     async fn away(&self, recipient: RecipientId) -> Result<(), StoreError> {
