@@ -119,6 +119,11 @@ impl Dispatcher {
         Room(place.expect("the semaphore is never closed"))
     }
 
+    /// A place among the attempts under way, if one is free.
+    pub fn try_room(&self) -> Option<Room> {
+        Arc::clone(&self.inner.places).try_acquire_owned().ok().map(Room)
+    }
+
     /// As many claims as there are free places, at least one.
     pub fn free(&self) -> usize {
         self.inner.places.available_permits().max(1)

@@ -154,6 +154,11 @@ impl Outlet {
         self.0.recv().await
     }
 
+    /// The next signal, if one waits already.
+    pub fn try_recv(&mut self) -> Option<Signal> {
+        self.0.try_recv().ok()
+    }
+
     /// Takes no more signals: what is queued can still be received, then [`recv`](Self::recv) gives none.
     pub fn close(&mut self) {
         self.0.close();

@@ -46,6 +46,11 @@
 //!   already costs one look into a cache and no hand-off between threads.
 //! - The gate stands directly before the hand-over rather than before rendering: a mail may wait for a connection,
 //!   and a flow paused meanwhile must hold it.
+//! - On Redis a send is accepted in two steps: its id is reserved where every gateway looks for it, then it is inserted
+//!   where its person is. One id names one send whoever its person is, and no slot of a cluster can hold both.
+//! - Overdue sends fire only after all other timers that have come: otherwise the first to become overdue goes, and not
+//!   the best.
+//! - A hold carries its recipient, so that `begin`, `renew` and `finish` find the send in one call on a partitioned store.
 //!
 //! # Layers
 //!

@@ -110,6 +110,16 @@ pub trait Store: Send + Sync + 'static {
     /// Records presence, unless consent or the scan-grace rule say no, and claims what this recipient has due.
     async fn touch(&self, touch: Touch) -> Result<Touched, StoreError>;
 
+    /// Several touches, each a step of its own; answers in the order given. A store that is reached over a network takes
+    /// them all in one go.
+    async fn touch_all(&self, touches: Vec<Touch>) -> Vec<Result<Touched, StoreError>> {
+        let mut touched = Vec::with_capacity(touches.len());
+        for touch in touches {
+            touched.push(self.touch(touch).await);
+        }
+        touched
+    }
+
     /// Ends a recipient's presence now (the page was hidden, the client logged out).
     async fn away(&self, recipient: RecipientId) -> Result<(), StoreError>;
 

@@ -7,9 +7,10 @@ use hyper::Method;
 
 use crate::fires::line;
 use crate::gateway::Gateway;
+use crate::store::Choice;
 
 /// What to run.
-#[derive(Debug, Clone, Copy, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub struct Options {
     /// Sends in all.
     #[arg(long, default_value_t = 200_000)]
@@ -20,12 +21,15 @@ pub struct Options {
     /// Sends per request.
     #[arg(long, default_value_t = 5000)]
     lines: usize,
+    #[command(flatten)]
+    store: Choice,
 }
 
 /// Runs the scenario and prints its figures.
 pub async fn run(options: Options) -> Result<()> {
-    let gateway = Gateway::start(&[("VIGIE__LOG__FILTER", "warn")]).await?;
-    let (memory, disk) = (gateway.resident()?, gateway.on_disk()?);
+    let mut store = options.store.open()?;
+    let gateway = Gateway::start(store.url(), &[]).await?;
+    let (memory, disk, redis) = (gateway.resident()?, gateway.on_disk()?, store.memory()?);
     let bodies: Vec<String> = (0..options.sends)
         .step_by(options.lines)
         .map(|from| (from..options.sends.min(from + options.lines)).map(line).collect())
@@ -63,6 +67,9 @@ pub async fn run(options: Options) -> Result<()> {
         each(gateway.resident()?, memory),
         each(gateway.on_disk()?, disk)
     );
+    if let (Some(before), Some(after)) = (redis, store.memory()?) {
+        println!("  in Redis             {:.0} bytes per waiting send", each(after, before));
+    }
     Ok(())
 }
 

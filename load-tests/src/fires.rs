@@ -13,49 +13,112 @@ use tokio::sync::mpsc;
 use vigie::cli::demo::sink::{Sink, Taken};
 
 use crate::gateway::Gateway;
+use crate::process;
+use crate::store::Choice;
 
 /// What the pixels' clients call themselves.
 pub const MAIL_CLIENT: &str =
     "Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko)";
 
 /// What to run.
-#[derive(Debug, Clone, Copy, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub struct Options {
+    #[command(flatten)]
+    pub pace: Pace,
+    #[command(flatten)]
+    pub store: Choice,
+}
+
+/// How pixels are asked for.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub struct Pace {
     /// Pixels per second.
     #[arg(long, default_value_t = 500)]
-    rate: u32,
+    pub rate: u32,
     /// Seconds of load.
     #[arg(long, default_value_t = 10)]
-    seconds: u32,
+    pub seconds: u32,
     /// Sends that wait besides those that will be fired.
     #[arg(long, default_value_t = 1000)]
-    waiting: usize,
+    pub waiting: usize,
     /// Connections the pixels arrive on.
     #[arg(long, default_value_t = 8)]
-    connections: usize,
+    pub connections: usize,
 }
+
+impl Pace {
+    /// Pixels, and so mails, in all.
+    pub const fn fires(self) -> usize {
+        self.rate as usize * self.seconds as usize
+    }
+}
+
+/// What the sink took: which person's mail, when, in how many round trips.
+pub type Mail = (usize, Instant, u32);
 
 /// Runs the scenario and prints its figures.
 pub async fn run(options: Options) -> Result<()> {
-    let (sink, mails) = Sink::start("127.0.0.1:0".parse()?).await?;
+    let pace = options.pace;
+    let store = options.store.open()?;
+    let (sink, mut mails) = Sink::start("127.0.0.1:0".parse()?).await?;
     let relay = format!("smtp://{}?tls=none", sink.address());
-    let gateway = Gateway::start(&[("VIGIE__RELAY__URL", &relay), ("VIGIE__LOG__FILTER", "warn")]).await?;
-    let fires = (options.rate * options.seconds) as usize;
-    enqueue(&gateway, fires + options.waiting).await?;
-    let pixels = pixels(&gateway, fires).await?;
-    let taken = tokio::spawn(collect(mails, fires));
-    let edge = gateway.edge;
-    let planned = tokio::task::spawn_blocking(move || load(edge, &pixels, options)).await??;
-    let taken = tokio::time::timeout(Duration::from_secs(20), taken).await.context("mails are missing")??;
-    report(options, &planned, &taken)?;
+    let gateway = Gateway::start(store.url(), &[("VIGIE__RELAY__URL", &relay)]).await?;
+    enqueue(&gateway, pace.fires() + pace.waiting).await?;
+    let pixels = pixels(&gateway, pace.fires()).await?;
+    let mut latencies = Histogram::new(3)?;
+    let taken = fire(gateway.edge, pixels, 0, pace, &mut mails, &mut latencies).await?;
+    println!(
+        "fires: {} pixels/s for {} s, {} more waiting, store {}, load average {}",
+        pace.rate,
+        pace.seconds,
+        pace.waiting,
+        store.url().split(':').next().unwrap_or_default(),
+        process::load_average()
+    );
+    println!("  pixel planned → 250  {}", spread(&latencies));
+    let trips: u32 = taken.iter().map(|(_, _, trips)| trips).sum();
+    println!("  mails {}  round trips per mail {:.3}", taken.len(), f64::from(trips) / taken.len() as f64);
     let own = gateway.metric("vigie_signal_to_accepted_seconds_sum", "demo").await?;
     let count = gateway.metric("vigie_signal_to_accepted_seconds_count", "demo").await?;
     println!("  gateway's own count  {count:.0}, mean {:.3} ms", own / count * 1000.0);
     Ok(())
 }
 
+/// Asks for the pixels of person `first` and those behind, and notes how long each mail took to the sink's 250.
+pub async fn fire(
+    edge: SocketAddr,
+    pixels: Vec<String>,
+    first: usize,
+    pace: Pace,
+    mails: &mut mpsc::Receiver<Taken>,
+    latencies: &mut Histogram<u64>,
+) -> Result<Vec<Mail>> {
+    let count = pixels.len();
+    let asking = tokio::task::spawn_blocking(move || load(edge, &pixels, pace));
+    let limit = Duration::from_secs(u64::from(pace.seconds) + 20);
+    let taken = tokio::time::timeout(limit, collect(mails, count)).await.context("mails are missing")?;
+    let planned = asking.await??;
+    for (person, at, _) in &taken {
+        let moment = person.checked_sub(first).and_then(|place| planned.get(place));
+        let latency = at.saturating_duration_since(*moment.context("a mail nobody asked for")?);
+        latencies.record(u64::try_from(latency.as_micros())?)?;
+    }
+    Ok(taken)
+}
+
+/// What a histogram of microseconds says.
+pub fn spread(latencies: &Histogram<u64>) -> String {
+    let [p50, p90, p99, most] = [0.5, 0.9, 0.99, 1.0].map(|quantile| milliseconds(latencies, quantile));
+    format!("p50 {p50:.3} ms  p90 {p90:.3} ms  p99 {p99:.3} ms  max {most:.3} ms")
+}
+
+/// A quantile of a histogram of microseconds.
+pub fn milliseconds(latencies: &Histogram<u64>, quantile: f64) -> f64 {
+    latencies.value_at_quantile(quantile) as f64 / 1000.0
+}
+
 /// One send for each of `count` people.
-async fn enqueue(gateway: &Gateway, count: usize) -> Result<()> {
+pub async fn enqueue(gateway: &Gateway, count: usize) -> Result<()> {
     let mut client = gateway.client().await?;
     for from in (0..count).step_by(2000) {
         let lines: String = (from..count.min(from + 2000)).map(line).collect();
@@ -76,7 +139,7 @@ pub fn line(index: usize) -> String {
 }
 
 /// The pixel path of each of the first `count` people.
-async fn pixels(gateway: &Gateway, count: usize) -> Result<Vec<String>> {
+pub async fn pixels(gateway: &Gateway, count: usize) -> Result<Vec<String>> {
     let mut client = gateway.client().await?;
     let mut paths = Vec::with_capacity(count);
     for from in (0..count).step_by(2000) {
@@ -99,16 +162,16 @@ async fn pixels(gateway: &Gateway, count: usize) -> Result<Vec<String>> {
 ///
 /// A thread of its own writes straight to blocking sockets: a timer of the runtime is late by up to a millisecond, which
 /// would be counted as the gateway's.
-fn load(edge: SocketAddr, pixels: &[String], options: Options) -> Result<Vec<Instant>> {
+fn load(edge: SocketAddr, pixels: &[String], pace: Pace) -> Result<Vec<Instant>> {
     let mut lanes = Vec::new();
-    for _ in 0..options.connections {
+    for _ in 0..pace.connections {
         let lane = TcpStream::connect(edge)?;
         lane.set_nodelay(true)?;
         let answers = lane.try_clone()?;
         std::thread::spawn(move || std::io::copy(&mut &answers, &mut std::io::sink()));
         lanes.push(lane);
     }
-    let interval = Duration::from_secs(1) / options.rate;
+    let interval = Duration::from_secs(1) / pace.rate;
     let start = Instant::now() + Duration::from_millis(100);
     let mut plan = Vec::with_capacity(pixels.len());
     for (index, path) in pixels.iter().enumerate() {
@@ -121,8 +184,8 @@ fn load(edge: SocketAddr, pixels: &[String], options: Options) -> Result<Vec<Ins
     Ok(plan)
 }
 
-/// Which person's mail the sink took, when, in how many round trips.
-async fn collect(mut mails: mpsc::Receiver<Taken>, count: usize) -> Vec<(usize, Instant, u32)> {
+/// The next `count` mails.
+async fn collect(mails: &mut mpsc::Receiver<Taken>, count: usize) -> Vec<Mail> {
     let mut all = Vec::with_capacity(count);
     while all.len() < count {
         let Some(taken) = mails.recv().await else { break };
@@ -133,24 +196,4 @@ async fn collect(mut mails: mpsc::Receiver<Taken>, count: usize) -> Vec<(usize, 
         }
     }
     all
-}
-
-fn report(options: Options, planned: &[Instant], taken: &[(usize, Instant, u32)]) -> Result<()> {
-    let mut histogram = Histogram::<u64>::new(3)?;
-    for (index, at, _) in taken {
-        let latency = at.saturating_duration_since(planned[*index]);
-        histogram.record(u64::try_from(latency.as_micros())?)?;
-    }
-    let ms = |quantile| Duration::from_micros(histogram.value_at_quantile(quantile)).as_secs_f64() * 1000.0;
-    let trips: u32 = taken.iter().map(|(_, _, trips)| trips).sum();
-    println!("fires: {} pixels/s for {} s, {} more waiting", options.rate, options.seconds, options.waiting);
-    println!(
-        "  pixel planned → 250  p50 {:.3} ms  p90 {:.3} ms  p99 {:.3} ms  max {:.3} ms",
-        ms(0.5),
-        ms(0.9),
-        ms(0.99),
-        ms(1.0)
-    );
-    println!("  mails {}  round trips per mail {:.3}", taken.len(), f64::from(trips) / taken.len() as f64);
-    Ok(())
 }

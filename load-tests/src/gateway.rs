@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
@@ -10,6 +11,8 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use vigie::cli::http::Client;
 use vigie::secrets::Secrets;
+
+use crate::process;
 
 /// The operator key of the gateway under test; it lives as long as the test and only on loopback.
 pub const KEY: &str = "vg_operator_load_0123456789abcdefghijklmnopqrstuvwxyzABCDE";
@@ -27,12 +30,15 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// Starts the binary beside this one, with these `VIGIE__…` settings beside free ports and a fresh directory.
-    pub async fn start(settings: &[(&str, &str)]) -> Result<Self> {
+    /// Starts the binary beside this one, with this `store.url` and these `VIGIE__…` settings beside free ports and a
+    /// fresh directory.
+    pub async fn start(store: &str, settings: &[(&str, &str)]) -> Result<Self> {
         let directory = tempfile::tempdir()?;
         let mut command = Command::new(binary()?);
         command
             .env("VIGIE__DATA__DIR", directory.path())
+            .env("VIGIE__STORE__URL", store)
+            .env("VIGIE__LOG__FILTER", "warn")
             .env("VIGIE__EDGE__LISTEN", "127.0.0.1:0")
             .env("VIGIE__API__LISTEN", "127.0.0.1:0")
             .env("VIGIE__OPS__LISTEN", "127.0.0.1:0")
@@ -63,6 +69,11 @@ impl Gateway {
         Ok(Secrets::read(self.directory.path())?)
     }
 
+    /// Processor time it has used so far.
+    pub fn cpu(&self) -> Result<Duration> {
+        Ok(process::cpu(self.child.id().context("vigie has ended")?)?)
+    }
+
     /// Resident memory in bytes, as the kernel counts it.
     pub fn resident(&self) -> Result<u64> {
         let pid = self.child.id().context("vigie has ended")?;
@@ -86,11 +97,22 @@ impl Gateway {
 
     /// The value of a metric's first series that contains `labels`, from a scrape.
     pub async fn metric(&self, name: &str, labels: &str) -> Result<f64> {
-        let answer = Client::connect(self.ops, None).await?.get("/metrics").await?;
-        let text = String::from_utf8(answer.body.to_vec())?;
+        let text = self.scrape().await?;
         let line = text.lines().find(|line| line.starts_with(name) && line.contains(labels));
         let value = line.and_then(|line| line.rsplit(' ').next()).with_context(|| format!("no {name}"))?;
         Ok(value.parse()?)
+    }
+
+    /// A counter's sum over all its series that contain `labels`; zero if there is none.
+    pub async fn total(&self, name: &str, labels: &str) -> Result<f64> {
+        let text = self.scrape().await?;
+        let lines = text.lines().filter(|line| line.starts_with(name) && line.contains(labels));
+        Ok(lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum())
+    }
+
+    async fn scrape(&self) -> Result<String> {
+        let answer = Client::connect(self.ops, None).await?.get("/metrics").await?;
+        Ok(String::from_utf8(answer.body.to_vec())?)
     }
 }
 

@@ -4,12 +4,15 @@
 #![expect(clippy::cast_precision_loss, reason = "figures are printed with three digits")]
 
 mod child;
+mod compare;
 mod enqueue;
 mod fires;
 mod gateway;
 mod pixels;
 mod present;
 mod process;
+mod store;
+mod touches;
 
 use std::process::ExitCode;
 
@@ -28,10 +31,14 @@ enum Test {
     Pixels(pixels::Arguments),
     /// Pixel asked for → relay's 250, open loop, and round trips per mail.
     Fires(fires::Options),
+    /// Pixel asked for → relay's 250, side by side with fastify, BullMQ and nodemailer, both on a Redis of their own.
+    Compare(compare::Options),
     /// Durable sends per second through NDJSON, and bytes per waiting send.
     Enqueue(enqueue::Options),
     /// Resident memory with many people online.
     Present(present::Options),
+    /// Signals of people with nothing waiting through edge and Redis: touches per second, processor time of each part.
+    Touches(touches::Options),
     /// Runs one edge until killed; `pixels` starts it.
     #[command(hide = true)]
     Edge(child::Arguments),
@@ -41,8 +48,10 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().test {
         Test::Pixels(arguments) => pixels::run(&arguments),
         Test::Fires(options) => wait_for(fires::run(options)),
+        Test::Compare(options) => wait_for(compare::run(options)),
         Test::Enqueue(options) => wait_for(enqueue::run(options)),
         Test::Present(options) => wait_for(present::run(options)),
+        Test::Touches(options) => wait_for(touches::run(options)),
         Test::Edge(arguments) => child::run(&arguments),
     };
     match outcome {

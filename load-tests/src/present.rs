@@ -3,14 +3,15 @@
 use anyhow::{Result, ensure};
 use tokio::task::JoinSet;
 use vigie::cli::http::Client;
-use vigie::model::Grantee;
+use vigie::model::{Grantee, SendId};
 use vigie::token::{Kind, Purpose, Token};
 
 use crate::fires::MAIL_CLIENT;
 use crate::gateway::Gateway;
+use crate::store::Choice;
 
 /// What to run.
-#[derive(Debug, Clone, Copy, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub struct Options {
     /// People who come online.
     #[arg(long, default_value_t = 1_000_000)]
@@ -18,15 +19,17 @@ pub struct Options {
     /// Connections their pixels arrive on.
     #[arg(long, default_value_t = 16)]
     connections: usize,
+    #[command(flatten)]
+    store: Choice,
 }
 
 /// Runs the scenario and prints its figures.
 pub async fn run(options: Options) -> Result<()> {
-    let settings = [("VIGIE__LOG__FILTER", "warn"), ("VIGIE__PRESENCE__WINDOW", "1h")];
-    let gateway = Gateway::start(&settings).await?;
-    let before = gateway.resident()?;
+    let mut store = options.store.open()?;
+    let gateway = Gateway::start(store.url(), &[("VIGIE__PRESENCE__WINDOW", "1h")]).await?;
+    let (before, empty) = (gateway.resident()?, store.memory()?);
     let mut lanes = JoinSet::new();
-    let paths = pixels(&gateway, options.people)?;
+    let paths = pixels(&gateway, options.people, false)?;
     for lane in paths.chunks(options.people.div_ceil(options.connections)) {
         let (lane, mut client) =
             (lane.to_vec(), Client::connect(gateway.edge, None).await?.with_agent(MAIL_CLIENT));
@@ -44,18 +47,23 @@ pub async fn run(options: Options) -> Result<()> {
     let resident = gateway.resident()?;
     println!("present: {} people asked for their pixel, {online:.0} are online", options.people);
     println!("  resident at start {} MB, with all online {} MB", mb(before), mb(resident));
+    if let (Some(empty), Some(full)) = (empty, store.memory()?) {
+        println!("  in Redis {:.0} bytes per person", (full - empty) as f64 / options.people as f64);
+    }
     ensure!(online > options.people as f64 * 0.99, "signals were shed: fewer online than expected");
     Ok(())
 }
 
 /// A pixel for each of so many people, signed here rather than by the gateway: only what being online costs is measured.
-fn pixels(gateway: &Gateway, people: usize) -> Result<Vec<String>> {
+/// Those `in_mails` name the send they stand in.
+pub fn pixels(gateway: &Gateway, people: usize, in_mails: bool) -> Result<Vec<String>> {
     let secrets = gateway.secrets()?;
     let owner = Grantee::Brand("demo".parse()?);
     let pixel = |person| {
         let recipient = secrets.identity.of_address(&format!("person{person}@load.example"))?;
         let (kind, purpose) = (Kind::Open, Purpose::Presence);
-        let token = Token { kind, expires: None, recipient, send: None, purpose, destination: String::new() };
+        let send = in_mails.then_some(SendId(recipient.0));
+        let token = Token { kind, expires: None, recipient, send, purpose, destination: String::new() };
         Ok(format!("/o/{}.gif", token.mint(&secrets.ring, &owner)?))
     };
     (0..people).map(pixel).collect()

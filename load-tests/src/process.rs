@@ -24,14 +24,25 @@ impl Server {
 
     /// User and system time it has used so far.
     pub(crate) fn cpu(&self) -> io::Result<Duration> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.0.id()))?;
-        // The command's name stands in parentheses and may hold spaces; utime and stime are fields 14 and 15.
-        let after = stat.rsplit_once(')').map_or("", |(_, after)| after);
-        let ticks = |field: usize| after.split_whitespace().nth(field - 3)?.parse::<u64>().ok();
-        let used = ticks(14).zip(ticks(15)).map(|(user, system)| user + system);
-        used.map(|ticks| Duration::from_millis(ticks * 1000 / TICKS))
-            .ok_or_else(|| io::Error::other("cannot read /proc/<pid>/stat"))
+        cpu(self.0.id())
     }
+}
+
+/// User and system time that a process, all its threads, has used so far; a hundredth of a second exact.
+pub(crate) fn cpu(pid: u32) -> io::Result<Duration> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    // The command's name stands in parentheses and may hold spaces; utime and stime are fields 14 and 15.
+    let after = stat.rsplit_once(')').map_or("", |(_, after)| after);
+    let ticks = |field: usize| after.split_whitespace().nth(field - 3)?.parse::<u64>().ok();
+    let used = ticks(14).zip(ticks(15)).map(|(user, system)| user + system);
+    used.map(|ticks| Duration::from_millis(ticks * 1000 / TICKS))
+        .ok_or_else(|| io::Error::other("cannot read /proc/<pid>/stat"))
+}
+
+/// The machine's load averages, to be told beside every figure.
+pub(crate) fn load_average() -> String {
+    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split(' ').take(3).collect::<Vec<_>>().join(" ")
 }
 
 impl Drop for Server {

@@ -1,6 +1,7 @@
 //! Any store, with a stopwatch: `vigie_store_seconds{operation}`.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use async_trait::async_trait;
 use prometheus::{Histogram, HistogramVec};
@@ -64,6 +65,17 @@ impl Store for Measured {
 
     async fn touch(&self, touch: Touch) -> Result<Touched, StoreError> {
         under(&self.touch, self.store.touch(touch)).await
+    }
+
+    /// Each took as long as all of them.
+    async fn touch_all(&self, touches: Vec<Touch>) -> Vec<Result<Touched, StoreError>> {
+        let begun = Instant::now();
+        let answers = self.store.touch_all(touches).await;
+        let seconds = begun.elapsed().as_secs_f64();
+        for _ in &answers {
+            self.touch.observe(seconds);
+        }
+        answers
     }
 
     async fn away(&self, recipient: RecipientId) -> Result<(), StoreError> {

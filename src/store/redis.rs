@@ -210,6 +210,13 @@ impl Store for RedisStore {
         self.running_store()?.touch(&touch).await
     }
 
+    async fn touch_all(&self, touches: Vec<Touch>) -> Vec<Result<Touched, StoreError>> {
+        match self.running_store() {
+            Ok(inner) => inner.touch_all(&touches).await,
+            Err(closed) => touches.iter().map(|_| Err(closed.clone())).collect(),
+        }
+    }
+
     async fn away(&self, recipient: RecipientId) -> Result<(), StoreError> {
         let inner = self.open_store()?;
         let partition = inner.partitions.of(recipient);

@@ -17,11 +17,12 @@ impl Inner {
     fn touch_call(&self, function: &str, touch: &Touch) -> Cmd {
         let mut call = self.partitions.of(touch.recipient).fcall(function);
         let source = Source::ALL.iter().position(|known| *known == touch.source).unwrap_or_default();
+        // One argument: the slice and the source's digit.
+        let seen = self.slice() * 10 + i64::try_from(source).unwrap_or_default();
         call.arg(&touch.recipient.0[..])
             .arg(&touch.request.0[..])
-            .arg(source)
-            .arg(self.spans.window)
-            .arg(self.slice());
+            .arg(seen)
+            .arg((self.spans.window - 1).max(1));
         match touch.about {
             Some(send) => call.arg(&send.0[..]),
             None => call.arg(""),
@@ -32,22 +33,47 @@ impl Inner {
             }
             Origin::Trusted => call.arg("").arg(0),
         };
-        call.arg(self.spans.min_gap).arg(self.spans.claims_per_touch).arg(self.spans.lease);
+        call.arg(&self.spans.claiming);
         self.hold_back(&mut call);
         call
     }
 
     pub(super) async fn touch(&self, touch: &Touch) -> Result<Touched, StoreError> {
-        let partition = self.partitions.of(touch.recipient);
-        let functions = functions();
-        let call = self.touch_call(&functions.touch, touch);
-        let answer = match self.router.call(Lane::Hot, partition.place, call).await {
+        let place = self.partitions.of(touch.recipient).place;
+        let call = self.touch_call(&functions().touch, touch);
+        let answer = self.router.call(Lane::Hot, place, call).await;
+        self.touched(touch, answer).await
+    }
+
+    pub(super) async fn touch_all(&self, touches: &[Touch]) -> Vec<Result<Touched, StoreError>> {
+        if let [touch] = touches {
+            return vec![self.touch(touch).await];
+        }
+        let call = |touch: &Touch| {
+            (self.partitions.of(touch.recipient).place, self.touch_call(&functions().touch, touch))
+        };
+        let answers = self.router.many(Lane::Hot, touches.iter().map(call).collect()).await;
+        let mut all = Vec::with_capacity(touches.len());
+        for (touch, answer) in touches.iter().zip(answers) {
+            all.push(self.touched(touch, answer).await);
+        }
+        all
+    }
+
+    /// What the function's answer means.
+    async fn touched(&self, touch: &Touch, answer: Result<Value, Fault>) -> Result<Touched, StoreError> {
+        let answer = match answer {
             // Short of memory: mails go out all the same, or it would never get better.
             Err(Fault::OutOfMemory) => {
-                self.call(Lane::Hot, partition, self.touch_call(&functions.touch_full, touch)).await?
+                let call = self.touch_call(&functions().touch_full, touch);
+                self.call(Lane::Hot, self.partitions.of(touch.recipient), call).await?
             }
             answer => answer?,
         };
+        self.claimed(touch, answer)
+    }
+
+    fn claimed(&self, touch: &Touch, answer: Value) -> Result<Touched, StoreError> {
         let ignored = match answer {
             Value::Int(1) => Some(Ignored::NoConsent),
             Value::Int(2) => Some(Ignored::ScanGrace),

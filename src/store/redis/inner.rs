@@ -51,6 +51,8 @@ pub(super) struct Spans {
     pub(super) lease: i64,
     pub(super) keep_finished: i64,
     pub(super) claims_per_touch: usize,
+    /// What only a touch that claims needs: `min_gap`, most claims, `lease`.
+    pub(super) claiming: String,
     /// Most live sends of one partition.
     pub(super) most_live: u64,
 }
@@ -66,6 +68,7 @@ impl Spans {
             lease: span(rules.lease),
             keep_finished: span(rules.keep_finished),
             claims_per_touch: rules.claims_per_touch,
+            claiming: format!("{} {} {}", span(rules.min_gap), rules.claims_per_touch, span(rules.lease)),
             most_live: rules.max_waiting.div_ceil(partitions.into()),
         }
     }

@@ -79,21 +79,26 @@ pub(super) async fn read(
 }
 
 impl Inner {
-    /// A server that came back empty has forgotten whose store it is.
+    /// A server that came back empty has forgotten whose store it is: it is told again. Fails as [`StoreError::Unfit`] if
+    /// somebody else was faster, whose store it is now.
     pub(super) async fn keep_meta(&self) -> Result<(), StoreError> {
-        let mut get = cmd("HGET");
-        get.arg(META).arg("format");
+        let mut get = cmd("HMGET");
+        get.arg(META).arg("partitions").arg("identity");
         let known = self.router.call(Lane::Control, Place::of(META.as_bytes()), get).await?;
-        if known != Value::Nil {
-            return Ok(());
+        let known: [Option<String>; 2] =
+            redis::from_redis_value(known).map_err(|_| damaged("what the store is"))?;
+        let (count, identity) = (self.partitions.count(), self.options.identity);
+        let ours = [Some(count.to_string()), identity.map(const_hex::encode)];
+        let told = ours.iter().zip(&known).filter(|(ours, _)| ours.is_some());
+        if told.clone().any(|(_, known)| known.is_none()) {
+            tracing::error!("the store was emptied: what it held is gone; going on with what comes");
+            found(&self.router, Some(count), identity).await?;
+            return read(&self.router, Some(count), identity).await.map(drop);
         }
-        tracing::error!("the store was emptied: what it held is gone; going on with what comes");
-        let (wanted, identity) = (Some(self.partitions.count()), self.options.identity);
-        found(&self.router, wanted, identity).await?;
-        let written = read(&self.router, wanted, identity).await;
-        if let Err(error @ StoreError::Unfit(_)) = &written {
-            tracing::error!(%error, "the emptied store is somebody else's now: stop this gateway");
+        if told.clone().any(|(ours, known)| ours != known) {
+            let other = "it was emptied, and has become another installation's: stop this gateway";
+            return Err(StoreError::Unfit(other.into()));
         }
-        written.map(drop)
+        Ok(())
     }
 }

@@ -79,3 +79,16 @@ async fn gateways_go_on_without_a_restart() {
     let third = first.beside(&settings).await;
     all_is_well(&[&first, &second, &third], &redis, "third").await;
 }
+
+#[tokio::test]
+async fn a_store_that_became_somebody_elses_is_said_to_be() {
+    let redis = RedisServer::start(Options::default()).await;
+    let url = redis.url();
+    let settings: Vec<_> = SETTINGS.into_iter().chain([("VIGIE__STORE__URL", url.as_str())]).collect();
+    let gateway = Gateway::start(&settings).await;
+    redis.ask(&["HSET", "vigie:meta", "identity", "0000000000000000"]).await.expect("it is set");
+    wait_until("it is said", SOON, async || {
+        gateway.log().contains("has become another installation's").then_some(())
+    })
+    .await;
+}

@@ -1,11 +1,16 @@
 -- tick: what time has brought to one partition: leases that ran out, due moments, deadlines, flows that run again.
 --
 -- ARGV   1 request  2 most sends  3 ms before a lease that ran out is taken away (0: at once)  4 most claims a person
---        5 lease  6 min_gap  7 scan grace  8 keep finished (ms)  9 most attempts  10… flows held back
+--        5 lease  6 min_gap  7 scan grace  8 keep finished (ms)  9 most attempts  10 when it was asked for, by this
+--        server's clock as the gateway knows it  11… flows held back
 -- Reply  {next timer or 0, 1 if there is more now, {claim…}, {send, state…} whose lease ran out, {what is gone…},
 --        {send…} set aside because their keys are not what they should be}
 -- Rule   The same request again first gets what it holds. A send whose keys are broken is set aside in `:x`, and the
---        others go on.
+--        others go on. A call that was long on its way was sent before its gateway knew of the outage that held it up:
+--        holders could not renew meanwhile, so it takes no lease away.
+
+-- A call that arrives later than this, in ms, was held up.
+local LATE = 500
 
 local function expire(send, rules, expired)
     unclaim(send, '0')
@@ -101,12 +106,13 @@ redis.register_function {
     function_name = '@_tick',
     callback = function(keys, args)
         enter(keys)
-        hold_back(args, 10)
+        hold_back(args, 11)
         local request, budget = args[1], tonumber(args[2])
         local rules = {
             delay = tonumber(args[3]), most = tonumber(args[4]), lease = tonumber(args[5]), gap = tonumber(args[6]),
             grace = tonumber(args[7]), keep = args[8], attempts = tonumber(args[9]),
         }
+        if now - args[10] > LATE then rules.delay = math.max(rules.delay, rules.lease) end
         local claims, expired, aside = {}, {}, {}
         held_by_tick(request, claims)
         if #claims > 0 then budget = 0 end

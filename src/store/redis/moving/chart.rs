@@ -35,8 +35,7 @@ impl Inner {
         for partition in self.partitions.all() {
             hash.update(self.router.owner(partition.place).map(|server| server.name()).unwrap_or_default());
         }
-        let mut mark = [0; 8];
-        mark.copy_from_slice(&hash.finalize()[..8]);
+        let mark = hash.finalize().first_chunk().copied().unwrap_or_default();
         Ok(Chart { servers, mark: u64::from_be_bytes(mark) })
     }
 }

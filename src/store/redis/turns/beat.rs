@@ -23,10 +23,16 @@ impl Inner {
         let mut beat = tokio::time::interval(BEAT);
         beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         beat.tick().await;
+        let mut said = false;
         loop {
             beat.tick().await;
-            if let Err(error) = self.beat().await {
-                tracing::debug!(%error, "the store was not heard of");
+            match self.beat().await {
+                Err(error @ StoreError::Unfit(_)) if !said => {
+                    said = true;
+                    tracing::error!(%error, "the store is not what it was");
+                }
+                Err(error) => tracing::debug!(%error, "the store was not heard of"),
+                Ok(()) => said = false,
             }
             self.follow_figures();
         }
@@ -59,7 +65,8 @@ impl Inner {
         self.read_shut().await?;
         self.read_flows().await?;
         self.read_held(fresh).await;
-        self.keep_meta().await
+        // Who only visits does not say whose it is.
+        if self.turns.guest { Ok(()) } else { self.keep_meta().await }
     }
 
     /// How many gateways live, this process not counted.

@@ -71,7 +71,8 @@ impl Inner {
             .arg(self.spans.min_gap)
             .arg(self.spans.scan_grace)
             .arg(self.spans.keep_finished)
-            .arg(self.rules.max_attempts);
+            .arg(self.rules.max_attempts)
+            .arg(self.turns.server_now());
         self.hold_back(&mut call);
         (partition.place, call)
     }
