@@ -95,12 +95,10 @@ function mail({ index, email, name, amount, due_date: due }) {
   };
 }
 
-// The worker is a process of its own: the endpoint's event loop does nothing but answer and queue.
+// The worker is a process of its own: the endpoint's event loop does nothing but answer and queue. It ends with it.
 if (process.env.ROLE === 'worker') {
+  process.once('disconnect', () => process.exit(0));
   work();
 } else {
-  const worker = fork(__filename, { env: { ...process.env, ROLE: 'worker' } });
-  worker.once('message', serve);
-  process.once('SIGTERM', () => { worker.kill(); process.exit(0); });
-  process.once('disconnect', () => worker.kill());
+  fork(__filename, { env: { ...process.env, ROLE: 'worker' } }).once('message', serve);
 }
