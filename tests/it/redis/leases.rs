@@ -1,6 +1,7 @@
 //! Claims during an outage: nobody could renew them, so nobody takes them away for a whole lease after it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use vigie::model::{ClaimId, RecipientId, SendId, SendState};
@@ -24,8 +25,9 @@ const ANSWERS: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(10)]
 #[tokio::test]
 async fn after_an_outage_holders_may_finish_what_they_began() {
     let redis = RedisServer::start(Options::default()).await;
-    let slow = Manner::modern().script(|event| match event.step {
-        Step::Message => Act::Late(ANSWERS[event.mail % 2]),
+    let messages = AtomicUsize::new(0);
+    let slow = Manner::modern().script(move |event| match event.step {
+        Step::Message => Act::Late(ANSWERS[messages.fetch_add(1, Ordering::Relaxed) % 2]),
         _ => Act::Usual,
     });
     let slow = slow.start().await;
