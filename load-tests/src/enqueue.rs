@@ -70,8 +70,9 @@ pub async fn run(options: Options) -> Result<()> {
         each(gateway.resident()?, memory),
         each(gateway.on_disk()?, disk)
     );
-    let micros =
-        |after: Duration, before: Duration| (after - before).as_secs_f64() * 1e6 / options.sends as f64;
+    let micros = |after: Duration, before: Duration| {
+        after.saturating_sub(before).as_secs_f64() * 1e6 / options.sends as f64
+    };
     println!(
         "  µs of processor each gateway {:.1}, Redis {:.1}; load average {}",
         micros(gateway.cpu()?, cpu),

@@ -32,7 +32,7 @@ enum Test {
     Pixels(pixels::Arguments),
     /// Pixel asked for → relay's 250, open loop, and round trips per mail.
     Fires(fires::Options),
-    /// Pixel asked for → relay's 250, side by side with fastify, BullMQ and nodemailer, both on a Redis of their own.
+    /// Pixel asked for → relay's 250, side by side with fastify, `BullMQ` and nodemailer, both on a Redis of their own.
     Compare(compare::Options),
     /// Durable sends per second through NDJSON, and bytes per waiting send.
     Enqueue(enqueue::Options),

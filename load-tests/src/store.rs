@@ -44,7 +44,8 @@ pub struct Redis {
     pub url: String,
     connection: Connection,
     /// Stopped when this is dropped, before its directory goes.
-    _own: Option<(Server, TempDir)>,
+    #[expect(dead_code, reason = "held for its drop")]
+    own: Option<(Server, TempDir)>,
 }
 
 /// What a Redis has used so far.
@@ -118,7 +119,7 @@ impl Redis {
         command.arg("--dir").arg(directory.path()).stdout(Stdio::null());
         let server = Server::start(&mut command).context("starting redis-server")?;
         let mut redis = Self::at(&format!("redis://127.0.0.1:{port}"))?;
-        redis._own = Some((server, directory));
+        redis.own = Some((server, directory));
         Ok(redis)
     }
 
@@ -132,7 +133,7 @@ impl Redis {
                 Err(_) => std::thread::sleep(Duration::from_millis(10)),
             }
         };
-        Ok(Self { url: url.to_owned(), connection, _own: None })
+        Ok(Self { url: url.to_owned(), connection, own: None })
     }
 
     /// What it has used so far.

@@ -119,7 +119,7 @@ impl Moment {
 
 fn report(options: &Options, answered: Duration, begun: &Moment, ended: &Moment) {
     let touches = ended.touches - begun.touches;
-    let each = |after: Duration, before: Duration| (after - before).as_secs_f64() * 1e6 / touches;
+    let each = |after: Duration, before: Duration| after.saturating_sub(before).as_secs_f64() * 1e6 / touches;
     let (redis, gateway, own) =
         (each(ended.redis, begun.redis), each(ended.gateway, begun.gateway), each(ended.own, begun.own));
     let (calls, micros) = (ended.functions.0 - begun.functions.0, ended.functions.1 - begun.functions.1);
@@ -132,7 +132,7 @@ fn report(options: &Options, answered: Duration, begun: &Moment, ended: &Moment)
     println!(
         "  at the edge {:.0} requests/s   in the store {:.0} touches/s   shed {:.0}   lost {:.0}",
         options.people as f64 / answered.as_secs_f64(),
-        touches / (ended.at - begun.at).as_secs_f64(),
+        touches / ended.at.saturating_duration_since(begun.at).as_secs_f64(),
         ended.shed,
         ended.lost
     );

@@ -70,10 +70,12 @@ impl Store for Measured {
     /// Each took as long as all of them.
     async fn touch_all(&self, touches: Vec<Touch>) -> Vec<Result<Touched, StoreError>> {
         let begun = Instant::now();
-        let touched = self.store.touch_all(touches).await;
+        let answers = self.store.touch_all(touches).await;
         let seconds = begun.elapsed().as_secs_f64();
-        touched.iter().for_each(|_| self.touch.observe(seconds));
-        touched
+        for _ in &answers {
+            self.touch.observe(seconds);
+        }
+        answers
     }
 
     async fn away(&self, recipient: RecipientId) -> Result<(), StoreError> {

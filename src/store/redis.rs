@@ -374,11 +374,11 @@ impl Inner {
             (self.partitions.of(touch.recipient).place, self.touch_call(&functions().touch, touch))
         };
         let answers = self.router.many(Lane::Hot, touches.iter().map(call).collect()).await;
-        let mut touched = Vec::with_capacity(touches.len());
+        let mut all = Vec::with_capacity(touches.len());
         for (touch, answer) in touches.iter().zip(answers) {
-            touched.push(self.touched(touch, answer).await);
+            all.push(self.touched(touch, answer).await);
         }
-        touched
+        all
     }
 
     /// What the function's answer means.
