@@ -44,7 +44,6 @@ pub struct Redis {
     pub url: String,
     connection: Connection,
     /// Stopped when this is dropped, before its directory goes.
-    #[expect(dead_code, reason = "held for its drop")]
     own: Option<(Server, TempDir)>,
 }
 
