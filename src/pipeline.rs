@@ -78,8 +78,8 @@ impl Pipeline {
 
     /// Touch, remember, fire.
     async fn follow(self, group: Group) {
-        let touches = group.signals.iter().map(|(signal, _)| self.touch(signal)).collect();
-        let answers = self.store.touch_all(touches).await;
+        let asked = group.signals.iter().map(|(signal, _)| self.touch(signal)).collect();
+        let answers = self.store.touch_all(asked).await;
         drop(group.turn);
         for ((signal, room), answer) in group.signals.into_iter().zip(answers) {
             match answer {

@@ -113,11 +113,11 @@ pub trait Store: Send + Sync + 'static {
     /// Several touches, each a step of its own; answers in the order given. A store that is reached over a network takes
     /// them all in one go.
     async fn touch_all(&self, touches: Vec<Touch>) -> Vec<Result<Touched, StoreError>> {
-        let mut touched = Vec::with_capacity(touches.len());
+        let mut all = Vec::with_capacity(touches.len());
         for touch in touches {
-            touched.push(self.touch(touch).await);
+            all.push(self.touch(touch).await);
         }
-        touched
+        all
     }
 
     /// Ends a recipient's presence now (the page was hidden, the client logged out).

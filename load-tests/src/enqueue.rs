@@ -1,12 +1,13 @@
 //! Durable enqueue through NDJSON, and what waiting sends cost on disk and in memory.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use hyper::Method;
 
 use crate::fires::line;
 use crate::gateway::Gateway;
+use crate::process;
 use crate::store::Choice;
 
 /// What to run.
@@ -30,6 +31,8 @@ pub async fn run(options: Options) -> Result<()> {
     let mut store = options.store.open()?;
     let gateway = Gateway::start(store.url(), &[]).await?;
     let (memory, disk, redis) = (gateway.resident()?, gateway.on_disk()?, store.memory()?);
+    let cpu = gateway.cpu()?;
+    let redis_cpu = store.cpu()?;
     let bodies: Vec<String> = (0..options.sends)
         .step_by(options.lines)
         .map(|from| (from..options.sends.min(from + options.lines)).map(line).collect())
@@ -66,6 +69,15 @@ pub async fn run(options: Options) -> Result<()> {
         "  per waiting send     {:.0} bytes resident, {:.0} bytes on disk",
         each(gateway.resident()?, memory),
         each(gateway.on_disk()?, disk)
+    );
+    let micros = |after: Duration, before: Duration| {
+        after.saturating_sub(before).as_secs_f64() * 1e6 / options.sends as f64
+    };
+    println!(
+        "  µs of processor each gateway {:.1}, Redis {:.1}; load average {}",
+        micros(gateway.cpu()?, cpu),
+        micros(store.cpu()?, redis_cpu),
+        process::load_average()
     );
     if let (Some(before), Some(after)) = (redis, store.memory()?) {
         println!("  in Redis             {:.0} bytes per waiting send", each(after, before));

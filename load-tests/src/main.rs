@@ -8,6 +8,7 @@ mod compare;
 mod enqueue;
 mod fires;
 mod gateway;
+mod known;
 mod pixels;
 mod present;
 mod process;
@@ -37,6 +38,8 @@ enum Test {
     Enqueue(enqueue::Options),
     /// Resident memory with many people online.
     Present(present::Options),
+    /// Memory of people with a recorded consent.
+    Known(known::Options),
     /// Signals of people with nothing waiting through edge and Redis: touches per second, processor time of each part.
     Touches(touches::Options),
     /// Runs one edge until killed; `pixels` starts it.
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
         Test::Compare(options) => wait_for(compare::run(options)),
         Test::Enqueue(options) => wait_for(enqueue::run(options)),
         Test::Present(options) => wait_for(present::run(options)),
+        Test::Known(options) => wait_for(known::run(options)),
         Test::Touches(options) => wait_for(touches::run(options)),
         Test::Edge(arguments) => child::run(&arguments),
     };

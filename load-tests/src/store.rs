@@ -83,6 +83,14 @@ impl Store {
         }
     }
 
+    /// Processor time a Redis has used so far; zero for a store inside the gateway.
+    pub fn cpu(&mut self) -> Result<Duration> {
+        match self {
+            Self::Embedded => Ok(Duration::ZERO),
+            Self::Redis(redis) => Ok(redis.used()?.cpu),
+        }
+    }
+
     /// Bytes a Redis holds; none of a store inside the gateway.
     pub fn memory(&mut self) -> Result<Option<u64>> {
         match self {

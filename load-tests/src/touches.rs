@@ -62,9 +62,9 @@ pub async fn run(options: Options) -> Result<()> {
     let warm = options.people / 10;
     let mut paths = pixels(&gateway, options.people + warm, options.in_mails)?;
     let counted = paths.split_off(warm);
-    load(&gateway, &mut redis, paths, &options)?;
+    load(&gateway, &mut redis, paths, options.connections, options.rate)?;
     let begun = Moment::now(&gateway, &mut redis).await?;
-    let answered = load(&gateway, &mut redis, counted, &options)?;
+    let answered = load(&gateway, &mut redis, counted, options.connections, options.rate)?;
     let ended = Moment::now(&gateway, &mut redis).await?;
     report(&options, answered, &begun, &ended);
     let (shed, lost) = (ended.shed, ended.lost);
@@ -73,16 +73,16 @@ pub async fn run(options: Options) -> Result<()> {
 }
 
 /// Asks for every pixel once, and waits until the store has touched every person; how long the answers took.
-fn load(gateway: &Gateway, redis: &mut Redis, paths: Vec<String>, options: &Options) -> Result<Duration> {
+pub fn load(
+    gateway: &Gateway,
+    redis: &mut Redis,
+    paths: Vec<String>,
+    connections: usize,
+    rate: Option<u32>,
+) -> Result<Duration> {
     let (before, people) = (redis.functions()?.0, paths.len());
     let allowed = Arc::new(AtomicUsize::new(ON_THEIR_WAY));
-    let plan = requests::Plan {
-        edge: gateway.edge,
-        paths,
-        connections: options.connections,
-        rate: options.rate,
-        allowed: Arc::clone(&allowed),
-    };
+    let plan = requests::Plan { edge: gateway.edge, paths, connections, rate, allowed: Arc::clone(&allowed) };
     let asking = std::thread::spawn(move || requests::run(plan));
     let mut patience = Instant::now();
     let mut touched = 0;
@@ -132,7 +132,7 @@ fn report(options: &Options, answered: Duration, begun: &Moment, ended: &Moment)
     println!(
         "  at the edge {:.0} requests/s   in the store {:.0} touches/s   shed {:.0}   lost {:.0}",
         options.people as f64 / answered.as_secs_f64(),
-        touches / (ended.at - begun.at).as_secs_f64(),
+        touches / ended.at.saturating_duration_since(begun.at).as_secs_f64(),
         ended.shed,
         ended.lost
     );

@@ -11,6 +11,22 @@
 //!   nothing is taken back for a whole lease, since holders could not renew.
 //! - `max_waiting` is kept by each partition for its share, [`Rules::max_online`] not at all: presence has a time to live,
 //!   and when the server is short of memory people are claimed for but not remembered.
+//!
+//! # Size and speed
+//!
+//! Measured in release on a two-core virtual machine that was busy with other work (load average 5 to 10), everything on
+//! it: read the ratios and the processor time, not the rates. `vigie-load` has each (README, *Figures*).
+//!
+//! - A touch with nothing waiting, each of another person, through the edge (`touches`): 29 µs of processor in all, of
+//!   which Redis takes 9.2 (a plain `SET … PX`, pipelined, took 3.4 in the same minutes), the gateway 13, the load generator
+//!   6.6; 52–56 thousand a second. What bounds it are the two processors; a Redis with a core to itself would be next.
+//!   Of its 9 µs a quarter is the call of any function, a quarter the `SET`, a sixth the counter of the present, the
+//!   rest the look for what is known and the append-only file.
+//! - The gateway asks in groups while the store is busy ([`pipeline`](crate::pipeline)), and the function looks at all that
+//!   could matter in one command: before, a touch took 37 µs in the same minutes (Redis 11.3, gateway 19).
+//! - Memory of Redis: 133 bytes for a person online (`present`), 145 for one with a consent (`known`), 1.4 KB for a
+//!   waiting send with its case (`enqueue`).
+//! - A send accepted in bulk takes 45 µs of Redis and 37 of the gateway, at a load average of 10.
 
 pub mod admin;
 pub mod rights;

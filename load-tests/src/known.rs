@@ -1,0 +1,55 @@
+//! What it costs to know people: each said yes to one brand, and is not online.
+
+use anyhow::{Result, ensure};
+use hyper::Method;
+use serde_json::json;
+use tokio::task::JoinSet;
+
+use crate::gateway::Gateway;
+use crate::process;
+use crate::store::Choice;
+
+/// What to run.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Options {
+    /// People who said yes.
+    #[arg(long, default_value_t = 50_000)]
+    people: usize,
+    /// Connections that tell of it, one person at a time.
+    #[arg(long, default_value_t = 8)]
+    connections: usize,
+    #[command(flatten)]
+    store: Choice,
+}
+
+/// Runs the scenario and prints its figures.
+pub async fn run(options: Options) -> Result<()> {
+    let mut store = options.store.open()?;
+    let gateway = Gateway::start(store.url(), &[]).await?;
+    let (before, empty) = (gateway.resident()?, store.memory()?);
+    let mut lanes = JoinSet::new();
+    for lane in 0..options.connections {
+        let mut client = gateway.client().await?;
+        lanes.spawn(async move {
+            for person in (lane..options.people).step_by(options.connections) {
+                let email = format!("person{person}@load.example");
+                let consent =
+                    json!({"email": email, "brand": "demo", "purpose": "presence", "granted": true, "proof": "form 2026-11-03"});
+                let answer =
+                    client.send(Method::PUT, "/v1/consents", "application/json", consent.to_string()).await?;
+                ensure!(answer.status.is_success(), "consent: {}", answer.status);
+            }
+            Ok(())
+        });
+    }
+    while let Some(done) = lanes.join_next().await {
+        done??;
+    }
+    let each = |after: u64, before: u64| after.saturating_sub(before) as f64 / options.people as f64;
+    println!("known: {} people with a consent, load average {}", options.people, process::load_average());
+    println!("  resident {:.0} bytes per person", each(gateway.resident()?, before));
+    if let (Some(empty), Some(full)) = (empty, store.memory()?) {
+        println!("  in Redis {:.0} bytes per person", each(full, empty));
+    }
+    Ok(())
+}
