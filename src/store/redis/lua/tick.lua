@@ -7,7 +7,8 @@
 --        {send…} set aside because their keys are not what they should be}
 -- Rule   The same request again first gets what it holds. A send whose keys are broken is set aside in `:x`, and the
 --        others go on. A call that was long on its way was sent before its gateway knew of the outage that held it up:
---        holders could not renew meanwhile, so it takes no lease away.
+--        holders could not renew meanwhile, so it takes no lease away. It does so once for each lease: of a cluster,
+--        a server whose clock is ahead of the one that gateways ask for the time sees every call come late.
 
 -- A call that arrives later than this, in ms, was held up.
 local LATE = 500
@@ -44,6 +45,11 @@ local function fire(send, request, most, rules, claims)
     end
 end
 
+-- Whether a claim's timer was put off before: it comes later than the lease, which a renewal makes anew.
+local function was_postponed(send)
+    return tonumber(redis.call('ZSCORE', tag .. ':t', send.id) or 0) > send.lease
+end
+
 local function wake(id, request, most, rules, claims, expired)
     local send = load(id)
     if not send or (send.state ~= 'w' and send.state ~= 'c') then
@@ -52,7 +58,8 @@ local function wake(id, request, most, rules, claims, expired)
         return
     end
     if send.state == 'c' then
-        if rules.delay > 0 then return set_timer(send, now + rules.delay) end
+        local delay = math.max(rules.delay, rules.late and not was_postponed(send) and rules.lease or 0)
+        if delay > 0 then return set_timer(send, now + delay) end
         return expire(send, rules, expired)
     end
     local before = send.stand
@@ -110,9 +117,8 @@ redis.register_function {
         local request, budget = args[1], tonumber(args[2])
         local rules = {
             delay = tonumber(args[3]), most = tonumber(args[4]), lease = tonumber(args[5]), gap = tonumber(args[6]),
-            grace = tonumber(args[7]), keep = args[8], attempts = tonumber(args[9]),
+            grace = tonumber(args[7]), keep = args[8], attempts = tonumber(args[9]), late = now - args[10] > LATE,
         }
-        if now - args[10] > LATE then rules.delay = math.max(rules.delay, rules.lease) end
         local claims, expired, aside = {}, {}, {}
         held_by_tick(request, claims)
         if #claims > 0 then budget = 0 end
