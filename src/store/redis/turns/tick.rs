@@ -47,6 +47,7 @@ impl Inner {
                 match answer.and_then(|answer| self.take_turn(*number, request, answer, &mut ticked)) {
                     Ok(done) => left = left.saturating_sub(done),
                     Err(error) => {
+                        self.turns.lose_sight(*number);
                         tracing::warn!(partition = number, %error, "time-driven work of one partition is late");
                         failed = Some(error);
                     }
