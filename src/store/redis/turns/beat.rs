@@ -8,7 +8,7 @@ use redis::{Value, cmd};
 
 use super::super::fault::Fault;
 use super::super::inner::Inner;
-use super::super::keys::{FLOWS, GATEWAYS, scope};
+use super::super::keys::{FLOWS, GATEWAYS, flow, scope};
 use super::super::library::functions;
 use super::super::reply::{Reply, number};
 use super::super::router::{Lane, Place};
@@ -98,10 +98,11 @@ impl Inner {
     }
 
     async fn read_flows(&self) -> Result<(), StoreError> {
+        let known = Arc::clone(&self.turns.flows.borrow());
         let mut read = cmd("HGETALL");
         read.arg(FLOWS);
         let mut reply = Reply::of(self.router.call(Lane::Control, Place::of(FLOWS.as_bytes()), read).await?)?;
-        let mut flows = Flows::default();
+        let (gone, mut flows) = (reply.is_empty(), Flows::default());
         while !reply.is_empty() {
             let (name, setting) = (reply.text()?, reply.bytes()?);
             let setting: Option<FlowSetting> = serde_json::from_slice(&setting).ok();
@@ -111,7 +112,33 @@ impl Inner {
                 tracing::error!("vigie:flows holds a setting that cannot be read; it is ignored");
             }
         }
+        if !Arc::ptr_eq(&known, &self.turns.flows.borrow()) {
+            // Somebody set one here meanwhile, which this answer may not know.
+            return Ok(());
+        }
+        if gone && !known.settings.is_empty() {
+            return self.restore_flows(&known).await;
+        }
         self.turns.follow(flows);
+        Ok(())
+    }
+
+    /// No setting is ever removed, so somebody emptied or replaced this Redis: what is paused stays paused.
+    async fn restore_flows(&self, known: &Flows) -> Result<(), StoreError> {
+        tracing::error!(
+            settings = known.settings.len(),
+            "vigie:flows is gone; what this gateway knows is written back"
+        );
+        if self.turns.guest {
+            return Ok(());
+        }
+        for (scope, setting) in &known.settings {
+            let mut set = cmd("HSETNX");
+            set.arg(FLOWS)
+                .arg(flow(scope))
+                .arg(serde_json::to_vec(setting).expect("a setting is plain data"));
+            self.router.call(Lane::Control, Place::of(FLOWS.as_bytes()), set).await?;
+        }
         Ok(())
     }
 
