@@ -93,9 +93,7 @@ impl Inner {
         let (head, more) = (reply.int()?, reply.int()? == 1);
         let partition = u16::try_from(number).unwrap_or_default();
         let before = ticked.claims.len() + ticked.expired.len() + ticked.ended.len();
-        for told in reply.list()?.claims()? {
-            ticked.claims.push(self.claim(told, request, Cause::Time)?);
-        }
+        ticked.claims.extend(self.claims(reply.list()?.claims()?, request, Cause::Time));
         let mut expired = reply.list()?;
         while !expired.is_empty() {
             ticked.expired.push((expired.send()?, expired.state()?));
