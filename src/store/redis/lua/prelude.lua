@@ -93,10 +93,16 @@ local function set_timer(send, when)
     end
 end
 
+-- One fewer is present in a slice. A counter that has expired counts nobody, and is not begun again without an end.
+local function uncount(slice)
+    local counter = tag .. ':n:' .. slice
+    if redis.call('DECR', counter) < 0 then redis.call('DEL', counter) end
+end
+
 -- Ends a presence; tells whether there was one.
 local function leave(who)
     local seen = redis.call('GETDEL', tag .. ':p:' .. who)
     if not seen then return 0 end
-    redis.call('DECR', tag .. ':n:' .. math.floor(seen / 10))
+    uncount(math.floor(seen / 10))
     return 1
 end
