@@ -81,10 +81,7 @@ impl Inner {
             claimed => {
                 let mut reply = Reply::of(claimed)?;
                 self.turns.hint(self.partitions.number_of(touch.recipient), reply.int()?);
-                let told = reply.claims()?.into_iter();
-                let claims = told
-                    .map(|told| self.claim(told, touch.request, Cause::Touch))
-                    .collect::<Result<_, _>>()?;
+                let claims = self.claims(reply.claims()?, touch.request, Cause::Touch);
                 return Ok(Touched { claims, ignored: None });
             }
         };

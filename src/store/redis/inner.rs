@@ -119,8 +119,15 @@ impl Inner {
         said.unwrap_or(rule == ConsentRule::Presumed)
     }
 
-    pub(super) fn claim(&self, told: Told, request: ClaimId, cause: Cause) -> Result<Claim, StoreError> {
-        told.parse(request, cause, |spec, said| self.tracked(spec, said))
+    /// The claims that were told. One whose payload cannot be read is left out: it comes back by its lease, and the others
+    /// go on.
+    pub(super) fn claims(&self, told: Vec<Told>, request: ClaimId, cause: Cause) -> Vec<Claim> {
+        let read = |told: Told| {
+            let send = told.send;
+            let claim = told.parse(request, cause, |spec, said| self.tracked(spec, said));
+            claim.inspect_err(|error| tracing::error!(%send, %error, "a claimed send cannot be read")).ok()
+        };
+        told.into_iter().filter_map(read).collect()
     }
 
     /// Tells of sends that are gone, and lets their index entries go in time.

@@ -102,35 +102,49 @@ impl Reply {
     }
 
     /// All that is left, as claims.
-    pub(super) fn claims(mut self) -> Result<Vec<Told>, StoreError> {
-        let mut claims = Vec::with_capacity(self.0.len() / 6);
-        while !self.is_empty() {
-            claims.push(Told {
-                send: self.send()?,
-                attempt: self.small()?,
-                dated: self.int()?,
-                said: self.bytes()?.first().map(|said| *said == b'1'),
-                overdue: self.int()? == 1,
-                payload: self.bytes()?,
-            });
-        }
-        Ok(claims)
+    pub(super) fn claims(self) -> Result<Vec<Told>, StoreError> {
+        self.sixes(|six| {
+            Ok(Told {
+                send: six.send()?,
+                attempt: six.small()?,
+                dated: six.int()?,
+                said: six.bytes()?.first().map(|said| *said == b'1'),
+                overdue: six.int()? == 1,
+                payload: six.bytes()?,
+            })
+        })
     }
 
     /// All that is left, as sends that are gone.
-    pub(super) fn gone(mut self) -> Result<Vec<Gone>, StoreError> {
-        let mut gone = Vec::with_capacity(self.0.len() / 6);
+    pub(super) fn gone(self) -> Result<Vec<Gone>, StoreError> {
+        self.sixes(|six| {
+            Ok(Gone {
+                send: six.send()?,
+                state: six.state()?,
+                flow: keys::scope(&six.text()?).ok_or_else(|| damaged("the name of a flow"))?,
+                reference: six.text()?,
+                attempts: six.small()?,
+                detail: six.text()?,
+            })
+        })
+    }
+
+    /// All that is left, six elements each of which the first is a send. One that cannot be read is left out: the others
+    /// have happened too.
+    fn sixes<T>(mut self, read: impl Fn(&mut Self) -> Result<T, StoreError>) -> Result<Vec<T>, StoreError> {
+        let mut all = Vec::with_capacity(self.0.len() / 6);
         while !self.is_empty() {
-            gone.push(Gone {
-                send: self.send()?,
-                state: self.state()?,
-                flow: keys::scope(&self.text()?).ok_or_else(|| damaged("the name of a flow"))?,
-                reference: self.text()?,
-                attempts: self.small()?,
-                detail: self.text()?,
-            });
+            let send = self.send()?;
+            let mut six = vec![Value::BulkString(send.0.to_vec())];
+            for _ in 1..6 {
+                six.push(self.next()?);
+            }
+            match read(&mut Self(six.into_iter())) {
+                Ok(one) => all.push(one),
+                Err(error) => tracing::error!(%send, %error, "what Redis says of a send cannot be read"),
+            }
         }
-        Ok(gone)
+        Ok(all)
     }
 }
 

@@ -41,7 +41,9 @@ pub(super) struct Turns {
     heads: Vec<AtomicI64>,
     /// Which partitions are ours.
     ours: Vec<AtomicBool>,
-    /// Which partitions\' timers cannot be read, as far as that was said.
+    /// Which partitions have not said what they hold, since they are ours or since a tick was not answered.
+    unread: Vec<AtomicBool>,
+    /// Which partitions' timers cannot be read, as far as that was said.
     broken: Vec<AtomicBool>,
     /// When the next flow runs again by itself, by our clock.
     opens: AtomicI64,
@@ -62,6 +64,7 @@ impl Turns {
             offset: AtomicI64::new(0),
             heads: all().map(|_| AtomicI64::new(NEVER)).collect(),
             ours: all().map(|_| AtomicBool::new(false)).collect(),
+            unread: all().map(|_| AtomicBool::new(false)).collect(),
             broken: all().map(|_| AtomicBool::new(false)).collect(),
             opens: AtomicI64::new(NEVER),
             earlier: Notify::new(),
@@ -139,8 +142,9 @@ impl Turns {
         let ends =
             flows.settings.values().filter(|setting| setting.paused(now)).filter_map(|setting| setting.until);
         self.opens.store(ends.map(millis).min().unwrap_or(NEVER), Ordering::Relaxed);
-        for (head, ours) in self.heads.iter().zip(&self.ours) {
-            if ours.load(Ordering::Relaxed) {
+        // Not only ours: one that changes hands now was asked by the other gateway before it knew.
+        if !self.guest {
+            for head in &self.heads {
                 head.store(0, Ordering::Relaxed);
             }
         }
@@ -189,18 +193,27 @@ impl Turns {
         self.heads.iter().enumerate().filter_map(due).collect()
     }
 
-    /// Takes over our share of the partitions; tells which are newly ours.
-    fn share(&self, mut gateways: Vec<String>) -> Vec<usize> {
+    /// Takes over our share of the partitions.
+    fn share(&self, mut gateways: Vec<String>) {
         gateways.sort_unstable();
-        let mut fresh = Vec::new();
         let mine = gateways.iter().position(|name| *name == self.name);
         for (number, ours) in self.ours.iter().enumerate() {
             let is_ours = mine.is_some_and(|mine| number % gateways.len() == mine);
-            if is_ours && !ours.load(Ordering::Relaxed) {
-                fresh.push(number);
+            let was_ours = ours.swap(is_ours, Ordering::Relaxed);
+            if is_ours && !was_ours {
+                self.lose_sight(number);
             }
-            ours.store(is_ours, Ordering::Relaxed);
         }
-        fresh
+    }
+
+    /// Nobody knows what this partition has due: the next beat asks.
+    fn lose_sight(&self, partition: usize) {
+        self.unread[partition].store(true, Ordering::Relaxed);
+    }
+
+    /// The partitions to ask what they hold.
+    fn out_of_sight(&self) -> Vec<usize> {
+        let unread = self.unread.iter().enumerate();
+        unread.filter_map(|(at, unread)| unread.swap(false, Ordering::Relaxed).then_some(at)).collect()
     }
 }

@@ -165,3 +165,29 @@ async fn counters_that_are_broken_do_not_close_the_house() {
     assert_eq!(ready(&gateway).await.0, StatusCode::OK, "the others are served");
     assert!(gateway.metrics().count("vigie_sends", &["state=\"sent\""]) > 20, "and counted");
 }
+
+#[tokio::test]
+async fn a_broken_send_is_not_in_its_persons_way() {
+    let (redis, mut gateway) = house().await;
+    let reader = Reader::new(&gateway, 0).await;
+    gateway.queue(&reader.letter, &reader.email).await;
+    gateway.queue("sound", &reader.email).await;
+    plant(&redis, &reader.head()).await;
+    gateway.comes_online(&reader.email).await;
+    gateway.reaches("sound", "sent").await;
+    gateway.leaves_undecided(1);
+}
+
+#[tokio::test]
+async fn what_is_paused_stays_paused_when_its_settings_are_lost() {
+    let (redis, gateway) = house().await;
+    let pause = json!({"state": "paused"});
+    assert_eq!(gateway.call(Method::PUT, "/v1/flows/demo", &pause).await.status, StatusCode::OK);
+    redis.text(&["DEL", "vigie:flows"]).await;
+    wait_until("the setting is written back", SOON, async || {
+        (redis.text(&["HEXISTS", "vigie:flows", "demo/"]).await == "1").then_some(())
+    })
+    .await;
+    let flows = gateway.call(Method::GET, "/v1/flows", &json!(null)).await.json();
+    assert_eq!(flows["flows"][0]["state"], "paused", "{flows}");
+}

@@ -145,6 +145,8 @@ impl<B: Backend> Both<B> {
     async fn touch(&mut self, person: RecipientId, tracked: bool, about: Option<u8>) {
         let grantee = Grantee::Brand(name("demo"));
         let said = self.reference.consents.get(&(person, grantee.clone())).copied();
+        // A mail is its recipient's: what is known of it is kept with them.
+        let about = about.filter(|n| who(n % 3) == person);
         let about = about.map(|n| send_of(BRANDS[usize::from(n) % 2], &n.to_string(), person).id);
         let origin =
             if tracked { Origin::Tracked { grantee, rule: ConsentRule::Presumed } } else { Origin::Trusted };

@@ -28,18 +28,20 @@ redis.register_function {
         enter(keys)
         local key, most = tag .. ':a:' .. args[1], tonumber(args[5])
         local ids = redis.call('SRANDMEMBER', key, most)
-        local cancelled, late = 0, 0
+        local cancelled, late, dropped = 0, 0, 0
         for _, id in ipairs(ids) do
-            local send = load(id)
+            local send, broken = sound(id)
             if not send then
                 redis.call('SREM', key, id)
+                dropped = dropped + 1
+                if broken then give_up(id) end
             elseif call_off(send, args[2], args[3], tonumber(args[4])) then
                 cancelled = cancelled + 1
             else
                 late = late + 1
             end
         end
-        return { cancelled, late, #ids == most and cancelled > 0 and 1 or 0, alarm(), unpack(gone) }
+        return { cancelled, late, #ids == most and cancelled + dropped > 0 and 1 or 0, alarm(), unpack(gone) }
     end,
     flags = { 'allow-oom' },
 }
@@ -53,6 +55,12 @@ local function anonymise(send)
     save(send, 'fg', '1')
 end
 
+-- Makes a send nobody's whose head is gone or not what it should be, as far as it can be.
+local function redact(id)
+    redis.call('DEL', tag .. ':b:' .. id)
+    redis.pcall('HDEL', tag .. ':s:' .. id, 'wh', 'ca')
+end
+
 redis.register_function {
     function_name = '@_forget',
     callback = function(keys, args)
@@ -64,9 +72,9 @@ redis.register_function {
         redis.call('DEL', tag .. ':y:' .. who, tag .. ':l:' .. who)
         local cancelled, late = 0, 0
         for _, member in ipairs(members) do
-            local send = load(member:sub(-16))
+            local send = at_place(who, member)
             if not send then
-                redis.call('ZREM', queue_of(who), member)
+                redact(member:sub(-16))
             elseif call_off(send, 'forgotten', keep, gap) then
                 cancelled = cancelled + 1
             else

@@ -1,8 +1,9 @@
 -- Taking what is due: the one rule by which touch, insert and tick claim.
 
 -- A claim as the gateway hears of it: send, attempt, date, what the person said to the brand about presence, whether
--- the deadline has passed, the payload.
+-- the deadline has passed, the payload. Who was forgotten meanwhile gets nothing more: theirs is not told again.
 local function tell(send, claims)
+    if not send.who then return end
     local brand = send.flow:sub(1, send.flow:find('/', 1, true) - 1)
     local said = redis.call('HGET', tag .. ':y:' .. send.who, 'b:' .. brand)
     local n = #claims
@@ -31,7 +32,8 @@ local function held_under(who, request)
     local held = {}
     for _, member in ipairs(redis.call('ZRANGEBYLEX', queue_of(who), '[C', '(D', 'LIMIT', 0, 256)) do
         local id = member:sub(2)
-        if redis.call('HGET', tag .. ':s:' .. id, 'cl') == request then held[#held + 1] = load(id) end
+        -- Of a head that is not what it should be this is an error, which is not what was asked for.
+        if redis.pcall('HGET', tag .. ':s:' .. id, 'cl') == request then held[#held + 1] = sound(id) end
     end
     table.sort(held, function(a, b) return a.rank .. big6(a.arrival) < b.rank .. big6(b.arrival) end)
     return held
@@ -58,9 +60,11 @@ end
 local function ripen(who)
     local last = 'E' .. big6(now) .. string.rep('\255', 16)
     for _, member in ipairs(redis.call('ZRANGEBYLEX', queue_of(who), '[E', '[' .. last, 'LIMIT', 0, 256)) do
-        local send = load(member:sub(-16))
-        unshelve(send)
-        shelve(send)
+        local send = at_place(who, member)
+        if send then
+            unshelve(send)
+            shelve(send)
+        end
     end
 end
 
@@ -76,7 +80,7 @@ local function claim_for(who, request, cause, online, most, gap, lease, claims)
     table.sort(found, function(a, b) return a.rank < b.rank end)
     for _, candidate in ipairs(found) do
         if most == 0 then return end
-        local send = load(candidate.id)
+        local send = at_place(who, candidate.member)
         if send and not lapsed(send) then
             claim(send, request, cause, lease)
             tell(send, claims)

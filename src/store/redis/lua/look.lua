@@ -48,7 +48,7 @@ redis.register_function {
             slices[#slices + 1] = tag .. ':n:' .. slice
         end
         for _, present in ipairs(redis.call('MGET', unpack(slices))) do online = online + (present or 0) end
-        return { online, redis.call('HGETALL', tag .. ':c') }
+        return { math.max(online, 0), redis.call('HGETALL', tag .. ':c') }
     end,
     flags = { 'no-writes' },
 }

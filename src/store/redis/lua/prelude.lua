@@ -49,17 +49,34 @@ local function alarm()
     return armed == NEVER and 0 or math.max(armed, 1)
 end
 
--- A send as far as the rules need it; nil if it is not known.
+-- Whether a live send has all that the rules need; one that is handed over while its person is forgotten has no name.
+local function is_whole(send)
+    return send.flow and send.flow:find('/', 1, true) and (send.who or send.forgotten) and send.reference
+        and send.rank and #send.rank == 8 and send.arrival and send.due and send.deadline and send.on_deadline
+        and send.on_uncertain and send.attempts and send.dated and send.lease and send.stand
+end
+
+-- A send as far as the rules need it; nil if it is not known. A head that is not what it should be is an error, before
+-- anything was written.
 local function load(id)
     local v = redis.call('HMGET', tag .. ':s:' .. id, 'st', 'fl', 'wh', 'ca', 'rk', 'an', 'du', 'dl', 'od', 'ou', 'tr',
         'da', 'cl', 'le', 'bg', 'en', 'sd', 'fg', 'rf')
     if not v[1] then return nil end
-    return {
+    local send = {
         id = id, state = v[1], flow = v[2], who = v[3], case = v[4], rank = v[5], arrival = tonumber(v[6]),
         due = tonumber(v[7] or 0), deadline = tonumber(v[8] or NEVER), on_deadline = v[9], on_uncertain = v[10],
         attempts = tonumber(v[11]), dated = tonumber(v[12]), claim = v[13], lease = tonumber(v[14] or 0),
         begun = v[15] == '1', ended = v[16], stand = v[17], forgotten = v[18] == '1', reference = v[19],
     }
+    if (send.state == 'w' or send.state == 'c') and not is_whole(send) then error('a head that is not whole') end
+    return send
+end
+
+-- The same; nil also if its head is not what it should be, which the second value says.
+local function sound(id)
+    local fine, send = pcall(load, id)
+    if fine then return send, false end
+    return nil, true
 end
 
 local function save(send, ...)
@@ -93,10 +110,16 @@ local function set_timer(send, when)
     end
 end
 
+-- One fewer is present in a slice. A counter that has expired counts nobody, and is not begun again without an end.
+local function uncount(slice)
+    local counter = tag .. ':n:' .. slice
+    if redis.call('DECR', counter) < 0 then redis.call('DEL', counter) end
+end
+
 -- Ends a presence; tells whether there was one.
 local function leave(who)
     local seen = redis.call('GETDEL', tag .. ':p:' .. who)
     if not seen then return 0 end
-    redis.call('DECR', tag .. ':n:' .. math.floor(seen / 10))
+    uncount(math.floor(seen / 10))
     return 1
 end

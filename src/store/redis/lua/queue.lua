@@ -25,7 +25,22 @@ end
 
 -- What a place in the stands O and R says.
 local function read_place(place)
-    return { id = place:sub(-16), on_deadline = place:sub(-17, -17), rank = place:sub(-31, -18) }
+    return { member = place, on_deadline = place:sub(-17, -17), rank = place:sub(-31, -18) }
+end
+
+-- Leaves a send whose head is not what it should be to the tick, which sets it aside and says so.
+local function give_up(id)
+    set_timer({ id = id, stand = 'C' }, now)
+end
+
+-- The send that has a place in a person's queue. One whose head is gone or not what it should be loses the place, so that
+-- it is in nobody's way.
+local function at_place(who, member)
+    local id = member:sub(-16)
+    local send, broken = sound(id)
+    if send then return send end
+    redis.call('ZREM', queue_of(who), member)
+    if broken then give_up(id) end
 end
 
 local function lapsed(send)

@@ -7,7 +7,8 @@
 --        {send…} set aside because their keys are not what they should be}
 -- Rule   The same request again first gets what it holds. A send whose keys are broken is set aside in `:x`, and the
 --        others go on. A call that was long on its way was sent before its gateway knew of the outage that held it up:
---        holders could not renew meanwhile, so it takes no lease away.
+--        holders could not renew meanwhile, so it takes no lease away. It does so once for each lease: of a cluster,
+--        a server whose clock is ahead of the one that gateways ask for the time sees every call come late.
 
 -- A call that arrives later than this, in ms, was held up.
 local LATE = 500
@@ -44,15 +45,25 @@ local function fire(send, request, most, rules, claims)
     end
 end
 
-local function wake(id, request, most, rules, claims, expired)
+-- Whether a claim's timer was put off before: it comes later than the lease, which a renewal makes anew.
+local function was_postponed(send)
+    return tonumber(redis.call('ZSCORE', tag .. ':t', send.id) or 0) > send.lease
+end
+
+-- Takes a send out of all that time looks at; `held` is its place in `:f`, if it was found there.
+local function forget_timers(id, held)
+    redis.call('ZREM', tag .. ':t', id)
+    redis.call('ZREM', tag .. ':o', id)
+    if held then redis.call('ZREM', tag .. ':f', held) end
+end
+
+local function wake(id, held, request, most, rules, claims, expired)
     local send = load(id)
-    if not send or (send.state ~= 'w' and send.state ~= 'c') then
-        redis.call('ZREM', tag .. ':t', id)
-        redis.call('ZREM', tag .. ':o', id)
-        return
-    end
+    if not send or (send.state ~= 'w' and send.state ~= 'c') then return forget_timers(id, held) end
+    if held and send.stand ~= 'O' then return redis.call('ZREM', tag .. ':f', held) end
     if send.state == 'c' then
-        if rules.delay > 0 then return set_timer(send, now + rules.delay) end
+        local delay = math.max(rules.delay, rules.late and not was_postponed(send) and rules.lease or 0)
+        if delay > 0 then return set_timer(send, now + delay) end
         return expire(send, rules, expired)
     end
     local before = send.stand
@@ -70,34 +81,32 @@ local function wake(id, request, most, rules, claims, expired)
     end
 end
 
--- The next send to look at: one whose timer has come, an overdue one, or one whose flow runs again; nil if there is none.
-local function next_due()
-    local id = redis.call('ZRANGEBYSCORE', tag .. ':t', '-inf', now, 'LIMIT', 0, 1)[1]
-        or redis.call('ZRANGEBYSCORE', tag .. ':o', '-inf', now, 'LIMIT', 0, 1)[1]
+-- Tells, whenever it is asked, which send to look at next: one whose timer has come, an overdue one, or one whose flow
+-- runs again, with its place in `:f`; nil if there is none. What one tick adds to `:f` is held back, so the held flows
+-- are walked once.
+local function in_turn()
     local from = '-'
-    while not id do
-        local first = redis.call('ZRANGEBYLEX', tag .. ':f', from, '+', 'LIMIT', 0, 1)[1]
-        if not first then return nil end
-        local flow = first:sub(1, -18)
-        if open(flow) then id = first:sub(-16) end
-        from = '[' .. flow .. '\1'
+    return function()
+        local id = redis.call('ZRANGEBYSCORE', tag .. ':t', '-inf', now, 'LIMIT', 0, 1)[1]
+            or redis.call('ZRANGEBYSCORE', tag .. ':o', '-inf', now, 'LIMIT', 0, 1)[1]
+        if id then return id end
+        while true do
+            local first = redis.call('ZRANGEBYLEX', tag .. ':f', from, '+', 'LIMIT', 0, 1)[1]
+            if not first then return nil end
+            local flow = first:sub(1, -18)
+            if open(flow) then
+                from = '[' .. first
+                return first:sub(-16), first
+            end
+            from = '[' .. flow .. '\1'
+        end
     end
-    return id
-end
-
-local function set_aside(id)
-    redis.call('ZREM', tag .. ':t', id)
-    redis.call('ZREM', tag .. ':o', id)
-    for _, member in ipairs(redis.call('ZRANGE', tag .. ':f', 0, -1)) do
-        if member:sub(-16) == id then redis.call('ZREM', tag .. ':f', member) end
-    end
-    redis.call('SADD', tag .. ':x', id)
 end
 
 -- What a request that comes again holds.
 local function held_by_tick(request, claims)
     for _, id in ipairs(redis.call('LRANGE', tag .. ':k:' .. request, 0, -1)) do
-        local send = load(id)
+        local send = sound(id)
         if send and send.state == 'c' and send.claim == request and not send.ended then tell(send, claims) end
     end
 end
@@ -110,18 +119,19 @@ redis.register_function {
         local request, budget = args[1], tonumber(args[2])
         local rules = {
             delay = tonumber(args[3]), most = tonumber(args[4]), lease = tonumber(args[5]), gap = tonumber(args[6]),
-            grace = tonumber(args[7]), keep = args[8], attempts = tonumber(args[9]),
+            grace = tonumber(args[7]), keep = args[8], attempts = tonumber(args[9]), late = now - args[10] > LATE,
         }
-        if now - args[10] > LATE then rules.delay = math.max(rules.delay, rules.lease) end
         local claims, expired, aside = {}, {}, {}
         held_by_tick(request, claims)
         if #claims > 0 then budget = 0 end
+        local next_due = in_turn()
         while budget > 0 do
-            local id = next_due()
+            local id, held = next_due()
             if not id then break end
             local before = #claims
-            if not pcall(wake, id, request, math.min(budget, rules.most), rules, claims, expired) then
-                set_aside(id)
+            if not pcall(wake, id, held, request, math.min(budget, rules.most), rules, claims, expired) then
+                forget_timers(id, held)
+                redis.call('SADD', tag .. ':x', id)
                 aside[#aside + 1] = id
             end
             budget = budget - math.max((#claims - before) / 6, 1)

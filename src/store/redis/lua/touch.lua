@@ -24,7 +24,7 @@ local function remember(who, seen, span)
     if last == slice then return end
     local counter = tag .. ':n:' .. slice
     if redis.call('INCR', counter) == 1 then redis.call('PEXPIRE', counter, math.floor((span + 1) * 1.25)) end
-    if last then redis.call('DECR', tag .. ':n:' .. last) end
+    if last then uncount(last) end
 end
 
 -- What stands against a person's presence, as the reply says it; nil if nothing does.

@@ -8,7 +8,7 @@ use redis::{Value, cmd};
 
 use super::super::fault::Fault;
 use super::super::inner::Inner;
-use super::super::keys::{FLOWS, GATEWAYS, scope};
+use super::super::keys::{FLOWS, GATEWAYS, flow, scope};
 use super::super::library::functions;
 use super::super::reply::{Reply, number};
 use super::super::router::{Lane, Place};
@@ -42,7 +42,9 @@ impl Inner {
     /// that has what all share may be away, and others have work to do.
     pub(in crate::store::redis) async fn beat(&self) -> Result<(), StoreError> {
         let heard = self.hear_of_others().await;
-        self.read_heads().await;
+        let unread = self.turns.out_of_sight();
+        self.read_held(&unread).await;
+        self.read_heads(&unread).await;
         heard
     }
 
@@ -60,11 +62,10 @@ impl Inner {
         while !answer.is_empty() {
             gateways.push(answer.text()?);
         }
-        let fresh = self.turns.share(gateways);
+        self.turns.share(gateways);
         // Only now that others see us: see `moving`.
         self.read_shut().await?;
         self.read_flows().await?;
-        self.read_held(fresh).await;
         // Who only visits does not say whose it is.
         if self.turns.guest { Ok(()) } else { self.keep_meta().await }
     }
@@ -97,10 +98,11 @@ impl Inner {
     }
 
     async fn read_flows(&self) -> Result<(), StoreError> {
+        let known = Arc::clone(&self.turns.flows.borrow());
         let mut read = cmd("HGETALL");
         read.arg(FLOWS);
         let mut reply = Reply::of(self.router.call(Lane::Control, Place::of(FLOWS.as_bytes()), read).await?)?;
-        let mut flows = Flows::default();
+        let (gone, mut flows) = (reply.is_empty(), Flows::default());
         while !reply.is_empty() {
             let (name, setting) = (reply.text()?, reply.bytes()?);
             let setting: Option<FlowSetting> = serde_json::from_slice(&setting).ok();
@@ -110,32 +112,61 @@ impl Inner {
                 tracing::error!("vigie:flows holds a setting that cannot be read; it is ignored");
             }
         }
+        if !Arc::ptr_eq(&known, &self.turns.flows.borrow()) {
+            // Somebody set one here meanwhile, which this answer may not know.
+            return Ok(());
+        }
+        if gone && !known.settings.is_empty() {
+            return self.restore_flows(&known).await;
+        }
         self.turns.follow(flows);
         Ok(())
     }
 
-    /// What partitions that are newly ours hold back may have been let go meanwhile: those that hold anything are due.
-    /// A partition that does not answer is newly ours with the next beat again.
-    async fn read_held(&self, fresh: Vec<usize>) {
+    /// No setting is ever removed, so somebody emptied or replaced this Redis: what is paused stays paused.
+    async fn restore_flows(&self, known: &Flows) -> Result<(), StoreError> {
+        tracing::error!(
+            settings = known.settings.len(),
+            "vigie:flows is gone; what this gateway knows is written back"
+        );
+        if self.turns.guest {
+            return Ok(());
+        }
+        for (scope, setting) in &known.settings {
+            let mut set = cmd("HSETNX");
+            set.arg(FLOWS)
+                .arg(flow(scope))
+                .arg(serde_json::to_vec(setting).expect("a setting is plain data"));
+            self.router.call(Lane::Control, Place::of(FLOWS.as_bytes()), set).await?;
+        }
+        Ok(())
+    }
+
+    /// What partitions hold back that are newly ours, or did not answer a tick, may have been let go meanwhile: those that
+    /// hold anything are due. One that does not answer is asked with the next beat again.
+    async fn read_held(&self, unread: &[usize]) {
         let ask = |number: &usize| {
             let partition = &self.partitions.all()[*number];
             let mut exists = cmd("EXISTS");
             exists.arg(format!("{}:f", partition.tag));
             (partition.place, exists)
         };
-        let held = self.router.many(Lane::Control, fresh.iter().map(ask).collect()).await;
-        for (number, held) in fresh.into_iter().zip(held) {
+        let held = self.router.many(Lane::Control, unread.iter().map(ask).collect()).await;
+        for (&number, held) in unread.iter().zip(held) {
             match held {
                 Ok(Value::Int(1)) => self.turns.hint(u16::try_from(number).unwrap_or_default(), 1),
                 Ok(_) => {}
-                Err(_) => self.turns.ours[number].store(false, Ordering::Relaxed),
+                Err(_) => self.turns.lose_sight(number),
             }
         }
     }
 
-    async fn read_heads(&self) {
-        let ours: Vec<usize> =
-            (0..self.turns.ours.len()).filter(|p| self.turns.ours[*p].load(Ordering::Relaxed)).collect();
+    /// When the timers of our partitions come, and of those whose last tick was not answered.
+    async fn read_heads(&self, unread: &[usize]) {
+        let asked = |number: &usize| {
+            self.turns.ours[*number].load(Ordering::Relaxed) || unread.binary_search(number).is_ok()
+        };
+        let asked: Vec<usize> = (0..self.turns.ours.len()).filter(asked).collect();
         let ask = |number: &usize| {
             let partition = &self.partitions.all()[*number];
             ["t", "o"].map(|timers| {
@@ -144,8 +175,8 @@ impl Inner {
                 (partition.place, range)
             })
         };
-        let heads = self.router.many(Lane::Control, ours.iter().flat_map(ask).collect()).await;
-        for (number, head) in ours.into_iter().flat_map(|number| [number, number]).zip(heads) {
+        let heads = self.router.many(Lane::Control, asked.iter().flat_map(ask).collect()).await;
+        for (number, head) in asked.into_iter().flat_map(|number| [number, number]).zip(heads) {
             match head {
                 Ok(head) => {
                     if let Some(when) = first_score(head) {

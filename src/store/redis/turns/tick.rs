@@ -10,11 +10,14 @@ use super::super::library::functions;
 use super::super::reply::Reply;
 use super::super::router::{Lane, Place};
 use crate::model::{Cause, ClaimId};
-use crate::store::time::NEVER;
+use crate::store::time::{Millis, NEVER};
 use crate::store::{StoreError, Ticked};
 
 /// Partitions whose tick is asked for at the same time.
 const AT_ONCE: usize = 16;
+
+/// A partition that had nothing to do is not asked again for this long, in milliseconds.
+const NOT_YET: Millis = 10;
 
 impl Inner {
     /// Does what time has brought to the partitions that are due.
@@ -44,6 +47,7 @@ impl Inner {
                 match answer.and_then(|answer| self.take_turn(*number, request, answer, &mut ticked)) {
                     Ok(done) => left = left.saturating_sub(done),
                     Err(error) => {
+                        self.turns.lose_sight(*number);
                         tracing::warn!(partition = number, %error, "time-driven work of one partition is late");
                         failed = Some(error);
                     }
@@ -88,11 +92,8 @@ impl Inner {
         let mut reply = Reply::of(answer)?;
         let (head, more) = (reply.int()?, reply.int()? == 1);
         let partition = u16::try_from(number).unwrap_or_default();
-        self.turns.hint(partition, if more { 1 } else { head });
         let before = ticked.claims.len() + ticked.expired.len() + ticked.ended.len();
-        for told in reply.list()?.claims()? {
-            ticked.claims.push(self.claim(told, request, Cause::Time)?);
-        }
+        ticked.claims.extend(self.claims(reply.list()?.claims()?, request, Cause::Time));
         let mut expired = reply.list()?;
         while !expired.is_empty() {
             ticked.expired.push((expired.send()?, expired.state()?));
@@ -106,6 +107,16 @@ impl Inner {
             let send = aside.send()?;
             tracing::error!(%send, "set aside: its keys in Redis are not what vigie wrote; see the key `x` of its partition");
         }
-        Ok(ticked.claims.len() + ticked.expired.len() + ticked.ended.len() - before)
+        let done = ticked.claims.len() + ticked.expired.len() + ticked.ended.len() - before;
+        self.turns.hint(
+            partition,
+            match head {
+                _ if more => 1,
+                // Its clock may be behind the one we know: what is due by ours is not yet due by its own.
+                1.. if done == 0 => head.max(self.turns.server_now() + NOT_YET),
+                _ => head,
+            },
+        );
+        Ok(done)
     }
 }
