@@ -1,9 +1,9 @@
 //! Ending sends from outside: one, a case, a person; and what holds them back: a person's word, an operator's.
 
-use redis::{Cmd, cmd};
+use redis::Cmd;
 
 use super::enqueue::{case_key, words};
-use super::inner::Inner;
+use super::inner::{Inner, set};
 use super::keys::{self, FLOWS};
 use super::library::functions;
 use super::reply::{Reply, damaged, state};
@@ -91,11 +91,9 @@ impl Inner {
     }
 
     pub(super) async fn set_flow(&self, scope: FlowScope, setting: FlowSetting) -> Result<(), StoreError> {
-        let mut set = cmd("HSET");
-        set.arg(FLOWS)
-            .arg(keys::flow(&scope))
-            .arg(serde_json::to_vec(&setting).expect("a setting is plain data"));
-        self.router.call(Lane::Results, Place::of(FLOWS.as_bytes()), set).await?;
+        let json = serde_json::to_vec(&setting).expect("a setting is plain data");
+        let (place, set) = set(FLOWS, &keys::flow(&scope), json);
+        self.router.call(Lane::Results, place, set).await?;
         self.turns.set_flow(scope, setting);
         Ok(())
     }

@@ -4,13 +4,14 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use redis::{Cmd, Value};
+use redis::{Cmd, ToRedisArgs, Value, cmd};
 use tokio::sync::mpsc;
 
 use super::Options;
 use super::events::{Announcer, EVENTS, Publish};
 use super::figures::Figures;
 use super::keys::{Partition, Partitions};
+use super::library::functions;
 use super::moving::{Gate, Scanned};
 use super::reply::{Gone, Reply, Told};
 use super::router::{Lane, Place, Router, Safe};
@@ -149,6 +150,13 @@ impl Inner {
         let at = self.partitions.all().iter().position(|other| other.tag == partition.tag);
         u16::try_from(at.unwrap_or_default()).unwrap_or_default()
     }
+}
+
+/// Sets a field of one of our own hashes, also when memory is short.
+pub(super) fn set(hash: &str, field: &str, to: impl ToRedisArgs) -> (Place, Cmd) {
+    let mut set = cmd("FCALL");
+    set.arg(&functions().set).arg(1).arg(hash).arg(field).arg(to);
+    (Place::of(hash.as_bytes()), set)
 }
 
 /// How events reach Redis.

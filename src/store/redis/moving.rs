@@ -24,6 +24,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use redis::{Cmd, Value, cmd};
 
+use super::inner::set;
 use super::keys::META;
 use super::router::{Lane, Place, Safe};
 use super::{Inner, Options, Purpose, RedisStore};
@@ -107,9 +108,7 @@ impl Inner {
 
     async fn shut(&self) -> Result<u64, StoreError> {
         self.gate.mover.store(true, Ordering::Relaxed);
-        let mut set = cmd("HSET");
-        set.arg(META).arg(SHUT).arg(1);
-        self.write_safest(vec![(Place::of(META.as_bytes()), set)]).await?;
+        self.write_safest(vec![set(META, SHUT, 1)]).await?;
         self.other_gateways().await
     }
 
