@@ -98,6 +98,28 @@ impl Inner {
         }
     }
 
+    /// Commands that must be so safe.
+    pub(super) async fn write(
+        &self,
+        commands: Vec<(Place, Cmd)>,
+        safe: Option<Safe>,
+    ) -> Result<Vec<Value>, StoreError> {
+        let answers = match safe {
+            Some(safe) => self.router.many_then_wait(commands, safe).await,
+            None => self.router.many(Lane::Enqueue, commands).await,
+        };
+        answers.into_iter().map(|answer| answer.map_err(StoreError::from)).collect()
+    }
+
+    /// Says a step again that may be repeated, and waits until it is as safe as an enqueue; nothing where an enqueue waits
+    /// for nothing. Said before without waiting: where replicas are missing the answer is only that, and what the step
+    /// had to tell of sends that are gone would be lost with it. Said again, not just waited for: a server that became
+    /// the primary in between may not have it.
+    pub(super) async fn confirm(&self, place: Place, step: Cmd) -> Result<Option<Value>, StoreError> {
+        let safe @ Some(_) = self.safe(Wait::Stored)? else { return Ok(None) };
+        Ok(self.write(vec![(place, step)], safe).await?.pop())
+    }
+
     pub(super) async fn call(
         &self,
         lane: Lane,
