@@ -55,7 +55,7 @@ pub(crate) async fn a_later_statement_replaces_an_earlier_one<B: Backend>() {
 
 pub(crate) async fn a_withdrawal_holds_whatever_the_clocks_say<B: Backend>() {
     let bench = Bench::<B>::new().await;
-    let (behind, ahead) = (bench.now(), bench.later(Duration::from_secs(60)));
+    let (behind, ahead) = (bench.now(), bench.later(Duration::from_mins(1)));
     bench.store().consent(said(who(1), true, ahead)).await.expect("consent works");
     bench.touch(who(1)).await;
     bench.store().consent(said(who(1), false, behind)).await.expect("consent works");
