@@ -153,8 +153,9 @@ pub trait Store: Send + Sync + 'static {
     /// Erases a person: cancels their sends, drops presence, consents and contact history. Durable before it answers.
     async fn forget(&self, recipient: RecipientId) -> Result<Forgotten, StoreError>;
 
-    /// Records a consent or its withdrawal; the later statement replaces the earlier, and a withdrawal ends the
-    /// presence that is known. Durable before it answers.
+    /// Records a consent or its withdrawal. The later statement replaces the earlier, but a withdrawal always holds, so
+    /// that no gateway's clock can undo it: one that seems older is recorded with the moment of what it replaces. It
+    /// ends the presence that is known. Durable before it answers.
     async fn consent(&self, consent: Consent) -> Result<(), StoreError>;
 
     /// Changes one flow's setting; every gateway follows within a second. Durable before it answers. A flow set to

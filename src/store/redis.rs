@@ -6,7 +6,9 @@
 //!
 //! Where it differs from the [embedded store](super::embedded), because it is shared:
 //!
-//! - Time is the server's. A gateway's clock is only used to know when to ask.
+//! - Time is the server's: leases, deadlines, gaps and presence run out by its clock. A gateway knows when to ask by its
+//!   own, put right by what the server said last, and counts presence in slices of that. Three moments are a gateway's:
+//!   since when a flow has its setting and until when, when a person consented, and until when a send is deferred.
 //! - Claims outlive the gateway that made them: they come back when the lease runs out. After an outage of the server
 //!   nothing is taken back for a whole lease, since holders could not renew.
 //! - `max_waiting` is kept by each partition for its share, [`Rules::max_online`] not at all: presence has a time to live,

@@ -100,6 +100,7 @@ macro_rules! timeless {
             without_consent_there_is_no_presence,
             a_withdrawal_wins_over_presumption,
             a_later_statement_replaces_an_earlier_one,
+            a_withdrawal_holds_whatever_the_clocks_say,
             a_claim_says_whether_it_may_be_tracked,
         ],
         flows: [

@@ -23,6 +23,10 @@ const MOST_THREADS: usize = 1024;
 /// More replicas than anybody waits for.
 const MOST_REPLICAS: usize = 5;
 
+/// More letters than anybody gets for one visit. A function of Redis answers six values for each, and Lua hands over some
+/// thousands at most.
+const MOST_CLAIMS: usize = 256;
+
 /// A producer that is kept waiting longer gives up, and asks again.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
@@ -94,6 +98,12 @@ pub(super) fn ordered(config: &Config, problems: &mut Vec<Problem>) {
             store.enqueue_wait.into(),
             "5, more replicas than anybody waits for",
             MOST_REPLICAS,
+        ),
+        (
+            "dispatch.claims_per_touch",
+            dispatch.claims_per_touch,
+            "256, more letters than anybody wants for one visit",
+            MOST_CLAIMS,
         ),
         (
             "relay.connections",

@@ -226,20 +226,24 @@ impl Core {
         Ok(forgotten)
     }
 
-    /// `consent`, but for the sync. Of two statements the one made later holds, whichever arrives first.
+    /// `consent`, but for the sync. A withdrawal always holds, whatever the clocks say; a grant only if nothing later is
+    /// known.
     pub(super) fn consent(&self, consent: &Consent) -> Result<(), StoreError> {
-        self.consent_if(consent, |known| known.at > consent.at).map(drop)
+        self.consent_if(consent, |known| consent.granted && known.at > consent.at).map(drop)
     }
 
-    /// Records a consent, unless what the person said to the same grantee is `better`; tells whether it did.
+    /// Records a consent, unless what the person said to the same grantee is `better`; tells whether it did. One that
+    /// replaces what seems later takes its moment over.
     fn consent_if(&self, consent: &Consent, better: impl Fn(&Consent) -> bool) -> Result<bool, StoreError> {
         let mut state = self.lock()?;
         let known = self.disk.consents(consent.recipient)?;
-        if known.iter().any(|known| known.grantee == consent.grantee && better(known)) {
+        let known = known.iter().find(|known| known.grantee == consent.grantee);
+        if known.is_some_and(better) {
             return Ok(false);
         }
+        let at = known.map_or(consent.at, |known| known.at.max(consent.at));
         let mut step = self.disk.step();
-        step.consent(consent);
+        step.consent(&Consent { at, ..consent.clone() });
         step.write().map_err(|error| self.fail(error))?;
         state.consent(consent, self.now());
         Ok(true)

@@ -1,17 +1,19 @@
 //! Ending sends from outside: one, a case, a person; and what holds them back: a person's word, an operator's.
+//!
+//! All of it is as safe as an enqueue before it is answered (`store.enqueue_wait`), and may be repeated.
 
-use redis::{Cmd, cmd};
+use redis::{Cmd, Value};
 
 use super::enqueue::{case_key, words};
-use super::inner::Inner;
-use super::keys::{self, FLOWS};
+use super::inner::{Inner, set};
+use super::keys::{self, FLOWS, Partition};
 use super::library::functions;
 use super::reply::{Reply, damaged, state};
 use super::router::{Lane, Place};
 use super::show;
 use crate::model::{Consent, FlowScope, FlowSetting, Name, RecipientId, SendId};
 use crate::store::time::millis;
-use crate::store::{Cancelled, Forgotten, Settled, StoreError};
+use crate::store::{Cancelled, Forgotten, Settled, StoreError, Wait};
 
 /// Most sends one call of `settle` or `forget` deals with.
 const AT_ONCE: usize = 200;
@@ -21,7 +23,16 @@ impl Inner {
         let Some(partition) = self.find(send).await? else { return Ok(Cancelled::Unknown) };
         let mut call = partition.fcall(&functions().cancel);
         call.arg(&send.0[..]).arg(words(reason)).arg(self.spans.keep_finished).arg(self.spans.min_gap);
-        let mut reply = Reply::of(self.call(Lane::Results, partition, call).await?)?;
+        let cancelled =
+            self.cancelled(partition, self.call(Lane::Results, partition, call.clone()).await?)?;
+        match self.confirm(partition.place, call).await? {
+            Some(answer) => self.cancelled(partition, answer),
+            None => Ok(cancelled),
+        }
+    }
+
+    fn cancelled(&self, partition: &Partition, answer: Value) -> Result<Cancelled, StoreError> {
+        let mut reply = Reply::of(answer)?;
         let outcome = reply.bytes()?;
         self.conclude(self.number(partition), reply)?;
         Ok(match outcome.as_slice() {
@@ -36,48 +47,67 @@ impl Inner {
         let key = case_key(brand, case);
         let mut settled = Settled::default();
         for partition in self.everywhere("a", &key).await? {
-            loop {
-                let mut call = partition.fcall(&functions().settle);
-                call.arg(&key[..])
-                    .arg(words(reason))
-                    .arg(self.spans.keep_finished)
-                    .arg(self.spans.min_gap)
-                    .arg(AT_ONCE);
-                let mut reply = Reply::of(self.call(Lane::Results, partition, call).await?)?;
-                let (cancelled, late, more): (u64, u64, i64) = (reply.small()?, reply.small()?, reply.int()?);
-                self.conclude(self.number(partition), reply)?;
-                settled.cancelled += cancelled;
-                if more == 0 {
-                    settled.in_hand_over += late;
-                    break;
-                }
-            }
+            let mut call = partition.fcall(&functions().settle);
+            call.arg(&key[..])
+                .arg(words(reason))
+                .arg(self.spans.keep_finished)
+                .arg(self.spans.min_gap)
+                .arg(AT_ONCE);
+            let mut late = 0;
+            self.until_none_is_left(partition, &call, |reply| {
+                settled.cancelled += reply.small::<u64>()?;
+                late = reply.small()?;
+                Ok(reply.int()? == 1)
+            })
+            .await?;
+            settled.in_hand_over += late;
         }
         Ok(settled)
     }
 
     pub(super) async fn forget(&self, who: RecipientId) -> Result<Forgotten, StoreError> {
         let partition = self.partitions.of(who);
+        let mut call = partition.fcall(&functions().forget);
+        call.arg(&who.0[..]).arg(self.spans.keep_finished).arg(self.spans.min_gap).arg(AT_ONCE);
         let mut forgotten = Forgotten::default();
-        loop {
-            let mut call = partition.fcall(&functions().forget);
-            call.arg(&who.0[..]).arg(self.spans.keep_finished).arg(self.spans.min_gap).arg(AT_ONCE);
-            let mut reply = Reply::of(self.call(Lane::Results, partition, call).await?)?;
+        self.until_none_is_left(partition, &call, |reply| {
             forgotten.sends += reply.small::<u64>()?;
             forgotten.in_hand_over += reply.small::<u64>()?;
             forgotten.consents += reply.small::<u64>()?;
             forgotten.presence |= reply.int()? == 1;
-            let more = reply.int()? == 1;
-            self.conclude(self.number(partition), reply)?;
-            if !more {
-                return Ok(forgotten);
+            Ok(reply.int()? == 1)
+        })
+        .await?;
+        Ok(forgotten)
+    }
+
+    /// Calls until `heed`, which reads the answer's beginning, says that no more is left, and that is safe.
+    async fn until_none_is_left(
+        &self,
+        partition: &Partition,
+        call: &Cmd,
+        mut heed: impl FnMut(&mut Reply) -> Result<bool, StoreError>,
+    ) -> Result<(), StoreError> {
+        let mut hear = |answer| {
+            let mut reply = Reply::of(answer)?;
+            let more = heed(&mut reply)?;
+            self.conclude(self.number(partition), reply).map(|()| more)
+        };
+        loop {
+            if hear(self.call(Lane::Results, partition, call.clone()).await?)? {
+                continue;
+            }
+            let confirmed = self.confirm(partition.place, call.clone()).await?;
+            let more = confirmed.map(&mut hear).transpose()?;
+            if more != Some(true) {
+                return Ok(());
             }
         }
     }
 
     pub(super) async fn consent(&self, consent: &Consent) -> Result<(), StoreError> {
         let (place, call) = self.consent_call(consent);
-        Ok(self.router.call(Lane::Results, place, call).await.map(drop)?)
+        self.write(vec![(place, call)], self.safe(Wait::Stored)?).await.map(drop)
     }
 
     pub(super) fn consent_call(&self, consent: &Consent) -> (Place, Cmd) {
@@ -91,11 +121,9 @@ impl Inner {
     }
 
     pub(super) async fn set_flow(&self, scope: FlowScope, setting: FlowSetting) -> Result<(), StoreError> {
-        let mut set = cmd("HSET");
-        set.arg(FLOWS)
-            .arg(keys::flow(&scope))
-            .arg(serde_json::to_vec(&setting).expect("a setting is plain data"));
-        self.router.call(Lane::Results, Place::of(FLOWS.as_bytes()), set).await?;
+        let json = serde_json::to_vec(&setting).expect("a setting is plain data");
+        let set = set(FLOWS, &keys::flow(&scope), json);
+        self.write(vec![set], self.safe(Wait::Stored)?).await?;
         self.turns.set_flow(scope, setting);
         Ok(())
     }

@@ -3,11 +3,13 @@
 //! Each entry has the fields `event` (`send.sent`, `send.failed`, …) and `data`, a JSON object; together the `type` and
 //! `data` of a Standard Webhook. Nothing in them says who was written to.
 //!
-//! **What is promised.** An event is told after the result it tells is in the store, never before. It is told at least once
-//! while this gateway lives and Redis takes it; a gateway that is killed in between tells nothing, one whose events pile
-//! up (Redis away, or full) drops the newest and counts them ([`Announcer::lost`]). The stream keeps about the last
-//! [`KEPT`]. So events are a convenience: the truth is the send's state, which stays readable at `GET /v1/sends/{id}`. A
-//! send reaches a final state once, so `brand`, `id` and `state` recognise an event that was told twice.
+//! **What is promised.** An event is told after the result it tells is in the store, never before; more than once if need
+//! be (an answer that was lost, a write that was repeated). `brand`, `id` and `state` recognise it then: a send reaches a
+//! final state once. It is not promised that every event is told. None comes of a gateway that is killed in between; of
+//! what ended in the `tick` or at the word of a caller whose answer was lost and who did not ask again; and when events
+//! pile up (Redis away, or full), the newest are dropped and counted ([`Announcer::lost`]). The stream keeps about the
+//! last [`KEPT`]. So events are a convenience: the truth is the send's state, which stays readable at `GET
+//! /v1/sends/{id}`.
 
 use std::pin::Pin;
 use std::sync::Arc;

@@ -48,6 +48,9 @@ impl Fault {
             "WRONGTYPE" => Self::Refused(
                 "WRONGTYPE: a key holds what is not ours; does something else write here?".into(),
             ),
+            _ if is_crowded(error.details()) => {
+                Self::unavailable("the server has as many clients as it allows")
+            }
             code => Self::Refused(format!("{}: {}", shown(code), sentence(details))),
         }
     }
@@ -64,6 +67,11 @@ impl From<Fault> for StoreError {
     }
 }
 
+/// Whether a server says that it has as many clients as it allows: that passes.
+pub(super) fn is_crowded(details: Option<&str>) -> bool {
+    details.is_some_and(|details| details.starts_with("max number of clients reached"))
+}
+
 /// A code as Redis writes them; anything else is text that slipped in.
 fn shown(code: &str) -> &str {
     let is_code = code.len() <= 24 && code.bytes().all(|byte| byte.is_ascii_uppercase());
@@ -72,12 +80,11 @@ fn shown(code: &str) -> &str {
 
 /// Which of the server's sentences it was, as far as it helps an operator.
 fn sentence(details: &str) -> &'static str {
-    const KNOWN: [(&str, &str); 5] = [
+    const KNOWN: [(&str, &str); 4] = [
         ("unknown command", "the server does not know this command; is it Redis 7 or Valkey?"),
         ("Function not found", "the function is not loaded; run `vigie redis install`"),
         ("ACL failure in script", "the user may not run a command, or touch a key, that a function needs"),
         ("This instance has cluster support disabled", "the server is part of no cluster: use redis://"),
-        ("max number of clients reached", "the server has as many clients as it allows"),
     ];
     let known = KNOWN.into_iter().find(|(start, _)| details.starts_with(start));
     known.map_or("the server refused the command", |(_, ours)| ours)
@@ -134,6 +141,7 @@ mod tests {
         assert!(text.contains("function|load"), "{text}");
         let text = fault("ERR Function not found").to_string();
         assert!(text.contains("vigie redis install"), "{text}");
+        assert!(matches!(fault("ERR max number of clients reached"), Fault::Unavailable(_)));
         assert!(matches!(fault("MISCONF Errors writing to the AOF file"), Fault::Unavailable(_)));
         assert!(matches!(
             fault("READONLY You can't write against a read only replica."),

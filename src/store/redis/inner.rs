@@ -4,13 +4,14 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use redis::{Cmd, Value};
+use redis::{Cmd, ToRedisArgs, Value, cmd};
 use tokio::sync::mpsc;
 
 use super::Options;
 use super::events::{Announcer, EVENTS, Publish};
 use super::figures::Figures;
 use super::keys::{Partition, Partitions};
+use super::library::functions;
 use super::moving::{Gate, Scanned};
 use super::reply::{Gone, Reply, Told};
 use super::router::{Lane, Place, Router, Safe};
@@ -97,6 +98,28 @@ impl Inner {
         }
     }
 
+    /// Commands that must be so safe.
+    pub(super) async fn write(
+        &self,
+        commands: Vec<(Place, Cmd)>,
+        safe: Option<Safe>,
+    ) -> Result<Vec<Value>, StoreError> {
+        let answers = match safe {
+            Some(safe) => self.router.many_then_wait(commands, safe).await,
+            None => self.router.many(Lane::Enqueue, commands).await,
+        };
+        answers.into_iter().map(|answer| answer.map_err(StoreError::from)).collect()
+    }
+
+    /// Says a step again that may be repeated, and waits until it is as safe as an enqueue; nothing where an enqueue waits
+    /// for nothing. Said before without waiting: where replicas are missing the answer is only that, and what the step
+    /// had to tell of sends that are gone would be lost with it. Said again, not just waited for: a server that became
+    /// the primary in between may not have it.
+    pub(super) async fn confirm(&self, place: Place, step: Cmd) -> Result<Option<Value>, StoreError> {
+        let safe @ Some(_) = self.safe(Wait::Stored)? else { return Ok(None) };
+        Ok(self.write(vec![(place, step)], safe).await?.pop())
+    }
+
     pub(super) async fn call(
         &self,
         lane: Lane,
@@ -156,6 +179,13 @@ impl Inner {
         let at = self.partitions.all().iter().position(|other| other.tag == partition.tag);
         u16::try_from(at.unwrap_or_default()).unwrap_or_default()
     }
+}
+
+/// Sets a field of one of our own hashes, also when memory is short.
+pub(super) fn set(hash: &str, field: &str, to: impl ToRedisArgs) -> (Place, Cmd) {
+    let mut set = cmd("FCALL");
+    set.arg(&functions().set).arg(1).arg(hash).arg(field).arg(to);
+    (Place::of(hash.as_bytes()), set)
 }
 
 /// How events reach Redis.

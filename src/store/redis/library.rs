@@ -23,6 +23,7 @@ const SOURCE: &str = concat!(
     include_str!("lua/consent.lua"),
     include_str!("lua/tick.lua"),
     include_str!("lua/depart.lua"),
+    include_str!("lua/set.lua"),
     include_str!("lua/look.lua"),
     include_str!("lua/beat.lua"),
     include_str!("lua/self_test.lua"),
@@ -68,6 +69,7 @@ pub(super) struct Functions {
     pub(super) leaving: String,
     pub(super) depart: String,
     pub(super) replace: String,
+    pub(super) set: String,
     pub(super) look: String,
     pub(super) person: String,
     pub(super) count: String,
@@ -95,6 +97,7 @@ pub(super) fn functions() -> &'static Functions {
             leaving: named("leaving"),
             depart: named("depart"),
             replace: named("replace"),
+            set: named("set"),
             look: named("look"),
             person: named("person"),
             count: named("count"),
@@ -112,7 +115,7 @@ mod tests {
     fn every_function_that_is_called_is_registered_under_the_librarys_name() {
         let text = format!("{:?}", functions());
         let called: Vec<_> = text.split('"').filter(|part| part.starts_with(&library().name)).collect();
-        assert_eq!(called.len(), 20);
+        assert_eq!(called.len(), 21);
         for name in called {
             assert_eq!(library().source.matches(&format!("'{name}'")).count(), 1, "{name}");
         }

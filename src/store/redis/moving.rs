@@ -24,8 +24,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use redis::{Cmd, Value, cmd};
 
+use super::inner::set;
 use super::keys::META;
-use super::router::{Lane, Place, Safe};
+use super::router::{Lane, Place};
 use super::{Inner, Options, Purpose, RedisStore};
 use crate::clock::Clock;
 use crate::config::RedisUrl;
@@ -107,9 +108,7 @@ impl Inner {
 
     async fn shut(&self) -> Result<u64, StoreError> {
         self.gate.mover.store(true, Ordering::Relaxed);
-        let mut set = cmd("HSET");
-        set.arg(META).arg(SHUT).arg(1);
-        self.write_safest(vec![(Place::of(META.as_bytes()), set)]).await?;
+        self.write_safest(vec![set(META, SHUT, 1)]).await?;
         self.other_gateways().await
     }
 
@@ -138,15 +137,6 @@ impl Inner {
             }
         }
         self.write(commands, self.safe(Wait::Stored)?).await
-    }
-
-    /// Commands that must be so safe.
-    async fn write(&self, commands: Vec<(Place, Cmd)>, safe: Option<Safe>) -> Result<Vec<Value>, StoreError> {
-        let answers = match safe {
-            Some(safe) => self.router.many_then_wait(commands, safe).await,
-            None => self.router.many(Lane::Enqueue, commands).await,
-        };
-        answers.into_iter().map(|answer| answer.map_err(StoreError::from)).collect()
     }
 
     /// Expired claims are not taken back for so long after an outage, in milliseconds.

@@ -139,6 +139,7 @@ impl Router {
             *core.slots.write().unwrap_or_else(PoisonError::into_inner) = Slots::of_one(primary);
         }
         core.load_everywhere().await?;
+        core.dialler.proven();
         let follow = || Arc::new(AbortOnDropHandle::new(tokio::spawn(Arc::clone(&core).follow())));
         let topology = url.cluster.then(follow);
         Ok(Self { core, _topology: topology })

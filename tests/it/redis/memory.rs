@@ -70,6 +70,11 @@ async fn what_goes_out_makes_room_for_what_comes() {
     .await;
     assert_eq!(gateway.metrics().count("vigie_presence_online", &[]), 0, "nobody is remembered");
     assert_eq!(push(&gateway, &people[accepted]).await.status, StatusCode::SERVICE_UNAVAILABLE);
+    for state in ["paused", "running"] {
+        let setting = serde_json::json!({ "state": state }).to_string();
+        let answer = gateway.try_call(Method::PUT, "/v1/flows/demo", "application/json", setting).await;
+        assert_eq!(answer.expect("the API answers").status, StatusCode::OK, "{state} without memory");
+    }
 
     redis.text(&["CONFIG", "SET", "maxmemory", &room.to_string()]).await;
     let again = wait_until("there is room again", SOON, async || {

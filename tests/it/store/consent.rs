@@ -53,6 +53,20 @@ pub(crate) async fn a_later_statement_replaces_an_earlier_one<B: Backend>() {
     assert_eq!(touched.ignored, Some(Ignored::NoConsent));
 }
 
+pub(crate) async fn a_withdrawal_holds_whatever_the_clocks_say<B: Backend>() {
+    let bench = Bench::<B>::new().await;
+    let (behind, ahead) = (bench.now(), bench.later(Duration::from_mins(1)));
+    bench.store().consent(said(who(1), true, ahead)).await.expect("consent works");
+    bench.touch(who(1)).await;
+    bench.store().consent(said(who(1), false, behind)).await.expect("consent works");
+    let person = bench.store().person(who(1)).await.expect("person works");
+    assert_eq!(person.consents, [said(who(1), false, ahead)], "with the moment of what it replaces");
+    assert_eq!(person.online, None);
+    bench.store().consent(said(who(1), true, behind)).await.expect("consent works");
+    let touched = bench.store().touch(tracked(who(1), ConsentRule::Presumed)).await.expect("touch works");
+    assert_eq!(touched.ignored, Some(Ignored::NoConsent), "a grant that is older does not hold");
+}
+
 pub(crate) async fn a_claim_says_whether_it_may_be_tracked<B: Backend>() {
     let bench = Bench::<B>::new().await;
     let letters = [send("presumed", who(1)), send("withdrawn", who(2)), send_of("rival", "unknown", who(3))];

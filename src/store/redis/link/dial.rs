@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
@@ -17,7 +17,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::super::fault::Fault;
+use super::super::fault::{Fault, is_crowded};
 use super::heard::Heard;
 use super::{IN_FLIGHT, RESPONSE};
 use crate::config::RedisUrl;
@@ -56,6 +56,8 @@ impl fmt::Display for Address {
 pub(in crate::store::redis) struct Dialler {
     tls: Option<TlsConnector>,
     login: RedisConnectionInfo,
+    /// The store has opened with this login.
+    proven: AtomicBool,
 }
 
 /// A connection that takes commands.
@@ -90,13 +92,22 @@ impl Dialler {
         if let Some(password) = url.password.as_ref().map(Secret::expose) {
             login = login.set_password(password);
         }
-        Self { tls: url.tls.then(|| connector(roots)), login }
+        Self { tls: url.tls.then(|| connector(roots)), login, proven: AtomicBool::new(false) }
+    }
+
+    /// The store has opened: a server that does not take the login from now on is [`Fault::Unavailable`]. Somebody may
+    /// be changing the password, and results wait rather than be given up.
+    pub(in crate::store::redis) fn proven(&self) {
+        self.proven.store(true, Ordering::Relaxed);
     }
 
     /// Opens a connection.
     pub(in crate::store::redis) async fn dial(&self, server: &Address) -> Result<Dialled, Fault> {
         let dialled = timeout(CONNECT, self.attempt(server)).await;
-        dialled.unwrap_or_else(|_| Err(Fault::unavailable(format!("{server} does not answer"))))
+        match dialled.unwrap_or_else(|_| Err(Fault::unavailable(format!("{server} does not answer")))) {
+            Err(Fault::Refused(why)) if self.proven.load(Ordering::Relaxed) => Err(Fault::Unavailable(why)),
+            dialled => dialled,
+        }
     }
 
     async fn attempt(&self, server: &Address) -> Result<Dialled, Fault> {
@@ -154,7 +165,9 @@ async fn introduce(
     let replies = connection.send_packed_commands(&words, 0, 2).await;
     let replies = replies.map_err(|_| Fault::unavailable(format!("{server} hangs up")))?;
     match replies.as_slice() {
-        [Value::ServerError(error), _] if error.code() == "NOAUTH" => Err(Fault::of(error)),
+        [Value::ServerError(error), _] if error.code() == "NOAUTH" || is_crowded(error.details()) => {
+            Err(Fault::of(error))
+        }
         [_, Value::BulkString(info)] => Ok(uptime(&String::from_utf8_lossy(info))),
         _ => Ok(None),
     }
@@ -169,6 +182,9 @@ fn not_logged_in(server: &Address, error: &RedisError) -> Fault {
     match error.kind() {
         ErrorKind::AuthenticationFailed => {
             Fault::Refused(format!("WRONGPASS: {server} does not accept the user or password"))
+        }
+        _ if is_crowded(error.detail()) => {
+            Fault::unavailable(format!("{server} has as many clients as it allows"))
         }
         ErrorKind::Io => Fault::unavailable(format!("{server} hangs up during the login")),
         _ => Fault::Refused(format!("{server} does not take the login or the database's number")),

@@ -1,17 +1,24 @@
--- consent: records what a person said; of two statements the one made later holds. A withdrawal ends their presence.
+-- consent: records what a person said. A withdrawal always holds; a grant only if nothing later is known. `when` is the
+-- clock of the gateway that was told, so a withdrawal that seems older than what is known takes its moment over. A
+-- withdrawal ends their presence.
 --
 -- ARGV   1 person  2 to whom ('b:brand', 'p:partner')  3 '1' granted, '0' withdrawn  4 when, ms  5 proof
---        6 if there: of two made at the same time the first holds
--- Reply  1 if it holds now, 0 if a later statement is known
+--        6 if there: it was said to another store, and of two the later holds; of two made at the same time the first
+-- Reply  1 if it holds now, 0 if not
 
 redis.register_function {
     function_name = '@_consent',
     callback = function(keys, args)
         enter(keys)
+        local at = args[4]
         local said = redis.call('HGET', tag .. ':y:' .. args[1], args[2])
-        local at = said and tonumber(said:sub(2, said:find(' ', 1, true) - 1))
-        if at and (at > tonumber(args[4]) or args[6] and at == tonumber(args[4])) then return 0 end
-        redis.call('HSET', tag .. ':y:' .. args[1], args[2], args[3] .. args[4] .. ' ' .. args[5])
+        local known = said and said:sub(2, said:find(' ', 1, true) - 1)
+        if known then
+            local later = tonumber(known) - tonumber(at)
+            if args[6] and later >= 0 or args[3] == '1' and later > 0 then return 0 end
+            if later > 0 then at = known end
+        end
+        redis.call('HSET', tag .. ':y:' .. args[1], args[2], args[3] .. at .. ' ' .. args[5])
         if args[3] == '0' then leave(args[1]) end
         return 1
     end,

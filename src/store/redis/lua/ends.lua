@@ -8,6 +8,20 @@ local function unclaim(send, mark)
     save(send, 'en', mark)
 end
 
+-- What the answer says of a send that is gone.
+local function add_gone(send, detail)
+    local n = #gone
+    gone[n + 1], gone[n + 2], gone[n + 3] = send.id, send.state, send.flow
+    gone[n + 4], gone[n + 5], gone[n + 6] = send.reference, send.attempts, detail
+end
+
+-- The same once more, if it is gone: why is the last line of its history.
+local function tell_gone(send)
+    if not FINAL[send.state] then return end
+    local last = redis.call('LRANGE', tag .. ':h:' .. send.id, -1, -1)[1] or ''
+    add_gone(send, last:match('^%d+ %S+ (.*)$') or '')
+end
+
 -- The send leaves the table for good. It was taken from its queue, or its claim was ended, before.
 local function finalise(send, to, detail, keep, gap)
     local head, history = tag .. ':s:' .. send.id, tag .. ':h:' .. send.id
@@ -21,9 +35,7 @@ local function finalise(send, to, detail, keep, gap)
     redis.call('PEXPIRE', head, keep)
     redis.call('PEXPIRE', history, keep)
     send.state = to
-    local n = #gone
-    gone[n + 1], gone[n + 2], gone[n + 3] = send.id, to, send.flow
-    gone[n + 4], gone[n + 5], gone[n + 6] = send.reference, send.attempts, detail
+    add_gone(send, detail)
     rewake(send.who, gap)
 end
 

@@ -4,7 +4,8 @@
 --        u uncertain  5 reason or reply  6 deferred until  7 '1' if it counts as an attempt
 --        8 min_gap  9 scan grace  10 lease  11 keep finished (ms)  12 most attempts
 -- Reply  {1 done or 0 stale, alarm, what is gone…} (six elements each, see `finalise`)
--- Rule   The same finish again is done; another one is stale.
+-- Rule   The same finish again is done, and tells again what is gone, since the first answer may have been lost; another
+--        one is stale.
 
 local ways = {
     a = function(send, args, rules)
@@ -38,7 +39,11 @@ redis.register_function {
         enter(keys)
         local send = load(args[1])
         if not send or send.claim ~= args[2] then return { 0, 0 } end
-        if send.ended then return { send.ended == args[3] and 1 or 0, 0 } end
+        if send.ended then
+            if send.ended ~= args[3] then return { 0, 0 } end
+            tell_gone(send)
+            return { 1, 0, unpack(gone) }
+        end
         local rules = {
             gap = tonumber(args[8]), grace = tonumber(args[9]), lease = tonumber(args[10]), keep = args[11],
             attempts = tonumber(args[12]),
