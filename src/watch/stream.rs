@@ -159,7 +159,7 @@ pub struct Consumer {
     heard: Instant,
     pauses: ExponentialBackoff,
     /// Entries whose delivery is not to be held against them should the connection be lost now: they have a verdict
-    /// that Redis could not be told yet.
+    /// that Redis could not be told yet, or were not tried yet.
     blameless: Vec<String>,
     /// [`MOST_PENDING`] is reached.
     crowded: bool,

@@ -1,7 +1,8 @@
 //! Entries that were delivered and never acknowledged: whose gateway died, whose answer was lost, or that kill.
 //!
 //! Redis counts how often each was delivered, and we see to it that the count means something: an entry is delivered
-//! again only at the moment it is tried, and an attempt that ends in good order (the store was away) sets it back. So
+//! again only at the moment it is tried, and an attempt that ends in good order (the store was away), or that a lost
+//! connection kept from beginning, sets it back. So
 //!
 //! - 1 means: its gateway died, or lost Redis, with a batch in hand. They are tried together again.
 //! - 2 to 4 mean: that happened again. Each is tried alone, so that the one at fault blames no other.
@@ -84,7 +85,7 @@ impl Consumer {
         Ok(taken)
     }
 
-    /// Claims and handles these.
+    /// Claims and handles these. If the answer to the claim is lost, it counts as a delivery, but nothing was tried.
     async fn try_again(
         &mut self,
         ids: Vec<String>,
@@ -92,7 +93,9 @@ impl Consumer {
         group: &mut Group,
         stop: &CancellationToken,
     ) -> RedisResult<bool> {
+        self.blameless.clone_from(&ids);
         let hand = group.claim(&ids, idle).await?;
+        self.blameless.clear();
         self.handle(hand, Duration::ZERO, group, stop).await
     }
 }
