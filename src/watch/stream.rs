@@ -26,8 +26,8 @@
 //! it was delivered, without the entries beside it being blamed, and is rejected.
 //!
 //! **Rights.** An ACL user needs, on `vigie:sends`: `XGROUP|CREATE`, `XGROUP|DELCONSUMER`, `XINFO|CONSUMERS`, `XREADGROUP`,
-//! `XPENDING`, `XCLAIM`, `XACK`, `XDEL`, `XLEN`; on `vigie:sends:rejected`: `XADD`, `XLEN`. A producer
-//! needs `XADD` on the one and, to see what was refused, `XRANGE` or `XREAD` on the other.
+//! `XPENDING`, `XCLAIM`, `XACK`, `XDEL`, `XLEN`; on `vigie:sends:rejected`: `XADD`, `XLEN`, `XTRIM`;
+//! and `TIME`. A producer needs `XADD` on the one and, to see what was refused, `XRANGE` or `XREAD` on the other.
 //!
 //! **Redis itself.** A lost connection, a stream that moved to another server of a cluster, a Redis that came back
 //! empty: the consumer connects again, makes the group if it is missing, looks for what it had pending, and goes on. The
@@ -136,6 +136,9 @@ const STRANGER_AFTER: Duration = Duration::from_mins(1);
 /// With so many entries pending a consumer reads no new ones: what is put off stays bounded.
 const MOST_PENDING: usize = 5_000;
 
+/// How often to look for rejections that have been kept for long enough.
+const EXPIRE_EVERY: Duration = Duration::from_hours(1);
+
 /// After a failure, wait at least and at most this.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(10));
 
@@ -161,6 +164,8 @@ pub struct Consumer {
     /// Entries whose delivery is not to be held against them should the connection be lost now: they have a verdict
     /// that Redis could not be told yet, or were not tried yet.
     blameless: Vec<String>,
+    /// When old rejections are removed next.
+    expiry: Instant,
     /// [`MOST_PENDING`] is reached.
     crowded: bool,
 }
@@ -171,8 +176,8 @@ impl Consumer {
         let servers = Servers::new(url);
         let rejected = Rejected::new(servers.clone());
         let (name, heard) = (fresh_name(), Instant::now());
-        let (pauses, blameless) = (pauses(), Vec::new());
-        Self { servers, rejected, accept, metrics, pace, name, heard, pauses, blameless, crowded: false }
+        let (pauses, blameless, expiry, crowded) = (pauses(), Vec::new(), heard, false);
+        Self { servers, rejected, accept, metrics, pace, name, heard, pauses, blameless, expiry, crowded }
     }
 
     /// Consumes until it is told to stop; then ends the batch in hand, and reads no more. Whatever happens to Redis, it
@@ -226,13 +231,26 @@ impl Consumer {
         Ok(group)
     }
 
-    /// What time brings: entries of the dead, names of the gone, and how much there is to do.
+    /// What time brings: entries of the dead, names of the gone, old rejections, and how much there is to do.
     async fn upkeep(&mut self, group: &mut Group, stop: &CancellationToken) -> RedisResult<()> {
         self.observe(group).await?;
         self.recover_stuck(group, stop).await?;
         self.crowded = group.own_number().await? >= MOST_PENDING;
         self.answered();
+        self.expire().await;
         group.tidy(self.pace.forget_after).await
+    }
+
+    /// Removes old rejections. Failing, it is tried again an hour later: nothing else waits for it.
+    async fn expire(&mut self) {
+        if self.expiry > Instant::now() {
+            return;
+        }
+        self.expiry = Instant::now() + EXPIRE_EVERY;
+        if let Err(error) = self.rejected.expire().await {
+            let error = foreign(&error.to_string());
+            tracing::warn!(%error, "old entries of vigie:sends:rejected were not removed");
+        }
     }
 
     async fn observe(&self, group: &mut Group) -> RedisResult<()> {
