@@ -100,6 +100,9 @@ pub trait Store: Send + Sync + 'static {
     /// Accepts sends. Answers in the order given, only after every new send among them is as safe as `wait` asks. Two of the batch
     /// with the same id are treated as if they came one after the other. A send that is due and whose recipient is
     /// online comes back claimed under `request`.
+    ///
+    /// # Errors
+    /// If nothing was asked. What goes wrong with some of the sends only is their answer: [`Enqueued::Failed`].
     async fn enqueue(
         &self,
         request: ClaimId,

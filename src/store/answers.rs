@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use super::StoreError;
 #[cfg(doc)]
-use super::{Rules, Store, StoreError};
+use super::{Rules, Store};
 use crate::model::{
     Claim, ClaimId, Consent, FlowScope, Origin, RecipientId, SendId, SendRecord, SendState, Source,
 };
@@ -33,6 +34,9 @@ pub enum Enqueued {
     Conflict,
     /// Not accepted: [`Rules::max_waiting`] is reached.
     Full,
+    /// Not accepted, or not known whether, or not as safe as was asked; the others have their own answers. Repeating
+    /// is safe.
+    Failed(StoreError),
 }
 
 /// A signal, as the store sees it.

@@ -49,6 +49,7 @@ mod link;
 mod meta;
 mod moving;
 mod reply;
+mod reserve;
 mod router;
 mod show;
 mod turns;

@@ -11,7 +11,10 @@
 //!    (a field at fault, an id taken by another send) is first written to `vigie:sends:rejected` with its problem
 //!    ([`rejected`]), then deleted and acknowledged.
 //! 4. What the store cannot take now (away, full) stays pending and in hand: asked again with growing pauses, kept
-//!    from being taken for stuck meanwhile. Nothing new is read until then, so the stream holds what waits.
+//!    from being taken for stuck meanwhile. Nothing new is read until then, so the stream holds what waits. If the store
+//!    takes others of the batch (one partition is broken, one server of a cluster away), or after [`Pace::hold`], it is
+//!    put off: it stays pending, the next upkeep but one tries it again, and others are read. A gateway with 5 000
+//!    entries pending reads nothing new.
 //!
 //! So the stream contains exactly what is not done, and is bounded by what producers push and vigie has not taken. It is
 //! vigie's own: entries are deleted under other consumer groups, too. Deleting is by entry id, so what producers add
@@ -23,8 +26,8 @@
 //! it was delivered, without the entries beside it being blamed, and is rejected.
 //!
 //! **Rights.** An ACL user needs, on `vigie:sends`: `XGROUP|CREATE`, `XGROUP|DELCONSUMER`, `XINFO|CONSUMERS`, `XREADGROUP`,
-//! `XPENDING`, `XCLAIM`, `XACK`, `XDEL`, `XLEN`; on `vigie:sends:rejected`: `XADD`, `XLEN`. A producer
-//! needs `XADD` on the one and, to see what was refused, `XRANGE` or `XREAD` on the other.
+//! `XPENDING`, `XCLAIM`, `XACK`, `XDEL`, `XLEN`; on `vigie:sends:rejected`: `XADD`, `XLEN`, `XTRIM`;
+//! and `TIME`. A producer needs `XADD` on the one and, to see what was refused, `XRANGE` or `XREAD` on the other.
 //!
 //! **Redis itself.** A lost connection, a stream that moved to another server of a cluster, a Redis that came back
 //! empty: the consumer connects again, makes the group if it is missing, looks for what it had pending, and goes on. The
@@ -107,6 +110,8 @@ pub struct Pace {
     pub stuck_after: Duration,
     /// How often to look for those.
     pub upkeep: Duration,
+    /// A batch of which the store takes nothing is held for this long; then it is put off, and others are read.
+    pub hold: Duration,
     /// Consumers that have been silent for this long and have nothing pending are removed.
     pub forget_after: Duration,
 }
@@ -118,6 +123,7 @@ impl Default for Pace {
             block: Duration::from_secs(1),
             stuck_after: Duration::from_secs(30),
             upkeep: Duration::from_secs(10),
+            hold: Duration::from_secs(2),
             forget_after: Duration::from_hours(1),
         }
     }
@@ -126,6 +132,12 @@ impl Default for Pace {
 /// A consumer that could not speak for this long takes a new name: others may be about to remove the old one
 /// ([`Pace::forget_after`]), and what is read under a name that is being removed would be pending nowhere.
 const STRANGER_AFTER: Duration = Duration::from_mins(1);
+
+/// With so many entries pending a consumer reads no new ones: what is put off stays bounded.
+const MOST_PENDING: usize = 5_000;
+
+/// How often to look for rejections that have been kept for long enough.
+const EXPIRE_EVERY: Duration = Duration::from_hours(1);
 
 /// After a failure, wait at least and at most this.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(10));
@@ -149,8 +161,13 @@ pub struct Consumer {
     /// When Redis last did as asked.
     heard: Instant,
     pauses: ExponentialBackoff,
-    /// Entries with a verdict that Redis could not be told yet.
-    decided: Vec<String>,
+    /// Entries whose delivery is not to be held against them should the connection be lost now: they have a verdict
+    /// that Redis could not be told yet, or were not tried yet.
+    blameless: Vec<String>,
+    /// When old rejections are removed next.
+    expiry: Instant,
+    /// [`MOST_PENDING`] is reached.
+    crowded: bool,
 }
 
 impl Consumer {
@@ -159,7 +176,8 @@ impl Consumer {
         let servers = Servers::new(url);
         let rejected = Rejected::new(servers.clone());
         let (name, heard) = (fresh_name(), Instant::now());
-        Self { servers, rejected, accept, metrics, pace, name, heard, pauses: pauses(), decided: Vec::new() }
+        let (pauses, blameless, expiry, crowded) = (pauses(), Vec::new(), heard, false);
+        Self { servers, rejected, accept, metrics, pace, name, heard, pauses, blameless, expiry, crowded }
     }
 
     /// Consumes until it is told to stop; then ends the batch in hand, and reads no more. Whatever happens to Redis, it
@@ -185,13 +203,17 @@ impl Consumer {
                 upkeep = Instant::now() + self.pace.upkeep;
                 continue;
             }
+            if self.crowded {
+                stop.run_until_cancelled(tokio::time::sleep_until(upkeep)).await;
+                continue;
+            }
             if self.heard.elapsed() > STRANGER_AFTER {
                 self.name = fresh_name();
                 group.rename(&self.name);
             }
             let batch = group.read(self.pace.batch, self.pace.block).await?;
             self.answered();
-            self.handle(batch, &mut group, stop).await?;
+            self.handle(batch, self.pace.hold, &mut group, stop).await?;
         }
         group.leave().await
     }
@@ -209,11 +231,26 @@ impl Consumer {
         Ok(group)
     }
 
-    /// What time brings: entries of the dead, names of the gone, and how much there is to do.
+    /// What time brings: entries of the dead, names of the gone, old rejections, and how much there is to do.
     async fn upkeep(&mut self, group: &mut Group, stop: &CancellationToken) -> RedisResult<()> {
         self.observe(group).await?;
         self.recover_stuck(group, stop).await?;
+        self.crowded = group.own_number().await? >= MOST_PENDING;
+        self.answered();
+        self.expire().await;
         group.tidy(self.pace.forget_after).await
+    }
+
+    /// Removes old rejections. Failing, it is tried again an hour later: nothing else waits for it.
+    async fn expire(&mut self) {
+        if self.expiry > Instant::now() {
+            return;
+        }
+        self.expiry = Instant::now() + EXPIRE_EVERY;
+        if let Err(error) = self.rejected.expire().await {
+            let error = foreign(&error.to_string());
+            tracing::warn!(%error, "old entries of vigie:sends:rejected were not removed");
+        }
     }
 
     async fn observe(&self, group: &mut Group) -> RedisResult<()> {

@@ -27,6 +27,7 @@ const PACE: Pace = Pace {
     block: Duration::from_millis(50),
     stuck_after: Duration::from_millis(300),
     upkeep: Duration::from_millis(50),
+    hold: Duration::from_mins(1),
     forget_after: Duration::from_hours(1),
 };
 

@@ -1,5 +1,6 @@
 //! The counter at which sends are accepted, one or many.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -15,7 +16,7 @@ use crate::api::ndjson::{Answer, Refused, Work};
 use crate::api::{Access, Doors, Fire, Problem, TryOut, strict};
 use crate::clock::Clock;
 use crate::model::{ClaimId, SendSpec, SendState};
-use crate::store::{Enqueued, Store, Wait};
+use crate::store::{Enqueued, Store, StoreError, Wait};
 use crate::token::Identity;
 
 /// Where sends are accepted, whichever way they came.
@@ -117,6 +118,7 @@ impl Counter {
             Err(error) => return vec![Err(Problem::from(error)); count],
         };
         let mut claims = Vec::new();
+        let mut failures = Failures::default();
         let outcomes = enqueued
             .into_iter()
             .map(|outcome| match outcome {
@@ -128,6 +130,7 @@ impl Counter {
                 Enqueued::Same => Ok(Outcome::Same),
                 Enqueued::Conflict => Err(conflict()),
                 Enqueued::Full => Err(Problem::full()),
+                Enqueued::Failed(error) => Err(failures.of(error)),
             })
             .collect();
         if !claims.is_empty() {
@@ -166,6 +169,16 @@ impl Taken {
 enum Outcome {
     New(SendState),
     Same,
+}
+
+/// What the store said of sends it could not take. Sends that fail together fail alike, and it is logged once.
+#[derive(Default)]
+struct Failures(HashMap<String, Problem>);
+
+impl Failures {
+    fn of(&mut self, error: StoreError) -> Problem {
+        self.0.entry(error.to_string()).or_insert_with(|| Problem::from(error)).clone()
+    }
 }
 
 fn conflict() -> Problem {

@@ -2,61 +2,25 @@
 //!
 //! The two are different partitions, so this is two steps, each atomic and each safe to repeat. A gateway that dies in
 //! between leaves a reservation without a send: the producer, who heard nothing, pushes the same body again and goes on
-//! from there; another body under that id is refused for [`STALE`], then takes the reservation over.
+//! from there; another body under that id is refused for a while, then takes the reservation over ([`reserve`](super::reserve)).
 
 use std::collections::HashSet;
-use std::time::Duration;
 
 use jiff::Timestamp;
-use redis::{Cmd, Value, cmd};
-use sha2::{Digest, Sha256};
+use redis::{Cmd, Value};
 
-use crate::model::{Cause, ClaimId, OnDeadline, OnUncertain, SendId, SendSpec};
+use crate::model::{Cause, ClaimId, Finish, OnDeadline, OnUncertain, SendId, SendSpec};
 use crate::redact::foreign;
 use crate::store::time::{EVER, Millis, NEVER, millis};
 use crate::store::{Enqueued, StoreError, Wait};
 
 use super::fault::Fault;
 use super::inner::Inner;
-use super::keys::{self, Partition};
+use super::keys;
 use super::library::functions;
 use super::reply::Reply;
-use super::router::{Lane, Place};
-
-/// After this a reservation whose send never came is nobody's.
-const STALE: Duration = Duration::from_mins(1);
-
-/// What an id is reserved for: digest, partition, and the second it was reserved in.
-struct Reservation {
-    digest: [u8; 16],
-    partition: u16,
-    second: u32,
-}
-
-impl Reservation {
-    fn pack(&self) -> Vec<u8> {
-        let mut bytes = self.digest.to_vec();
-        bytes.extend(self.partition.to_be_bytes());
-        bytes.extend(self.second.to_be_bytes());
-        bytes
-    }
-
-    fn read(bytes: &[u8]) -> Option<Self> {
-        let (digest, rest) = bytes.split_first_chunk()?;
-        let (partition, rest) = rest.split_first_chunk()?;
-        let second = u32::from_be_bytes(rest.try_into().ok()?);
-        Some(Self { digest: *digest, partition: u16::from_be_bytes(*partition), second })
-    }
-
-    fn same(&self, other: &Self) -> bool {
-        (self.digest, self.partition) == (other.digest, other.partition)
-    }
-}
-
-/// The partition an entry of the index names.
-pub(super) fn partition_in(entry: &[u8]) -> Option<u16> {
-    Reservation::read(entry).map(|reservation| reservation.partition)
-}
+use super::reserve::{Reserved, digest};
+use super::router::{Lane, Place, Safe};
 
 impl Inner {
     pub(super) async fn enqueue(
@@ -67,39 +31,81 @@ impl Inner {
     ) -> Result<Vec<Enqueued>, StoreError> {
         let safe = self.safe(wait)?;
         let mut answers = Vec::with_capacity(sends.len());
-        let mut claimed = HashSet::new();
+        let mut told = HashSet::new();
         for round in rounds(sends) {
-            let reserved = self.reserve(&round.iter().collect::<Vec<_>>()).await?;
-            let inserts: Vec<_> =
-                round.iter().zip(&reserved).filter(|(_, free)| **free != Reserved::Taken).collect();
-            let commands = inserts.iter().map(|(spec, _)| self.insert(request, spec)).collect();
-            let outcomes = match safe {
-                Some(safe) => self.router.many_then_wait(commands, safe).await,
-                None => self.router.many(Lane::Enqueue, commands).await,
-            };
-            let mut outcomes = outcomes.into_iter();
-            for (spec, reserved) in round.into_iter().zip(reserved) {
-                if reserved == Reserved::Taken {
-                    answers.push(Enqueued::Conflict);
-                    continue;
-                }
-                let outcome =
-                    outcomes.next().ok_or_else(|| super::reply::damaged("an outcome for each send"))?;
-                let id = spec.id;
-                let first = claimed.insert(id);
-                let answer = self.answer(request, spec, outcome?)?;
-                if reserved == Reserved::Now && matches!(answer, Enqueued::Full) {
-                    self.unreserve(id).await?;
-                }
+            let ids: Vec<_> = round.iter().map(|spec| spec.id).collect();
+            for (id, answer) in ids.into_iter().zip(self.enqueue_round(request, round, safe, &told).await) {
                 // A claim that this request made for an earlier copy is told once.
-                answers.push(if !first && matches!(answer, Enqueued::New(_)) {
-                    Enqueued::Same
-                } else {
-                    answer
-                });
+                let repeated = matches!(answer, Enqueued::New(_)) && !told.insert(id);
+                answers.push(if repeated { Enqueued::Same } else { answer });
             }
         }
         Ok(answers)
+    }
+
+    /// Sends of different ids. What goes wrong with one is its own answer: partitions and servers fail by themselves.
+    /// What was `told` as new is a copy's by now, claim and all.
+    async fn enqueue_round(
+        &self,
+        request: ClaimId,
+        round: Vec<SendSpec>,
+        safe: Option<Safe>,
+        told: &HashSet<SendId>,
+    ) -> Vec<Enqueued> {
+        let reserved = self.reserve(&round.iter().collect::<Vec<_>>()).await;
+        let free = |reserved: &_| matches!(reserved, Ok(Reserved::Now | Reserved::Before));
+        let asked = round.iter().zip(&reserved).filter(|(_, reserved)| free(reserved));
+        let commands = asked.map(|(spec, _)| self.insert(request, spec)).collect();
+        let mut outcomes = match safe {
+            Some(safe) => self.router.many_then_wait(commands, safe).await,
+            None => self.router.many(Lane::Enqueue, commands).await,
+        }
+        .into_iter();
+        let (mut answers, mut unsafe_ones, mut full) =
+            (Vec::with_capacity(round.len()), Vec::new(), Vec::new());
+        for (spec, reserved) in round.into_iter().zip(reserved) {
+            let reserved = match reserved {
+                Ok(Reserved::Taken) => {
+                    answers.push(Enqueued::Conflict);
+                    continue;
+                }
+                Err(error) => {
+                    answers.push(Enqueued::Failed(error));
+                    continue;
+                }
+                Ok(reserved) => reserved,
+            };
+            let outcome = outcomes.next().expect("the router answers each command");
+            let done = safe.is_some() && matches!(outcome, Err(Fault::NotReplicated | Fault::Refused(_)));
+            if done && !told.contains(&spec.id) {
+                unsafe_ones.push(spec.clone());
+            }
+            let id = spec.id;
+            let answer = outcome.map_err(StoreError::from).and_then(|told| self.answer(request, spec, told));
+            let answer = answer.unwrap_or_else(Enqueued::Failed);
+            if reserved == Reserved::Now && matches!(answer, Enqueued::Full) {
+                full.push(self.unreserve_call(id));
+            }
+            answers.push(answer);
+        }
+        // A reservation that stays ends as that of a gateway that died.
+        self.router.many(Lane::Enqueue, full).await;
+        self.release(request, unsafe_ones).await;
+        answers
+    }
+
+    /// Gives back what was claimed for sends that are stored, but not as safely as was asked: nobody is told of these
+    /// claims. Repeating an insert tells of them; without that, their leases end.
+    async fn release(&self, request: ClaimId, sends: Vec<SendSpec>) {
+        let repeated = sends.iter().map(|spec| self.insert(request, spec)).collect();
+        for (spec, told) in sends.into_iter().zip(self.router.many(Lane::Enqueue, repeated).await) {
+            let answer = told.map_err(StoreError::from).and_then(|told| self.answer(request, spec, told));
+            if let Ok(Enqueued::New(Some(claim))) = answer {
+                let reason = "its producer was told that too few replicas, or disks, have it".to_owned();
+                // Failing, it ends with its lease.
+                let _ = self.finish(claim.hold, &Finish::Released { reason }).await;
+            }
+        }
     }
 
     fn answer(&self, request: ClaimId, spec: SendSpec, outcome: Value) -> Result<Enqueued, StoreError> {
@@ -120,64 +126,6 @@ impl Inner {
         })
     }
 
-    fn reservation(&self, spec: &SendSpec) -> Reservation {
-        let second = u32::try_from(self.turns.server_now() / 1000).unwrap_or_default();
-        Reservation { digest: digest(spec), partition: self.partitions.number_of(spec.recipient), second }
-    }
-
-    /// Reserves ids.
-    pub(super) async fn reserve(&self, sends: &[&SendSpec]) -> Result<Vec<Reserved>, StoreError> {
-        let reserve = |spec: &&SendSpec| {
-            let (place, mut set) = self.index(spec);
-            set.arg("NX").arg("GET");
-            (place, set)
-        };
-        let before = self.router.many(Lane::Enqueue, sends.iter().map(reserve).collect()).await;
-        let mut reserved = Vec::with_capacity(sends.len());
-        for (spec, before) in sends.iter().zip(before) {
-            reserved.push(match before? {
-                Value::BulkString(before) => self.reserved_before(spec, &before).await?,
-                _ => Reserved::Now,
-            });
-        }
-        Ok(reserved)
-    }
-
-    /// What a reservation that was there means for this send.
-    async fn reserved_before(&self, spec: &SendSpec, before: &[u8]) -> Result<Reserved, StoreError> {
-        let ours = self.reservation(spec);
-        let Some(before) = Reservation::read(before) else { return Ok(Reserved::Taken) };
-        if before.same(&ours) {
-            return Ok(Reserved::Before);
-        }
-        let old =
-            before.second.saturating_add(u32::try_from(STALE.as_secs()).unwrap_or(u32::MAX)) < ours.second;
-        let Some(home) = self.partitions.all().get(usize::from(before.partition)).filter(|_| old) else {
-            return Ok(Reserved::Taken);
-        };
-        if self.exists(home, "s", &spec.id.0).await? {
-            return Ok(Reserved::Taken);
-        }
-        let (place, set) = self.index(spec);
-        self.router.call(Lane::Enqueue, place, set).await?;
-        Ok(Reserved::Now)
-    }
-
-    /// Writes the index entry of a send, without end.
-    pub(super) fn index(&self, spec: &SendSpec) -> (Place, Cmd) {
-        let index = self.partitions.index_of(spec.id);
-        let mut set = cmd("SET");
-        set.arg(index.key("i", &spec.id.0)).arg(self.reservation(spec).pack());
-        (index.place, set)
-    }
-
-    pub(super) async fn unreserve(&self, id: SendId) -> Result<(), Fault> {
-        let index = self.partitions.index_of(id);
-        let mut del = cmd("DEL");
-        del.arg(index.key("i", &id.0));
-        self.router.call(Lane::Enqueue, index.place, del).await.map(drop)
-    }
-
     fn insert(&self, request: ClaimId, spec: &SendSpec) -> (Place, Cmd) {
         let partition = self.partitions.of(spec.recipient);
         let mut call = partition.fcall(&functions().insert);
@@ -190,29 +138,6 @@ impl Inner {
         self.hold_back(&mut call);
         (partition.place, call)
     }
-
-    /// Whether a key of a partition exists.
-    pub(super) async fn exists(
-        &self,
-        partition: &Partition,
-        kind: &str,
-        id: &[u8; 16],
-    ) -> Result<bool, StoreError> {
-        let mut exists = cmd("EXISTS");
-        exists.arg(partition.key(kind, id));
-        Ok(self.router.call(Lane::Control, partition.place, exists).await? == Value::Int(1))
-    }
-}
-
-/// How an id stands after [`Inner::reserve`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reserved {
-    /// For this send, by this call.
-    Now,
-    /// For this send, before.
-    Before,
-    /// For another one.
-    Taken,
 }
 
 /// The arguments 1 to 12 of `insert` and `adopt`: a send that is `due` then.
@@ -264,13 +189,6 @@ fn rank(priority: i16, deadline: Millis) -> [u8; 8] {
 /// The key a case is found by.
 pub(super) fn case_key(brand: &crate::model::Name, case: &str) -> [u8; 16] {
     SendId::derive(brand, case).0
-}
-
-fn digest(spec: &SendSpec) -> [u8; 16] {
-    let hash = Sha256::digest(&spec.digest);
-    let mut digest = [0; 16];
-    digest.copy_from_slice(&hash[..16]);
-    digest
 }
 
 /// Sends in their order, cut wherever an id comes again: two with one id are treated one after the other.

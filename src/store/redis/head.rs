@@ -26,8 +26,7 @@ use crate::store::time::{Millis, timestamp};
 use super::keys;
 use super::reply::{Reply, damaged, number, state};
 
-/// What `look` tells of a send.
-#[derive(Debug)]
+/// What `look` tells of a send. Not `Debug`: it holds an address.
 pub(super) struct Looked {
     pub(super) state: SendState,
     pub(super) spec: Option<SendSpec>,

@@ -9,12 +9,10 @@ use crate::store::StoreError;
 use super::events::Event;
 use super::keys;
 
-/// The elements of an answer, one after the other.
-#[derive(Debug)]
+/// The elements of an answer, one after the other. Not `Debug`: they may hold addresses.
 pub(super) struct Reply(std::vec::IntoIter<Value>);
 
-/// One claim as a function tells it; the gateway adds what only it knows.
-#[derive(Debug)]
+/// One claim as a function tells it; the gateway adds what only it knows. Not `Debug`: the payload holds an address.
 pub(super) struct Told {
     pub(super) send: SendId,
     attempt: u32,

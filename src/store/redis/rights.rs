@@ -55,6 +55,7 @@ const ON_OUR_KEYS: &[(&str, &str)] = &[
     ("xlen", "xlen vigie:sends"),
     ("xpending", "xpending vigie:sends g"),
     ("xreadgroup", "xreadgroup GROUP g c STREAMS vigie:sends >"),
+    ("xtrim", "xtrim vigie:sends:rejected MINID 0"),
 ];
 
 /// What the gateway uses without a key.

@@ -6,13 +6,13 @@ use crate::model::{Consent, FlowScope, Grantee, RecipientId, SendId, SendRecord,
 use crate::store::time::timestamp;
 use crate::store::{Person, Snapshot, StoreError};
 
-use super::enqueue::partition_in;
 use super::fault::Fault;
 use super::head::Looked;
 use super::inner::Inner;
 use super::keys::{Partition, scope};
 use super::library::functions;
 use super::reply::{Reply, damaged, int, number, state};
+use super::reserve::partition_in;
 use super::router::Lane;
 
 /// At most this many of a person's sends are shown.

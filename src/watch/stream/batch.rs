@@ -3,34 +3,42 @@
 use std::time::Duration;
 
 use redis::RedisResult;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::entry::Entry;
 use super::group::Group;
-use super::{Consumer, PAUSES, Verdict, pauses, rejected};
+use super::{Consumer, MOST_PENDING, PAUSES, Verdict, pauses, rejected};
 
 /// How often entries that are being worked on are kept from being taken for stuck: several times within
 /// [`Pace::stuck_after`](super::Pace::stuck_after).
 const KEPT_IN_STUCK: u32 = 3;
 
 impl Consumer {
-    /// Sees these entries through: until each is done, left pending on purpose, or the gateway stops.
+    /// Sees these entries through: until each is done, left pending on purpose, or the gateway stops. What the store does
+    /// not take is held for so long, unless it takes others meanwhile, and then put off. Says whether it took any.
     pub(super) async fn handle(
         &mut self,
         mut hand: Vec<Entry>,
+        hold: Duration,
         group: &mut Group,
         stop: &CancellationToken,
-    ) -> RedisResult<()> {
-        let mut pauses = pauses();
+    ) -> RedisResult<bool> {
+        let (mut pauses, since) = (pauses(), Instant::now());
         while !hand.is_empty() {
-            let Some(verdicts) = self.ask(&hand, group).await else { return Ok(()) };
-            self.decided = ids(&hand);
+            let Some(verdicts) = self.ask(&hand, group).await else { return Ok(false) };
+            let taken = verdicts.iter().any(|verdict| matches!(verdict, Verdict::Accepted | Verdict::Same));
+            self.blameless = ids(&hand);
             hand = self.settle(hand, verdicts, group).await?;
-            self.decided.clear();
-            if hand.is_empty() {
-                break;
-            }
+            self.blameless.clear();
             let ids = ids(&hand);
+            if ids.is_empty() {
+                return Ok(taken);
+            }
+            if taken || since.elapsed() >= hold {
+                self.put_off(&ids, group).await?;
+                return Ok(taken);
+            }
             group.keep_cleared(&ids).await?;
             self.answered();
             self.observe(group).await?;
@@ -42,9 +50,23 @@ impl Consumer {
                 "the store takes no sends from the stream; trying again"
             );
             if stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
-                return group.give_back(&ids).await;
+                group.give_back(&ids).await?;
+                return Ok(false);
             }
         }
+        Ok(false)
+    }
+
+    /// Lets entries lie that the store does not take, so that others are read; the next upkeep but one, of any gateway,
+    /// finds them stuck.
+    async fn put_off(&mut self, ids: &[String], group: &mut Group) -> RedisResult<()> {
+        group.put_off(ids, self.pace.stuck_after.saturating_sub(self.pace.upkeep)).await?;
+        self.answered();
+        self.crowded = group.own_number().await? >= MOST_PENDING;
+        tracing::info!(
+            waiting = ids.len(),
+            "the store does not take these sends of the stream; others go first"
+        );
         Ok(())
     }
 

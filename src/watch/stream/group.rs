@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
+use redis::streams::StreamPendingReply;
 use redis::{Cmd, RedisResult, Value, cmd};
 
 use super::entry::{self, Entry, Pending};
@@ -14,8 +15,8 @@ pub(super) struct Group {
     consumer: String,
 }
 
-/// What one process claims again, another may take at once: idle for this long, in milliseconds.
-const LONG_AGO: u64 = 24 * 60 * 60 * 1000;
+/// What one process claims again, another may take at once: idle for this long.
+const LONG_AGO: Duration = Duration::from_hours(24);
 
 impl Group {
     pub(super) fn new(connection: MultiplexedConnection, consumer: &str) -> Self {
@@ -61,6 +62,16 @@ impl Group {
         self.ask(&look).await.map(entry::pending)
     }
 
+    /// How many are pending with this consumer.
+    pub(super) async fn own_number(&mut self) -> RedisResult<usize> {
+        let mut look = cmd("XPENDING");
+        look.arg(SENDS).arg(GROUP);
+        let all: StreamPendingReply = look.query_async(&mut self.connection).await?;
+        let StreamPendingReply::Data(all) = all else { return Ok(0) };
+        let own = all.consumers.iter().find(|consumer| consumer.name == self.consumer);
+        Ok(own.map_or(0, |own| own.pending))
+    }
+
     /// Takes entries over that are still idle for so long, and counts that as one more delivery of each. Of two that try,
     /// one gets them.
     pub(super) async fn claim(&mut self, ids: &[String], idle: Duration) -> RedisResult<Vec<Entry>> {
@@ -85,8 +96,13 @@ impl Group {
 
     /// Leaves them to whoever looks next.
     pub(super) async fn give_back(&mut self, ids: &[String]) -> RedisResult<()> {
+        self.put_off(ids, LONG_AGO).await
+    }
+
+    /// Leaves them, as untouched for so long, and clears them of suspicion.
+    pub(super) async fn put_off(&mut self, ids: &[String], idle: Duration) -> RedisResult<()> {
         let mut give = self.xclaim(Duration::ZERO);
-        give.arg(ids).arg("IDLE").arg(LONG_AGO).arg("RETRYCOUNT").arg(1).arg("JUSTID");
+        give.arg(ids).arg("IDLE").arg(millis(idle)).arg("RETRYCOUNT").arg(1).arg("JUSTID");
         self.ask(&give).await.map(drop)
     }
 

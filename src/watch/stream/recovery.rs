@@ -1,7 +1,8 @@
 //! Entries that were delivered and never acknowledged: whose gateway died, whose answer was lost, or that kill.
 //!
 //! Redis counts how often each was delivered, and we see to it that the count means something: an entry is delivered
-//! again only at the moment it is tried, and an attempt that ends in good order (the store was away) sets it back. So
+//! again only at the moment it is tried, and an attempt that ends in good order (the store was away), or that a lost
+//! connection kept from beginning, sets it back. So
 //!
 //! - 1 means: its gateway died, or lost Redis, with a batch in hand. They are tried together again.
 //! - 2 to 4 mean: that happened again. Each is tried alone, so that the one at fault blames no other.
@@ -27,34 +28,43 @@ impl Consumer {
         group: &mut Group,
         stop: &CancellationToken,
     ) -> RedisResult<()> {
-        if !self.decided.is_empty() {
-            group.keep_cleared(&std::mem::take(&mut self.decided)).await?;
+        if !self.blameless.is_empty() {
+            group.keep_cleared(&self.blameless).await?;
+            self.blameless.clear();
         }
         let found = group.own(self.pace.batch).await?;
-        self.recover(found, Duration::ZERO, group, stop).await
+        self.recover(found, Duration::ZERO, group, stop).await.map(drop)
     }
 
-    /// Takes over what nobody works on.
+    /// Takes over what nobody works on, or was put off; goes on while the store takes some of it.
     pub(super) async fn recover_stuck(
         &mut self,
         group: &mut Group,
         stop: &CancellationToken,
     ) -> RedisResult<()> {
         let idle = self.pace.stuck_after;
-        let found = group.stuck(idle, self.pace.batch).await?;
-        if !found.is_empty() {
-            tracing::warn!(entries = found.len(), "entries of the stream were stuck; taking them over");
+        loop {
+            let found = group.stuck(idle, self.pace.batch).await?;
+            if !found.is_empty() {
+                tracing::warn!(
+                    entries = found.len(),
+                    "entries of the stream were stuck, or put off; trying them"
+                );
+            }
+            if !self.recover(found, idle, group, stop).await? || stop.is_cancelled() {
+                return Ok(());
+            }
         }
-        self.recover(found, idle, group, stop).await
     }
 
+    /// Tries these once; says whether the store took any.
     async fn recover(
         &mut self,
         found: Vec<Pending>,
         idle: Duration,
         group: &mut Group,
         stop: &CancellationToken,
-    ) -> RedisResult<()> {
+    ) -> RedisResult<bool> {
         let (mut together, mut alone, mut killers) = (Vec::new(), Vec::new(), Vec::new());
         for entry in found {
             match entry.deliveries {
@@ -65,15 +75,27 @@ impl Consumer {
         }
         let killers = group.claim(&killers, idle).await?;
         self.reject(killers.into_iter().map(|entry| (entry, GAVE_UP.to_owned())).collect(), group).await?;
-        let batch = group.claim(&together, idle).await?;
-        self.handle(batch, group, stop).await?;
+        let mut taken = self.try_again(together, idle, group, stop).await?;
         for id in alone {
             if stop.is_cancelled() {
                 break;
             }
-            let one = group.claim(&[id], idle).await?;
-            self.handle(one, group, stop).await?;
+            taken |= self.try_again(vec![id], idle, group, stop).await?;
         }
-        Ok(())
+        Ok(taken)
+    }
+
+    /// Claims and handles these. If the answer to the claim is lost, it counts as a delivery, but nothing was tried.
+    async fn try_again(
+        &mut self,
+        ids: Vec<String>,
+        idle: Duration,
+        group: &mut Group,
+        stop: &CancellationToken,
+    ) -> RedisResult<bool> {
+        self.blameless.clone_from(&ids);
+        let hand = group.claim(&ids, idle).await?;
+        self.blameless.clear();
+        self.handle(hand, Duration::ZERO, group, stop).await
     }
 }

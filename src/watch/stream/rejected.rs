@@ -1,11 +1,14 @@
 //! `vigie:sends:rejected`: what was refused, with its problem, where its producer can read it.
 //!
-//! It holds the send as it came, address and all: the producer's own data in the producer's own Redis, never logged. While it
+//! It holds the send as it came, address and all: the producer's own data in the producer's own Redis, never logged, and
+//! gone after a week. While it
 //! cannot be written (its server of a cluster is away, Redis has no memory) nothing new is read: what was refused must not
 //! be lost either.
 
-use redis::RedisResult;
+use std::time::Duration;
+
 use redis::aio::MultiplexedConnection;
+use redis::{RedisResult, cmd};
 
 use super::entry::Entry;
 use super::link::{PATIENCE, Servers};
@@ -13,6 +16,9 @@ use super::{REJECTED, Verdict};
 
 /// Rejections that are kept, about; older ones make room.
 const KEPT: usize = 100_000;
+
+/// And for so long: they hold addresses, and `forget` does not reach them.
+const KEPT_FOR: Duration = Duration::from_hours(7 * 24);
 
 /// An entry without the field `send`.
 const NO_SEND: &str = r#"{"type":"urn:vigie:problem:invalid-field","title":"Unprocessable Entity","status":422,"detail":"the entry has no field `send`; XADD vigie:sends * send <JSON>","field":"send"}"#;
@@ -25,8 +31,8 @@ pub(super) fn no_send() -> Verdict {
     Verdict::Rejected(NO_SEND.to_owned())
 }
 
-/// The stream of rejections. In a cluster it may live on another server than the sends; its connection is opened by the
-/// first rejection.
+/// The stream of rejections. In a cluster it may live on another server than the sends; its connection is opened when it is
+/// needed.
 pub(super) struct Rejected {
     servers: Servers,
     connection: Option<MultiplexedConnection>,
@@ -42,11 +48,7 @@ impl Rejected {
         if refused.is_empty() {
             return Ok(());
         }
-        // Taken out, and put back only if all went well: a failed connection is not used again.
-        let mut connection = match self.connection.take() {
-            Some(connection) => connection,
-            None => self.servers.owner_of(REJECTED, PATIENCE).await?,
-        };
+        let mut connection = self.connect().await?;
         let mut all = redis::pipe();
         for (entry, problem) in refused {
             let send = entry.send.as_deref().unwrap_or_default();
@@ -56,5 +58,25 @@ impl Rejected {
         all.exec_async(&mut connection).await?;
         self.connection = Some(connection);
         Ok(())
+    }
+
+    /// Removes what has been kept for long enough, by the server's own time, which the ids are made of.
+    pub(super) async fn expire(&mut self) -> RedisResult<()> {
+        let mut connection = self.connect().await?;
+        let (seconds, _): (u64, u64) = cmd("TIME").query_async(&mut connection).await?;
+        let oldest = 1000 * seconds.saturating_sub(KEPT_FOR.as_secs());
+        // Not `~`, which would leave the last hundred for ever.
+        let mut trim = cmd("XTRIM");
+        trim.arg(REJECTED).arg("MINID").arg(oldest).exec_async(&mut connection).await?;
+        self.connection = Some(connection);
+        Ok(())
+    }
+
+    /// The connection, taken out; it is put back only if all went well: a failed one is not used again.
+    async fn connect(&mut self) -> RedisResult<MultiplexedConnection> {
+        match self.connection.take() {
+            Some(connection) => Ok(connection),
+            None => self.servers.owner_of(REJECTED, PATIENCE).await,
+        }
     }
 }

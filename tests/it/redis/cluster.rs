@@ -87,8 +87,12 @@ async fn work(store: Arc<RedisStore>, partition: u8, line: Arc<Mutex<Line>>, sto
         let (id, who) = (SendId(id_in(partition, number)), RecipientId(id_in(partition, number)));
         let start = Instant::now();
         let enqueued = store.enqueue(ClaimId::random(), vec![send(id, who)], Wait::Stored).await;
+        let enqueued = enqueued.and_then(|mut answers| match answers.pop() {
+            Some(Enqueued::Failed(error)) => Err(error),
+            _ => Ok(id),
+        });
         let touched = store.touch(signal(RecipientId(id_in(partition, u32::MAX)))).await;
-        line.lock().expect("sound").note(enqueued.map(|_| id), touched.map(drop), start);
+        line.lock().expect("sound").note(enqueued, touched.map(drop), start);
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
 }

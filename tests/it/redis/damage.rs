@@ -5,10 +5,11 @@ use std::time::Duration;
 use hyper::{Method, StatusCode};
 use serde_json::json;
 use vigie::clock::{Clock, after};
-use vigie::model::{RecipientId, SendId};
+use vigie::model::{ClaimId, RecipientId, SendId};
+use vigie::store::{Enqueued, Store, StoreError, Wait};
 
-use super::brand;
 use super::load::{SETTINGS, ready};
+use super::{brand, id_in, open, rules, send, signal};
 use crate::support::gateway::{Gateway, letter};
 use crate::support::redis::{Options, RedisServer};
 use crate::support::wait::{SOON, wait_until};
@@ -164,6 +165,62 @@ async fn counters_that_are_broken_do_not_close_the_house() {
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{}", answer.text());
     assert_eq!(ready(&gateway).await.0, StatusCode::OK, "the others are served");
     assert!(gateway.metrics().count("vigie_sends", &["state=\"sent\""]) > 20, "and counted");
+    // Nor do its sends keep those of others from being read.
+    let mut number = 50;
+    let mut late = Reader::new(&gateway, number).await;
+    while late.partition() == broken {
+        number += 1;
+        late = Reader::new(&gateway, number).await;
+    }
+    for reader in [&readers[0], &late] {
+        let send = letter(&reader.letter, &reader.email).to_string();
+        redis.text(&["XADD", "vigie:sends", "*", "send", &send]).await;
+    }
+    wait_until("only what is not done stays", SOON, async || {
+        (redis.text(&["XLEN", "vigie:sends"]).await == "1").then_some(())
+    })
+    .await;
+    gateway.comes_online(&late.email).await;
+    gateway.reaches(&late.letter, "sent").await;
+}
+
+#[tokio::test]
+async fn a_batch_is_taken_but_for_what_is_broken() {
+    let redis = RedisServer::start(Options::default()).await;
+    let store = open(&redis.url(), rules(), 0).await;
+    plant(&redis, b"{v3}:c").await;
+    let to = |partition, number| send(SendId(id_in(9, number)), RecipientId(id_in(partition, number)));
+    store.touch(signal(to(5, 2).recipient)).await.expect("touch works");
+    let sends = vec![to(3, 1), to(5, 2), to(3, 3), to(7, 4)];
+    for fresh in [true, false] {
+        let answers = store.enqueue(ClaimId::random(), sends.clone(), Wait::Stored).await;
+        let answers = answers.expect("it was asked");
+        let [Enqueued::Failed(_), online, Enqueued::Failed(_), offline] = &answers[..] else {
+            panic!("{answers:?}")
+        };
+        if fresh {
+            assert!(
+                matches!((online, offline), (Enqueued::New(Some(_)), Enqueued::New(None))),
+                "{answers:?}"
+            );
+        } else {
+            assert!(matches!((online, offline), (Enqueued::Same, Enqueued::Same)), "{answers:?}");
+        }
+    }
+}
+
+/// Its producer hears that it may be lost, and nobody of the claim; which must not last.
+#[tokio::test]
+async fn what_is_stored_less_safely_than_asked_is_not_left_claimed() {
+    let redis = RedisServer::start(Options::default()).await;
+    let store = open(&redis.url(), rules(), 1).await;
+    let letter = send(SendId(id_in(1, 1)), RecipientId(id_in(2, 1)));
+    store.touch(signal(letter.recipient)).await.expect("touch works");
+    let answers = store.enqueue(ClaimId::random(), vec![letter.clone()], Wait::Stored).await;
+    let answers = answers.expect("it was asked");
+    assert!(matches!(answers[..], [Enqueued::Failed(StoreError::Unavailable(_))]), "{answers:?}");
+    let touched = store.touch(signal(letter.recipient)).await.expect("touch works");
+    assert_eq!(touched.claims.len(), 1, "it is free again");
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use vigie::watch::stream::{Accept, SENDS, Verdict};
+use vigie::watch::stream::{Accept, REJECTED, SENDS, Verdict};
 
 use super::{Gateway, House, PACE, Pace};
 use crate::support::wait::{SOON, wait_until};
@@ -49,15 +49,32 @@ async fn what_is_refused_lies_where_its_producer_can_read_it() {
     gateway.stop().await;
 }
 
+#[tokio::test]
+async fn what_was_refused_is_not_kept_for_ever() {
+    let house = House::open().await;
+    // By the ids: of 1970, and of now.
+    house.redis.text(&["XADD", REJECTED, "1-0", "id", "1-0", "problem", "{}", "send", "old"]).await;
+    house.add("bad").await;
+    let gateway = house.gateway();
+    house.all_done().await;
+    wait_until("the old one is gone", SOON, async || {
+        let rejected = house.rejected().await;
+        matches!(&rejected[..], [[_, _, send]] if send == "bad").then_some(())
+    })
+    .await;
+    gateway.stop().await;
+}
+
 /// The rights that the module's documentation names are enough.
 #[tokio::test]
 async fn a_user_with_the_least_rights_will_do() {
     let house = House::open().await;
     let rights = "(~vigie:sends +xgroup|create +xgroup|delconsumer +xinfo|consumers +xreadgroup +xpending +xclaim +xack +xdel \
-                  +xlen) (~vigie:sends:rejected +xadd +xlen)";
+                  +xlen) (~vigie:sends:rejected +xadd +xlen +xtrim) (+time)";
     let selectors = rights.split_inclusive(')').map(str::trim);
     let user: Vec<_> = ["ACL", "SETUSER", "gateway", "on", ">secret"].into_iter().chain(selectors).collect();
     house.redis.text(&user).await;
+    house.redis.text(&["XADD", REJECTED, "1-0", "send", "of 1970, to be removed"]).await;
     house.add("left").await;
     house.read_and_die().await;
     house.add("one").await;

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 
 use vigie::watch::stream::{Accept, Pushed, Verdict};
 
-/// Takes sends. By its text a send is `bad…` (rejected), `poison…` (panics), `broken…` (an internal error), or good: accepted
-/// once by its name, the same after that.
+/// Takes sends. By its text a send is `bad…` (rejected), `poison…` (panics), `broken…` (an internal error), `jammed…` (the store cannot
+/// take it, until it is cleared), or good: accepted once by its name, the same after that.
 #[derive(Default)]
 pub struct Desk {
     /// How often each good send was taken, by its text.
@@ -18,6 +18,8 @@ pub struct Desk {
     poisoned: Mutex<Vec<usize>>,
     /// Whether the store is away.
     pub closed: AtomicBool,
+    /// Whether the store takes what is `jammed…`, too.
+    pub cleared: AtomicBool,
     /// How often somebody was sent away.
     pub asked_in_vain: Mutex<usize>,
 }
@@ -83,6 +85,10 @@ impl Desk {
         }
         if send.starts_with("broken") {
             return Verdict::Broken;
+        }
+        if send.starts_with("jammed") && !self.cleared.load(Ordering::SeqCst) {
+            *self.asked_in_vain.lock().expect("sound") += 1;
+            return Verdict::Later;
         }
         self.names.lock().expect("sound").insert(send.clone(), name.to_owned());
         let mut taken = self.taken.lock().expect("sound");

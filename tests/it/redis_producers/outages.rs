@@ -1,5 +1,6 @@
 //! The store is away, Redis is away, or Redis comes back without memory.
 
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use redis::Value;
@@ -29,6 +30,35 @@ async fn what_the_store_cannot_take_waits_and_is_not_lost() {
     house.desk.close(false);
     house.all_done().await;
     assert_eq!((house.desk.count(), house.desk.repeated()), (150, vec![]));
+    assert!(house.rejected().await.is_empty());
+    gateway.stop().await;
+}
+
+/// One partition is broken: the others' sends pass by, in its batch and after it.
+#[tokio::test]
+async fn what_the_store_cannot_take_does_not_hold_what_it_can() {
+    let house = House::open().await;
+    let hold = Duration::from_millis(100);
+    let gateway = Gateway::start(&house.redis.url(), house.desk.door(), Pace { hold, ..PACE });
+    let left = async |count: i64| {
+        wait_until("all but the jammed are done", SOON, async || {
+            (house.number(&["XLEN", SENDS]).await == count).then_some(())
+        })
+        .await;
+    };
+    house
+        .add_many((0..150).map(|n| if n % 50 == 0 { format!("jammed-{n}") } else { format!("s-{n}") }))
+        .await;
+    left(3).await;
+    house.add("jammed-alone").await;
+    house.add("after").await;
+    left(4).await;
+    // More often than any number of deliveries would allow.
+    asked_in_vain(&house, 40).await;
+    assert_eq!((house.pending().await, house.desk.times("after")), (4, 1));
+    house.desk.cleared.store(true, Ordering::SeqCst);
+    house.all_done().await;
+    assert_eq!((house.desk.count(), house.desk.repeated()), (152, vec![]));
     assert!(house.rejected().await.is_empty());
     gateway.stop().await;
 }

@@ -134,6 +134,7 @@ impl<B: Backend> Both<B> {
             Enqueued::Same => Fate::Same,
             Enqueued::Conflict => Fate::Conflict,
             Enqueued::Full => Fate::Full,
+            Enqueued::Failed(error) => panic!("{error}"),
         });
         assert_eq!(fates.collect::<Vec<_>>(), self.reference.enqueue(request, &specs));
         self.holds.extend(answers.iter().filter_map(|answer| match answer {

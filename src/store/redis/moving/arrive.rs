@@ -5,10 +5,11 @@ use redis::{Cmd, Value, cmd};
 use crate::model::{Consent, FlowScope, FlowSetting, SendId};
 use crate::store::portable::{Adopted, DEPARTED, Item, Moved};
 use crate::store::redis::Inner;
-use crate::store::redis::enqueue::{Reserved, describe, partition_in, words};
+use crate::store::redis::enqueue::{describe, words};
 use crate::store::redis::keys::{self, FLOWS, Partition};
 use crate::store::redis::library::functions;
 use crate::store::redis::reply::{Reply, damaged, int, state};
+use crate::store::redis::reserve::{Reserved, partition_in};
 use crate::store::redis::router::{Lane, Place};
 use crate::store::time::millis;
 use crate::store::{Cancelled, StoreError, Wait};
@@ -80,10 +81,10 @@ impl Inner {
         answers: &mut [Adopted],
     ) -> Result<(), StoreError> {
         let specs: Vec<_> = sends.iter().map(|(_, moved)| &moved.spec).collect();
-        let reserved = self.reserve(&specs).await?;
+        let reserved = self.reserve(&specs).await;
         let mut asked = Vec::with_capacity(sends.len());
         for ((at, moved), reserved) in sends.iter().zip(reserved) {
-            match reserved {
+            match reserved? {
                 Reserved::Taken => answers[*at] = Adopted::Conflict,
                 reserved => asked.push((*at, *moved, reserved)),
             }
