@@ -12,7 +12,7 @@
 //! One send, one fate, across both stores. Between `adopt` and `depart` a send lives in both, and a crash there leaves it in
 //! both: that is why FROM is shut first and stays shut until a later run has taken up the rest. That run needs no memory of
 //! the first: what departed is not exported again, and what was adopted is answered with [`Adopted::Same`].
-//! [`copy`] drives the whole.
+//! [`copy()`] drives the whole.
 //!
 //! What is not moved: final sends (their references may be used again in TO), counters, who is online, and who was written to
 //! a moment ago.
