@@ -1,7 +1,7 @@
 //! The same pixels, the same sink, the same machine, in turns: vigie and what a team would build instead.
 //!
 //! Both use a Redis of their own with the same settings. The other side is `load-tests/node/server.js`: fastify, ioredis,
-//! `BullMQ` with its worker in a process of its own, nodemailer with a pool; it needs `npm ci` in that directory once.
+//! `BullMQ` with its worker in a process of its own, nodemailer with a pool; it needs `npm install --no-save` in that directory once.
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -107,7 +107,7 @@ impl Side {
 fn node(directory: &Path, redis: &str, sink: SocketAddr) -> Result<(Server, SocketAddr)> {
     ensure!(
         directory.join("node_modules").exists(),
-        "run `npm ci` in {} first (or name the directory with --node)",
+        "run `npm install --no-save` in {} first (or name the directory with --node)",
         directory.display()
     );
     let mut command = Command::new("node");
