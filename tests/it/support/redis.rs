@@ -4,6 +4,7 @@
 
 mod cluster;
 mod hands;
+mod options;
 #[cfg(test)]
 mod tests;
 
@@ -11,8 +12,8 @@ use std::fs::{self, File};
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex};
+use std::process::{Child, Stdio};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use redis::aio::MultiplexedConnection;
@@ -26,6 +27,7 @@ use super::watcher::Watcher;
 
 pub use cluster::{RedisCluster, Shape};
 pub use hands::Hands;
+pub use options::{Options, Program};
 
 /// How long a server may take until it answers, and to answer: generous, as builds share the machine.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -41,79 +43,6 @@ const LOG: &str = "log";
 
 /// The append-only file, and the snapshot that a replica gets or a shutdown writes.
 const DATA: [&str; 2] = ["appendonlydir", "dump.rdb"];
-
-/// How every server is set up unless [`Options::and`] says otherwise: as a queue wants it, and fast to test with.
-const CONFIGURATION: [&str; 16] = [
-    "--bind",
-    "127.0.0.1",
-    "--daemonize",
-    "no",
-    "--appendonly",
-    "yes",
-    "--appendfsync",
-    "always",
-    "--save",
-    "",
-    "--maxmemory-policy",
-    "noeviction",
-    "--repl-diskless-sync-delay",
-    "0",
-    "--logfile",
-    LOG,
-];
-
-/// Which program to run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Program {
-    /// The distribution's Redis.
-    #[default]
-    Redis,
-    /// The Valkey that `tests/install` unpacks.
-    Valkey,
-}
-
-impl Program {
-    /// Its name, if it is found where programs are, or its full path.
-    fn path(self) -> &'static str {
-        match self {
-            Program::Redis => "redis-server",
-            Program::Valkey => "/opt/vigie-tests/valkey/usr/bin/valkey-server",
-        }
-    }
-}
-
-/// How a server differs from the usual one.
-#[derive(Debug, Clone, Default)]
-pub struct Options {
-    program: Program,
-    hands: Option<Arc<Hands>>,
-    password: Option<String>,
-    configuration: Vec<String>,
-}
-
-impl Options {
-    /// Runs this program.
-    pub fn run(self, program: Program) -> Options {
-        Options { program, ..self }
-    }
-
-    /// Goes by this clock instead of the machine's.
-    pub fn clock(self, hands: &Arc<Hands>) -> Options {
-        Options { hands: Some(Arc::clone(hands)), ..self }
-    }
-
-    /// Asks for this password; letters and digits only.
-    pub fn password(self, password: &str) -> Options {
-        let password = Some(password.to_owned());
-        Options { password, ..self }
-    }
-
-    /// More configuration, as on the command line: `["--maxmemory", "10mb"]`. The last word on a setting counts.
-    pub fn and(mut self, configuration: &[&str]) -> Options {
-        self.configuration.extend(configuration.iter().copied().map(String::from));
-        self
-    }
-}
 
 /// A server of its own, in a directory of its own. Dropping it kills the server and removes its files.
 #[derive(Debug)]
@@ -280,23 +209,17 @@ impl RedisServer {
 
     /// Runs the program.
     fn run(&self) {
-        let program = self.options.program.path();
         let output = File::create(self.path("output")).expect("the directory is ours");
         let errors = output.try_clone().expect("a file can be shared");
-        let password = self.options.password.as_ref().map(|password| ["--requirepass", password]);
-        let child = Command::new(program)
-            .args(CONFIGURATION)
-            .args(["--port", &self.port.to_string()])
-            .args(password.iter().flatten())
-            .args(&self.options.configuration)
-            .envs(self.options.hands.iter().flat_map(|hands| hands.environment()))
+        let mut command = self.options.command(self.port);
+        let child = command
             .current_dir(&self.dir)
             .process_group(0)
             .stdin(Stdio::null())
             .stdout(output)
             .stderr(errors)
             .spawn()
-            .unwrap_or_else(|error| panic!("cannot run {program} ({error}): run tests/install"));
+            .unwrap_or_else(|error| panic!("cannot run {command:?} ({error}): run tests/install"));
         let watcher = Watcher::start(child.id(), self.dir.path());
         let running = Running { child, _watcher: watcher };
         *self.running.lock().expect("nobody panics with it") = Some(running);

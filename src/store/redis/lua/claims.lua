@@ -16,10 +16,11 @@ local function tell(send, claims)
 end
 
 local function claim(send, request, cause, lease)
-    unshelve(send)
+    if send.stand == 'O' then set_timer(send, NEVER) end
+    leave_place(send)
     send.state, send.stand, send.claim, send.lease = 'c', 'C', request, now + lease
     if send.dated == 0 then send.dated = math.floor(now / 1000) end
-    redis.call('HDEL', tag .. ':s:' .. send.id, 'en')
+    if send.ended then redis.call('HDEL', tag .. ':s:' .. send.id, 'en') end
     save(send, 'st', 'c', 'sd', 'C', 'cl', request, 'le', send.lease, 'bg', '0', 'da', send.dated)
     redis.call('ZADD', queue_of(send.who), 0, 'C' .. send.id)
     set_timer(send, send.lease)
@@ -28,31 +29,34 @@ local function claim(send, request, cause, lease)
 end
 
 -- What is held for this person under this request, best first: the answer to a request that comes again.
-local function held_under(who, request)
+local function held_under(who, request, first)
     local held = {}
+    if first ~= STAND.C then return held end
     for _, member in ipairs(redis.call('ZRANGEBYLEX', queue_of(who), '[C', '(D', 'LIMIT', 0, 256)) do
         local id = member:sub(2)
         -- Of a head that is not what it should be this is an error, which is not what was asked for.
         if redis.pcall('HGET', tag .. ':s:' .. id, 'cl') == request then held[#held + 1] = sound(id) end
     end
-    table.sort(held, function(a, b) return a.rank .. big6(a.arrival) < b.rank .. big6(b.arrival) end)
+    table.sort(held, function(a, b) return is_better(order_of(a), order_of(b)) end)
     return held
 end
 
 -- Collects the best of one stand from every open flow into `found`.
 local function gather(who, stand, after, most, found)
-    local queue, from = queue_of(who), '[' .. stand
+    -- A few more than wanted: lapsed ones are in the way until the tick takes them.
+    local from, page = '[' .. stand, most + 16
+    local flow, runs, taken
     while true do
-        local first = redis.call('ZRANGEBYLEX', queue, from, '(' .. after, 'LIMIT', 0, 1)[1]
-        if not first then return end
-        local flow = first:sub(2, first:find('\0', 1, true) - 1)
-        local behind = stand .. flow .. '\1'
-        if open(flow) then
-            -- A few more than wanted: lapsed ones are in the way until the tick takes them.
-            local members = redis.call('ZRANGEBYLEX', queue, '[' .. first, '(' .. behind, 'LIMIT', 0, most + 16)
-            for _, member in ipairs(members) do found[#found + 1] = read_place(member) end
+        local members = redis.call('ZRANGEBYLEX', queue_of(who), from, '(' .. after, 'LIMIT', 0, page)
+        for _, member in ipairs(members) do
+            local its = member:sub(2, member:find('\0', 1, true) - 1)
+            if its ~= flow then flow, runs, taken = its, open(its), 0 end
+            if runs and taken < page then
+                found[#found + 1], taken = read_place(member), taken + 1
+            end
         end
-        from = '[' .. behind
+        if #members < page then return end
+        from = runs and taken < page and '(' .. members[page] or '[' .. stand .. flow .. '\1'
     end
 end
 
@@ -69,15 +73,16 @@ local function ripen(who)
 end
 
 -- Claims for one person, at most `most`: what is overdue and, if they are `online`, what is due. Adds to `claims`.
-local function claim_for(who, request, cause, online, most, gap, lease, claims)
-    local free = free_at(who, gap)
+-- `first` is their first stand.
+local function claim_for(who, first, request, cause, online, most, gap, lease, claims)
+    local free = free_at(who, gap, first)
     if not free or now < free then return end
-    ripen(who)
+    if first <= STAND.E then ripen(who) end
     if gap > 0 then most = math.min(most, 1) end
     local found = {}
-    gather(who, 'O', 'P', most, found)
+    if first <= STAND.O then gather(who, 'O', 'P', most, found) end
     if online then gather(who, 'R', 'S', most, found) end
-    table.sort(found, function(a, b) return a.rank < b.rank end)
+    table.sort(found, function(a, b) return is_better(a.order, b.order) end)
     for _, candidate in ipairs(found) do
         if most == 0 then return end
         local send = at_place(who, candidate.member)

@@ -1,11 +1,11 @@
 -- How a claim ends, and how a send does.
 
--- The claim on this send is over, by the `finish` with this mark, or by something else ('0').
+-- The claim on this send is over, by the `finish` with this mark, or by something else ('0'). What the send becomes
+-- writes the mark down.
 local function unclaim(send, mark)
     set_timer(send, NEVER)
     if send.who then redis.call('ZREM', queue_of(send.who), 'C' .. send.id) end
     send.ended = mark
-    save(send, 'en', mark)
 end
 
 -- What the answer says of a send that is gone.
@@ -31,7 +31,7 @@ local function finalise(send, to, detail, keep, gap)
     if send.case then redis.call('SREM', tag .. ':a:' .. send.case, send.id) end
     redis.call('DEL', tag .. ':b:' .. send.id)
     redis.call('HDEL', head, 'wh', 'ca', 'rk', 'an', 'du', 'dl', 'sd')
-    redis.call('HSET', head, 'st', to, 'ea', now, 'tr', send.attempts)
+    redis.call('HSET', head, 'st', to, 'ea', now, 'tr', send.attempts, 'en', send.ended or '0')
     redis.call('PEXPIRE', head, keep)
     redis.call('PEXPIRE', history, keep)
     send.state = to
@@ -45,7 +45,7 @@ local function come_back(send, keep, gap)
     shelve(send)
     shift(send, 'c', 'w')
     send.state = 'w'
-    save(send, 'st', 'w', 'du', send.due, 'tr', send.attempts)
+    save(send, 'st', 'w', 'du', send.due, 'tr', send.attempts, 'en', send.ended)
     rewake(send.who, gap)
 end
 

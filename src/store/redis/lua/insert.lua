@@ -57,8 +57,9 @@ redis.register_function('@_insert', function(keys, args)
     local claims = {}
     if send.due <= now and not lapsed(send) and open(send.flow)
         and redis.call('EXISTS', tag .. ':p:' .. send.who) == 1 then
-        local free = free_at(send.who, gap)
-        if free and free <= now and #held_under(send.who, request) < tonumber(args[14]) then
+        local first = first_stand(send.who)
+        local free = free_at(send.who, gap, first)
+        if free and free <= now and #held_under(send.who, request, first) < tonumber(args[14]) then
             claim(send, request, 'enqueue', tonumber(args[15]))
             tell(send, claims)
             claims[#claims] = ''

@@ -16,17 +16,41 @@ local function big6(n)
     return struct.pack('>I6', n)
 end
 
+-- What says which of two sends goes first.
+local function order_of(send)
+    return send.rank .. big6(send.arrival)
+end
+
 local function place(send)
     local stand = send.stand
     if stand == 'C' then return 'C' .. send.id end
     if stand == 'E' then return 'E' .. big6(send.due) .. send.id end
-    return stand .. send.flow .. '\0' .. send.rank .. big6(send.arrival) .. send.on_deadline .. send.id
+    return stand .. send.flow .. '\0' .. order_of(send) .. send.on_deadline .. send.id
+end
+
+-- Whether one order comes before another. Lua compares strings by the server's locale, which is not
+-- by bytes: numbers are compared.
+local function is_better(a, b)
+    local priority, deadline, arrival = struct.unpack('>I2I6I6', a)
+    local priority_b, deadline_b, arrival_b = struct.unpack('>I2I6I6', b)
+    if priority ~= priority_b then return priority < priority_b end
+    if deadline ~= deadline_b then return deadline < deadline_b end
+    return arrival < arrival_b
 end
 
 -- What a place in the stands O and R says.
 local function read_place(place)
-    return { member = place, on_deadline = place:sub(-17, -17), rank = place:sub(-31, -18) }
+    return { member = place, order = place:sub(-31, -18) }
 end
+
+-- The stand of a person's first place: there is none of an earlier letter, so most looks into a queue can be spared.
+-- Nil if nothing of theirs is live.
+local function first_stand(who)
+    local first = redis.call('ZRANGE', queue_of(who), 0, 0)[1]
+    return first and first:byte()
+end
+
+local STAND = { C = ('C'):byte(), E = ('E'):byte(), O = ('O'):byte() }
 
 -- Leaves a send whose head is not what it should be to the tick, which sets it aside and says so.
 local function give_up(id)
@@ -63,23 +87,29 @@ local function shelve(send)
     save(send, 'sd', send.stand)
 end
 
--- Takes a send that waits from its place, its timer and its held flow.
-local function unshelve(send)
-    set_timer(send, NEVER)
+-- Takes a send that waits from its place and its held flow; its timer stays.
+local function leave_place(send)
     redis.call('ZREM', queue_of(send.who), place(send))
     if send.stand == 'O' then redis.call('ZREM', tag .. ':f', send.flow .. '\0' .. send.id) end
 end
 
--- When the next mail to this person may be claimed; nil while one is under way.
-local function free_at(who, gap)
+local function unshelve(send)
+    set_timer(send, NEVER)
+    leave_place(send)
+end
+
+-- When the next mail to this person may be claimed; nil while one is under way. `first` is their first stand.
+local function free_at(who, gap, first)
     if gap == 0 then return 0 end
-    if redis.call('ZLEXCOUNT', queue_of(who), '[C', '(D') > 0 then return nil end
+    if first == STAND.C then return nil end
     return (tonumber(redis.call('GET', tag .. ':l:' .. who) or -gap)) + gap
 end
 
 -- After a claim of this person ended, or an overdue send left: sees to it that their next overdue sends are looked at.
 local function rewake(who, gap)
-    local free = who and gap > 0 and free_at(who, gap)
+    local first = who and gap > 0 and first_stand(who)
+    if not first or first > STAND.O then return end
+    local free = free_at(who, gap, first)
     if not free then return end
     local from = '[O'
     while true do

@@ -32,16 +32,17 @@ local function fire(send, request, most, rules, claims)
         redis.call('ZADD', tag .. ':f', 0, send.flow .. '\0' .. send.id)
         return
     end
-    local free = free_at(send.who, rules.gap)
+    local first = first_stand(send.who)
+    local free = free_at(send.who, rules.gap, first)
     if not free then
         set_timer(send, NEVER)
     elseif free > now then
         set_timer(send, free)
     else
         local online = redis.call('EXISTS', tag .. ':p:' .. send.who) == 1
-        claim_for(send.who, request, 'time', online, most, rules.gap, rules.lease, claims)
+        claim_for(send.who, first, request, 'time', online, most, rules.gap, rules.lease, claims)
         local stand = redis.call('HGET', tag .. ':s:' .. send.id, 'sd')
-        if stand == 'O' and not free_at(send.who, rules.gap) then set_timer(send, NEVER) end
+        if stand == 'O' and not free_at(send.who, rules.gap, first_stand(send.who)) then set_timer(send, NEVER) end
     end
 end
 
@@ -77,7 +78,7 @@ local function wake(id, held, request, most, rules, claims, expired)
         if before ~= 'O' then return end
         fire(send, request, most, rules, claims)
     elseif send.stand == 'R' and redis.call('EXISTS', tag .. ':p:' .. send.who) == 1 then
-        claim_for(send.who, request, 'time', true, most, rules.gap, rules.lease, claims)
+        claim_for(send.who, first_stand(send.who), request, 'time', true, most, rules.gap, rules.lease, claims)
     end
 end
 

@@ -35,15 +35,15 @@ local function refusal(consents, grantee, presumed, grace)
     if grace and redis.call('EXISTS', grace) == 1 then return 2 end
 end
 
-local function claims_of(keys, args)
+local function claims_of(keys, args, first)
     local who = args[1]
     local gap, most, lease = args[8]:match('^(%d+) (%d+) (%d+)$')
     enter(keys)
     hold_back(args, 9)
     local claims = {}
-    for _, send in ipairs(held_under(who, args[2])) do tell(send, claims) end
+    for _, send in ipairs(held_under(who, args[2], first)) do tell(send, claims) end
     if #claims == 0 then
-        claim_for(who, args[2], 'touch', true, tonumber(most), tonumber(gap), tonumber(lease), claims)
+        claim_for(who, first, args[2], 'touch', true, tonumber(most), tonumber(gap), tonumber(lease), claims)
     end
     if #claims == 0 and armed == NEVER then return 0 end
     return { alarm(), unpack(claims) }
@@ -66,8 +66,9 @@ local function touch(keys, args, remembering)
         if refused then return refused end
     end
     if remembering then remember(who, args[3], args[4]) end
-    if not known or redis.call('EXISTS', queue) == 0 then return 0 end
-    return claims_of(keys, args)
+    local first = known and first_stand(who)
+    if not first then return 0 end
+    return claims_of(keys, args, first)
 end
 
 redis.register_function('@_touch', function(keys, args) return touch(keys, args, true) end)
