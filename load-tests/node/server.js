@@ -1,5 +1,6 @@
-// What a team would build instead of vigie, done well: fastify answers the pixel, Redis knows who has a mail waiting,
-// BullMQ carries the job to a worker, nodemailer hands it over on a pool of warm connections. `vigie-load compare` runs it.
+// What a team would build instead of vigie, done well: fastify answers the pixel, BullMQ holds each mail as a delayed job
+// that is promoted when its person is seen, so that a process may end at any moment and no mail is lost; a worker's
+// nodemailer hands it over on a pool of warm connections. `vigie-load compare` runs it.
 //
 //   REDIS_URL=redis://… RELAY=host:port node server.js     prints the port it listens on
 //
@@ -18,6 +19,8 @@ const KEY = Buffer.alloc(32, 42);
 const GIF = Buffer.from('R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7', 'base64');
 const QUEUE = 'fire';
 const POOL = 8;
+// A job that nobody's presence promotes goes then, as at a deadline.
+const DEADLINE_MS = 24 * 3600 * 1000;
 
 const connection = () => new Redis(process.env.REDIS_URL, { maxRetriesPerRequest: null });
 const sign = (payload) => createHmac('sha256', KEY).update(payload).digest().subarray(0, 16);
@@ -41,17 +44,22 @@ async function serve() {
   app.addContentTypeParser('application/x-ndjson', { parseAs: 'string' }, (_, body, done) => done(null, body));
 
   app.post('/sends', async (request) => {
-    const batch = redis.pipeline();
+    const people = redis.pipeline();
+    const jobs = [];
     const tokens = request.body.trim().split('\n').map((line) => {
-      const recipient = createHash('sha256').update(JSON.parse(line).email).digest().subarray(0, 16);
-      batch.set(`waiting:${recipient.toString('hex')}`, line);
+      const data = JSON.parse(line);
+      const recipient = createHash('sha256').update(data.email).digest().subarray(0, 16);
+      const jobId = `send-${data.index}`;
+      jobs.push({ name: 'mail', data, opts: { jobId, delay: DEADLINE_MS, removeOnComplete: true, attempts: 3 } });
+      people.set(`waiting:${recipient.toString('hex')}`, jobId);
       return mint(recipient);
     });
-    await batch.exec();
+    await queue.addBulk(jobs);
+    await people.exec();
     return tokens;
   });
 
-  // Answered before any I/O, as vigie does; one round trip records presence and takes what waits.
+  // Answered before any I/O, as vigie does; one round trip records presence and tells what waits.
   app.get('/o/:file', (request, reply) => {
     const recipient = verify(request.params.file.replace(/\.gif$/, ''));
     reply.header('content-type', 'image/gif').header('cache-control', 'no-store').send(GIF);
@@ -64,11 +72,12 @@ async function serve() {
 }
 
 async function fire(redis, queue, recipient) {
-  const [, [, send]] = await redis.pipeline()
+  const [, [, waiting]] = await redis.pipeline()
     .set(`online:${recipient}`, '1', 'EX', 180)
     .getdel(`waiting:${recipient}`)
     .exec();
-  if (send) await queue.add('mail', JSON.parse(send), { removeOnComplete: true, attempts: 3 });
+  const job = waiting && await queue.getJob(waiting);
+  if (job) await job.promote();
 }
 
 async function work() {

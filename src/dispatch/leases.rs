@@ -45,7 +45,7 @@ impl Leases {
             for batch in holds.chunks(BATCH) {
                 match store.renew(batch).await {
                     Ok(answers) => {
-                        let lost = answers.iter().filter(|fenced| **fenced == Fenced::Stale).count();
+                        let lost = self.stale(batch, &answers);
                         if lost > 0 {
                             tracing::warn!(
                                 lost,
@@ -57,6 +57,13 @@ impl Leases {
                 }
             }
         }
+    }
+
+    /// How many of a batch were lost: stale, and not because they ended while the store was asked.
+    fn stale(&self, batch: &[Hold], answers: &[Fenced]) -> usize {
+        let holds = self.lock();
+        let stale = |(hold, fenced): &(&Hold, &Fenced)| **fenced == Fenced::Stale && holds.contains(*hold);
+        batch.iter().zip(answers).filter(stale).count()
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashSet<Hold>> {

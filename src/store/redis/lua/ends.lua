@@ -42,10 +42,9 @@ end
 -- A claimed send waits again; its claim was ended before. Whoever was forgotten meanwhile gets nothing more.
 local function come_back(send, keep, gap)
     if send.forgotten then return finalise(send, 'x', 'forgotten', keep, gap) end
-    shelve(send)
+    shelve(send, 'st', 'w', 'du', send.due, 'tr', send.attempts, 'en', send.ended)
     shift(send, 'c', 'w')
     send.state = 'w'
-    save(send, 'st', 'w', 'du', send.due, 'tr', send.attempts, 'en', send.ended)
     rewake(send.who, gap)
 end
 

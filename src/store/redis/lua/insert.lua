@@ -14,20 +14,20 @@ local function accept(args, past)
         due = tonumber(args[8]) or 0, deadline = tonumber(args[9]) or NEVER, on_deadline = args[10],
         on_uncertain = args[11], attempts = past.attempts, dated = past.dated, arrival = past.arrival,
     }
-    save(send, 'st', 'w', 'dg', args[2], 'rf', args[3], 'fl', send.flow, 'wh', send.who, 'rk', send.rank, 'an',
-        send.arrival, 'od', send.on_deadline, 'ou', send.on_uncertain, 'tr', send.attempts, 'da', send.dated, 'at',
-        past.accepted)
+    local more = {}
     if send.case then
-        save(send, 'ca', send.case)
         redis.call('SADD', tag .. ':a:' .. send.case, id)
+        more = { 'ca', send.case }
     end
-    if send.due > 0 then save(send, 'du', send.due) end
-    if send.deadline < NEVER then save(send, 'dl', send.deadline) end
+    if send.due > 0 then more[#more + 1], more[#more + 2] = 'du', send.due end
+    if send.deadline < NEVER then more[#more + 1], more[#more + 2] = 'dl', send.deadline end
+    shelve(send, 'st', 'w', 'dg', args[2], 'rf', args[3], 'fl', send.flow, 'wh', send.who, 'rk', send.rank, 'an',
+        send.arrival, 'od', send.on_deadline, 'ou', send.on_uncertain, 'tr', send.attempts, 'da', send.dated, 'at',
+        past.accepted, unpack(more))
     redis.call('SET', tag .. ':b:' .. id, args[12])
     redis.call('HINCRBY', tag .. ':c', send.flow .. '\0a', 1)
     redis.call('HINCRBY', tag .. ':c', send.flow .. '\0w', 1)
     redis.call('HINCRBY', tag .. ':c', 'live', 1)
-    shelve(send)
     return send
 end
 

@@ -71,8 +71,8 @@ local function lapsed(send)
     return send.deadline <= now and send.on_deadline ~= 's'
 end
 
--- Puts a send that waits where it belongs now, with its timer.
-local function shelve(send)
+-- Puts a send that waits, and has neither place nor timer, where it belongs now; writes its stand and `...` to its head.
+local function shelve(send, ...)
     local moment
     if send.due > now then
         send.stand, moment = 'E', send.due
@@ -83,8 +83,8 @@ local function shelve(send)
         send.stand, moment = 'R', send.deadline
     end
     redis.call('ZADD', queue_of(send.who), 0, place(send))
-    set_timer(send, moment)
-    save(send, 'sd', send.stand)
+    if moment < NEVER then set_timer(send, moment) end
+    save(send, 'sd', send.stand, ...)
 end
 
 -- Takes a send that waits from its place and its held flow; its timer stays.

@@ -145,6 +145,11 @@ async fn one_dead_primary_leaves_the_others_alone() {
     assert!(router.quiet_for(Place::of(dead.as_bytes()), lease) > lease / 2);
 }
 
+/// What stands in `INFO` between two pieces of text.
+fn field<'info>(info: &'info str, before: &str, after: &str) -> Option<&'info str> {
+    info.split_once(before)?.1.split_once(after).map(|(value, _)| value)
+}
+
 #[tokio::test]
 async fn a_replica_that_takes_over_is_found() {
     let mut servers = Server::cluster();
@@ -156,6 +161,11 @@ async fn a_replica_that_takes_over_is_found() {
     });
     let tag = place.expect("a partition of the last");
     assert_eq!(count(&router, &tag).await, Ok(Value::Int(1)));
+    // Replicas are told a moment later: only what this one has can be there after it took over.
+    servers[2].until(cmd("INFO").arg("replication"), |info| {
+        let sent = field(info, "master_repl_offset:", "\r");
+        sent.is_some() && sent == field(info, ",offset=", ",")
+    });
     servers[2].kill();
     until("it is down", || !router.healthy()).await;
     replica.tell(cmd("CLUSTER").arg("FAILOVER").arg("TAKEOVER"));
