@@ -67,6 +67,7 @@ pub async fn run(options: Options) -> Result<()> {
     let answered = load(&gateway, &mut redis, counted, options.connections, options.rate)?;
     let ended = Moment::now(&gateway, &mut redis).await?;
     report(&options, answered, &begun, &ended);
+    println!("  a plain SET … PX in the same Redis {:.2}", redis.plain_set()?.as_secs_f64() * 1e6);
     let (shed, lost) = (ended.shed, ended.lost);
     ensure!(shed + lost == 0.0, "{shed} signals shed, {lost} lost: the run does not count");
     Ok(())

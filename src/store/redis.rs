@@ -16,19 +16,19 @@
 //!
 //! # Size and speed
 //!
-//! Measured in release on a two-core virtual machine that was busy with other work (load average 5 to 10), everything on
-//! it: read the ratios and the processor time, not the rates. `vigie-load` has each (README, *Figures*).
+//! Measured in release on a two-core virtual machine with everything on it; the README names the command of each figure.
 //!
-//! - A touch with nothing waiting, each of another person, through the edge (`touches`): 29 µs of processor in all, of
-//!   which Redis takes 9.2 (a plain `SET … PX`, pipelined, took 3.4 in the same minutes), the gateway 13, the load generator
-//!   6.6; 52–56 thousand a second. What bounds it are the two processors; a Redis with a core to itself would be next.
-//!   Of its 9 µs a quarter is the call of any function, a quarter the `SET`, a sixth the counter of the present, the
-//!   rest the look for what is known and the append-only file.
+//! - A touch with nothing waiting, each of another person, through the edge: 29–33 µs of processor in all, of which Redis
+//!   takes 9.3–10.7 (1.5 times a plain `SET … PX` to the same Redis), the gateway 14–15, the load generator 7; 56–65 thousand
+//!   a second. What bounds it are the two processors; a Redis with a core to itself would be next. Of its time a quarter is
+//!   the call of any function, a quarter the `SET`, a sixth the counter of the present, the rest the look for what is known
+//!   and the append-only file.
 //! - The gateway asks in groups while the store is busy ([`pipeline`](crate::pipeline)), and the function looks at all that
-//!   could matter in one command: before, a touch took 37 µs in the same minutes (Redis 11.3, gateway 19).
-//! - Memory of Redis: 133 bytes for a person online (`present`), 145 for one with a consent (`known`), 1.4 KB for a
-//!   waiting send with its case (`enqueue`).
-//! - A send accepted in bulk takes 45 µs of Redis and 37 of the gateway, at a load average of 10.
+//!   could matter in one command: before, a touch took 1.3 times as much in the same minutes.
+//! - A touch that claims takes Redis about 110 µs, the beginning of the hand-over 25, its result 90: four thousand mails a
+//!   second for each Redis.
+//! - Memory of Redis: 130 bytes for a person online, 140 for one with a consent, 1.4 KB for a waiting send with its case.
+//! - A send accepted in bulk takes 40–45 µs of Redis and 31–36 of the gateway.
 
 pub mod admin;
 pub mod rights;
@@ -48,71 +48,40 @@ mod library;
 mod link;
 mod meta;
 mod moving;
+mod opening;
 mod reply;
 mod reserve;
 mod router;
 mod show;
 mod turns;
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::{
-    Cancelled, Enqueued, Fenced, Forgotten, Person, Rules, Settled, Snapshot, Store, StoreError, Ticked,
-    Touch, Touched, Wait,
+    Cancelled, Enqueued, Fenced, Forgotten, Person, Settled, Snapshot, Store, StoreError, Ticked, Touch,
+    Touched, Wait,
 };
-use crate::clock::Clock;
-use crate::config::RedisUrl;
 use crate::model::{
     ClaimId, Consent, Finish, FlowScope, FlowSetting, Flows, Hold, Name, RecipientId, SendId, SendRecord,
     SendSpec,
 };
 
-use self::events::Announcer;
 pub use self::figures::Figures;
-use self::inner::{Inner, Spans, publisher};
-use self::keys::Partitions;
+use self::inner::Inner;
 use self::library::functions;
 pub use self::library::{Library, library};
-use self::moving::{Gate, Scanned};
-use self::router::{Lane, Router};
-use self::server::Sync;
-use self::turns::Turns;
+pub use self::opening::Options;
+use self::router::Lane;
 
 /// How long a store that closes waits for Redis to take the last events.
 const LAST_WORDS: Duration = Duration::from_secs(2);
-
-/// How a gateway uses Redis, beyond where it is.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// Replicas that must have an accepted send before the producer hears of it (`store.enqueue_wait`); zero for none.
-    pub replicas: u16,
-    /// How long to wait for them, at most (`store.enqueue_wait_timeout`).
-    pub replicas_within: Duration,
-    /// Start although the server may lose sends (`--accept-losing-sends`).
-    pub accept_losing_sends: bool,
-    /// The fingerprint of the gateway's identity key: a store belongs to the first one that opened it, and another is
-    /// refused as [`StoreError::Unfit`], for it would know nobody in it. None is a guest, who is compared with nobody,
-    /// brings people of its own and takes no share of what time brings.
-    pub identity: Option<[u8; 8]>,
-}
-
-/// What a store is opened for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Purpose {
-    /// To work with it, as a gateway or a guest.
-    Work,
-    /// To move out of what is there.
-    MoveOut,
-    /// To move into it.
-    MoveIn,
-}
 
 /// A store in Redis.
 pub struct RedisStore {
@@ -122,70 +91,6 @@ pub struct RedisStore {
 }
 
 impl RedisStore {
-    /// Connects, checks that the server is fit for a queue, and loads the functions where they are missing.
-    ///
-    /// # Errors
-    /// [`StoreError::Unfit`] if the server would lose sends, or the store is being moved out of and
-    /// [shut](super::portable::Portable::shut); [`StoreError::Unavailable`] if it cannot be reached.
-    pub async fn open(
-        url: &RedisUrl,
-        options: Options,
-        rules: Rules,
-        clock: Clock,
-    ) -> Result<Self, StoreError> {
-        let store = Self::start(url, options, rules, clock, Purpose::Work).await?;
-        if let Err(shut) = store.inner.gate.pass() {
-            store.close().await?;
-            return Err(shut);
-        }
-        Ok(store)
-    }
-
-    async fn start(
-        url: &RedisUrl,
-        options: Options,
-        rules: Rules,
-        clock: Clock,
-        purpose: Purpose,
-    ) -> Result<Self, StoreError> {
-        let mut sync = Sync::Always;
-        for survey in admin::survey(url, options.replicas).await? {
-            server::heed(&survey.server, survey.remarks(), options.accept_losing_sends)?;
-            sync = sync.min(survey.sync);
-        }
-        let router = Router::connect(url, library().clone(), &clock).await?;
-        match purpose {
-            Purpose::MoveOut => meta::must_exist(&router).await?,
-            Purpose::Work | Purpose::MoveIn => meta::found(&router, url.partitions, options.identity).await?,
-        }
-        let count = meta::read(&router, url.partitions, options.identity).await?;
-        let (mover, guest) = (purpose != Purpose::Work, options.identity.is_none());
-        let (gone, queue) = mpsc::channel(after::WAITING);
-        let announcer = Announcer::start(publisher(&router));
-        let inner = Arc::new(Inner {
-            router,
-            partitions: Partitions::new(count),
-            spans: Spans::new(&rules, count),
-            turns: Turns::new(count, clock, guest || mover),
-            sync,
-            rules,
-            options,
-            gone,
-            announcer,
-            figures: OnceLock::new(),
-            gate: Gate::new(mover),
-            scanned: Scanned::default(),
-            closed: AtomicBool::new(false),
-        });
-        inner.beat().await?;
-        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-        let beating = Arc::clone(&inner).keep_beating();
-        tasks.spawn(stop.clone().run_until_cancelled_owned(beating));
-        tasks.spawn(after::run(Arc::clone(&inner), queue, stop.clone()));
-        tasks.close();
-        Ok(Self { inner, stop, tasks })
-    }
-
     /// Shows operators what it sees of its servers; the first call counts.
     pub fn show(&self, figures: Figures) {
         drop(self.inner.figures.set(figures));

@@ -26,8 +26,9 @@ use redis::{Cmd, Value, cmd};
 
 use super::inner::set;
 use super::keys::META;
+use super::opening::{Options, Purpose};
 use super::router::{Lane, Place};
-use super::{Inner, Options, Purpose, RedisStore};
+use super::{Inner, RedisStore};
 use crate::clock::Clock;
 use crate::config::RedisUrl;
 use crate::model::SendId;
