@@ -51,7 +51,7 @@ impl RedisStore {
     ///
     /// # Errors
     /// [`StoreError::Unfit`] if the server would lose sends, or the store is being moved out of and
-    /// [shut](super::portable::Portable::shut); [`StoreError::Unavailable`] if it cannot be reached.
+    /// [shut](crate::store::portable::Portable::shut); [`StoreError::Unavailable`] if it cannot be reached.
     pub async fn open(
         url: &RedisUrl,
         options: Options,
