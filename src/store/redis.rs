@@ -11,8 +11,8 @@
 //!   since when a flow has its setting and until when, when a person consented, and until when a send is deferred.
 //! - Claims outlive the gateway that made them: they come back when the lease runs out. After an outage of the server
 //!   nothing is taken back for a whole lease, since holders could not renew.
-//! - `max_waiting` is kept by each partition for its share, [`Rules::max_online`](super::Rules::max_online) not at all: presence has a time to live,
-//!   and when the server is short of memory people are claimed for but not remembered.
+//! - `max_waiting` is kept by each partition for its share, [`max_online`](super::Rules::max_online) not at all: presence
+//!   has a time to live, and when the server is short of memory people are claimed for but not remembered.
 //!
 //! # Size and speed
 //!
