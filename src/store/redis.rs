@@ -18,17 +18,17 @@
 //!
 //! Measured in release on a two-core virtual machine with everything on it; the README names the command of each figure.
 //!
-//! - A touch with nothing waiting, each of another person, through the edge: 29–33 µs of processor in all, of which Redis
-//!   takes 9.3–10.7 (1.5 times a plain `SET … PX` to the same Redis), the gateway 14–15, the load generator 7; 56–65 thousand
-//!   a second. What bounds it are the two processors; a Redis with a core to itself would be next. Of its time a quarter is
-//!   the call of any function, a quarter the `SET`, a sixth the counter of the present, the rest the look for what is known
-//!   and the append-only file.
+//! - A touch with nothing waiting, each of another person, through the edge: 28–33 µs of processor in all, of which Redis
+//!   takes 9–11 (1.5 to 2.2 times a plain `SET … PX` to the same Redis), the gateway 12–15, the load generator 6–7; 56–67
+//!   thousand a second. What bounds it are the two processors; a Redis with a core to itself would be next. Of its time a
+//!   quarter is the call of any function, a quarter the `SET`, a sixth the counter of the present, the rest the look for
+//!   what is known and the append-only file.
 //! - The gateway asks in groups while the store is busy ([`pipeline`](crate::pipeline)), and the function looks at all that
 //!   could matter in one command: before, a touch took 1.3 times as much in the same minutes.
 //! - A touch that claims takes Redis about 110 µs, the beginning of the hand-over 25, its result 90: four thousand mails a
 //!   second for each Redis.
 //! - Memory of Redis: 130 bytes for a person online, 140 for one with a consent, 1.4 KB for a waiting send with its case.
-//! - A send accepted in bulk takes 40–45 µs of Redis and 31–36 of the gateway.
+//! - A send accepted in bulk takes 38–45 µs of Redis and 30–36 of the gateway.
 
 pub mod admin;
 pub mod rights;
