@@ -3,7 +3,6 @@
 mod cluster;
 mod outages;
 mod server;
-mod speed;
 mod tls;
 
 use std::time::Duration;
@@ -16,7 +15,6 @@ use super::*;
 /// What the tests call.
 fn library() -> Library {
     let source = "#!lua name=vigie_test\n\
-        redis.register_function('vigie_test_nothing', function() return 1 end)\n\
         redis.register_function('vigie_test_count', function(keys) return redis.call('INCR', keys[1] .. ':n') end)\n";
     Library { name: "vigie_test".into(), source: source.into() }
 }
