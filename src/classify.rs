@@ -12,23 +12,33 @@
 //! verdict refers to nothing in it, so neither agent nor address outlives the request.
 
 mod agents;
+mod deeds;
 mod remembered;
 
+use std::time::Duration;
+
+use hyper::header::{HeaderMap, HeaderValue, USER_AGENT};
 use hyper::Method;
 
-use crate::model::{Class, Source, Verdict};
+use crate::config;
+use crate::model::{Class, Deed, HintKind, Judgement, Presence, Source, Verdict};
 use agents::Agents;
 
-/// What a request shows of whoever sent it. More fields (network, headers, the mail's age) join as rules need them.
+/// What a request shows of whoever sent it.
 #[derive(Debug, Clone, Copy)]
 pub struct Evidence<'request> {
     /// The endpoint it came to.
     pub source: Source,
     /// The request's method.
     pub method: &'request Method,
-    /// The `User-Agent` header as it arrived; empty if there was none.
-    pub agent: &'request [u8],
+    /// Its headers as they arrived.
+    pub headers: &'request HeaderMap,
 }
+
+/// A rule file that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct BadRules(String);
 
 /// The compiled rules. Made once, shared by everybody.
 #[derive(Debug)]
@@ -37,25 +47,35 @@ pub struct Classifier {
 }
 
 impl Classifier {
-    /// The rules that ship with vigie.
-    pub fn new() -> Self {
-        Self { agents: Agents::builtin() }
+    /// The rules that ship with vigie, with these settings.
+    ///
+    /// # Errors
+    /// Names the file and line that cannot be used.
+    pub fn new(_settings: &config::Classify, _scan_grace: Duration) -> Result<Self, BadRules> {
+        Ok(Self { agents: Agents::builtin() })
+    }
+
+    /// What a trusted server's word is worth.
+    pub fn heard(&self, source: Source, deed: Deed) -> Judgement {
+        deeds::judge(source, deed)
     }
 
     /// What this evidence is worth.
-    pub fn judge(&self, evidence: &Evidence<'_>) -> Verdict {
-        by_method(evidence).or_else(|| self.agents.find(evidence.agent)).unwrap_or(NOBODY_KNOWN)
+    pub fn judge(&self, evidence: &Evidence<'_>) -> Judgement {
+        let agent = evidence.headers.get(USER_AGENT).map_or(&b""[..], HeaderValue::as_bytes);
+        let verdict = by_method(evidence).or_else(|| self.agents.find(agent)).unwrap_or(NOBODY_KNOWN);
+        Judgement::new(HintKind::Image, verdict)
     }
 }
 
-impl Default for Classifier {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-const NOBODY_KNOWN: Verdict =
-    Verdict { class: Class::Unknown, confidence: 0.3, reason: "agent:unknown", open: true, presence: true };
+const NOBODY_KNOWN: Verdict = Verdict {
+    class: Class::Unknown,
+    confidence: 0.3,
+    reason: "agent:unknown",
+    open: true,
+    presence: Presence::No,
+    fires: false,
+};
 
 /// A beacon is posted by design; everything else that is fetched is fetched with GET.
 fn by_method(evidence: &Evidence<'_>) -> Option<Verdict> {
@@ -65,7 +85,14 @@ fn by_method(evidence: &Evidence<'_>) -> Option<Verdict> {
         Method::POST if evidence.source == Source::Beacon => return None,
         _ => "method:other",
     };
-    Some(Verdict { class: Class::Bot, confidence: 0.97, reason, open: false, presence: false })
+    Some(Verdict {
+        class: Class::Bot,
+        confidence: 0.97,
+        reason,
+        open: false,
+        presence: Presence::No,
+        fires: false,
+    })
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@
 
 mod brand;
 mod check;
+mod classify;
 mod edge;
 mod environment;
 mod invalid;
@@ -31,6 +32,7 @@ use serde::Deserialize;
 
 pub use brand::{Brand, MailClass};
 pub use check::{Problem, is_base_url};
+pub use classify::{Ahead, Classify, Hosting};
 pub use edge::{Api, ApiKey, Edge, Intake, Ops, Role};
 pub use invalid::{Invalid, Origin};
 pub use mail::{Dispatch, Relay, RelayTimeouts, Retry};
@@ -61,6 +63,10 @@ pub struct Config {
     pub intake: Intake,
     /// Who counts as online, and how often one person is written to.
     pub presence: Presence,
+    /// What decides whether somebody is there.
+    pub classify: Classify,
+    /// Mailbox providers by name: the domains of each. Mails to others count as `other`.
+    pub providers: BTreeMap<Name, Vec<String>>,
     /// Where sends and presence live.
     pub store: Store,
     /// How claims become mails.

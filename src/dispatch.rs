@@ -12,6 +12,7 @@
 mod attempt;
 mod leases;
 mod metrics;
+mod providers;
 mod retry;
 
 use std::sync::Arc;
@@ -34,6 +35,7 @@ use crate::store::Store;
 use crate::telemetry::Registry;
 
 use attempt::Attempt;
+pub use providers::Providers;
 use leases::Leases;
 use metrics::Metrics;
 
@@ -51,6 +53,7 @@ struct Inner {
     relay: Relay,
     intake: Arc<Intake>,
     clock: Clock,
+    providers: Providers,
     settings: config::Dispatch,
     places: Arc<Semaphore>,
     /// The half of the places that claims without a signal may take.
@@ -76,6 +79,8 @@ pub struct Parts {
     pub intake: Arc<Intake>,
     /// Wall time.
     pub clock: Clock,
+    /// Whose mailboxes mails go to.
+    pub providers: Providers,
 }
 
 /// A place among the attempts under way, held until the attempt has ended.
@@ -88,7 +93,7 @@ pub type Since = Option<Instant>;
 impl Dispatcher {
     /// Puts a dispatcher together and starts the renewal of leases.
     pub fn new(parts: Parts, settings: config::Dispatch, registry: &Registry) -> Self {
-        let Parts { store, gate, renderer, relay, intake, clock } = parts;
+        let Parts { store, gate, renderer, relay, intake, clock, providers } = parts;
         let places = Arc::new(Semaphore::new(settings.max_in_flight));
         let background = Arc::new(Semaphore::new((settings.max_in_flight / 2).max(1)));
         let leases = Leases::default();
@@ -102,6 +107,7 @@ impl Dispatcher {
             relay,
             intake,
             clock,
+            providers,
             settings,
             places,
             background,

@@ -1,29 +1,36 @@
 //! The bounded hand-off between whoever hears of a signal and the pipeline that acts on it.
 //!
-//! A signal arrives judged, is counted, and then most of them end here, in memory: those that are no presence, and
-//! those of a recipient whose presence was recorded a moment ago (somebody reading mail makes many signals, and the
-//! store needs one). What remains is offered to the queue of its recipient. Nothing here waits: a full queue sheds
+//! A signal arrives judged, and most of them end here, in memory: those that can be no presence, and those that say what
+//! was recorded a moment ago (somebody reading mail makes many signals, and the store needs one; a proxy fetches the same
+//! image again and again). What remains is offered to the queue of its recipient. Nothing here waits: a full queue sheds
 //! the signal and counts it, and the mail client has its answer either way.
 //!
 //! ```text
-//! receive ─▶ count ─▶ presence? ─▶ touched a moment ago? ─▶ shard (bounded) ─▶ Outlet::recv
-//!              │          │ no               │ yes             │ full
-//!              ▼          ▼                  ▼                 ▼
-//!           metrics    Counted            Recent             Shed
+//! receive ─▶ presence? ─▶ said a moment ago? ─▶ shard (bounded) ─▶ Outlet::recv ─▶ judged
+//!              │ no           │ yes                │ full                            │
+//!              ▼              ▼                    ▼                                 ▼
+//!           Counted        Recent                Shed                         counted by its mail's age
 //! ```
+//!
+//! Every signal is counted once, by its verdict: what ends here at once, what goes on when the store has said how old its
+//! mail is.
 //!
 //! Forgetting a recipient here too early costs one store call; remembering one too long costs a missed chance to
 //! fire, but only for sends that arrived by [`enqueue`](crate::store), and those fire by themselves while the
 //! recipient is online. Hence the order: `refresh` is at most a quarter of the presence window.
 
+mod met;
+
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
+use std::time::{Duration, Instant};
 use prometheus::IntCounter;
 use tokio::sync::mpsc;
 
 use crate::config;
-use crate::model::{Class, RecipientId, Signal, Source};
+use crate::model::{Class, Leaving, RecipientId, Signal, Source, Verdict, Worth};
 use crate::telemetry::{Metric, Registry};
+use met::Met;
 
 const SIGNALS: Metric = Metric {
     name: "vigie_signals_total",
@@ -44,12 +51,21 @@ const SHED: Metric = Metric {
 pub enum Received {
     /// It is no presence: counted, and that was all.
     Counted,
-    /// Its recipient's presence was recorded a moment ago: nothing to do.
+    /// The same was recorded a moment ago: nothing to do.
     Recent,
     /// The pipeline will act on it.
     Queued,
     /// No room: counted as shed. The next signal of this recipient gets another chance.
     Shed,
+}
+
+/// What the pipeline hears of.
+#[derive(Debug, Clone)]
+pub enum Report {
+    /// Somebody was seen.
+    Seen(Signal),
+    /// Somebody is not there any more, or never was.
+    Gone(RecipientId, Leaving),
 }
 
 /// The receiving side: shared by the edge, the API and the watchers.
@@ -59,14 +75,15 @@ pub struct Intake {
     counted: Vec<[IntCounter; Class::ALL.len()]>,
     shed_full: IntCounter,
     shed_closed: IntCounter,
-    /// Recipients whose presence was recorded less than `presence.refresh` ago.
-    recent: Cache<RecipientId, (), foldhash::fast::RandomState>,
-    shards: Vec<mpsc::Sender<Signal>>,
+    /// What was recorded of recipients less than `presence.refresh` ago.
+    recent: Cache<RecipientId, Met, foldhash::fast::RandomState>,
+    refresh: Duration,
+    shards: Vec<mpsc::Sender<Report>>,
 }
 
 /// The giving side of one shard. All signals of one recipient leave by the same outlet, in order.
 #[derive(Debug)]
-pub struct Outlet(mpsc::Receiver<Signal>);
+pub struct Outlet(mpsc::Receiver<Report>);
 
 impl Intake {
     /// An intake with `config.shards` outlets that share `config.capacity`; at least one of each.
@@ -88,6 +105,7 @@ impl Intake {
             shed_full: shed.with_label_values(&["full"]),
             shed_closed: shed.with_label_values(&["closed"]),
             recent: recent(presence),
+            refresh: presence.refresh,
             shards,
         };
         (intake, outlets.into_iter().map(Outlet).collect())
@@ -95,14 +113,33 @@ impl Intake {
 
     /// Takes one signal; never waits.
     pub fn receive(&self, signal: Signal) -> Received {
-        self.counted[signal.source as usize][signal.verdict.class as usize].inc();
-        if !signal.verdict.presence {
+        let verdict = signal.judgement.settled();
+        let source = signal.source;
+        let received = self.admit(signal);
+        if received != Received::Queued {
+            self.count(source, &verdict);
+        }
+        received
+    }
+
+    fn admit(&self, signal: Signal) -> Received {
+        if signal.judgement.worth() == Worth::default() {
             return Received::Counted;
         }
-        if self.recent.contains_key(&signal.recipient) {
+        if self.recent.get(&signal.recipient).is_some_and(|met| met.says(&signal, self.refresh)) {
             return Received::Recent;
         }
-        match self.shard(&signal.recipient).try_send(signal) {
+        self.offer(signal.recipient, Report::Seen(signal))
+    }
+
+    /// Takes word that somebody is not there (any more); never waits.
+    pub fn gone(&self, recipient: RecipientId, leaving: Leaving) -> Received {
+        self.forget(&recipient);
+        self.offer(recipient, Report::Gone(recipient, leaving))
+    }
+
+    fn offer(&self, recipient: RecipientId, report: Report) -> Received {
+        match self.shard(&recipient).try_send(report) {
             Ok(()) => Received::Queued,
             Err(mpsc::error::TrySendError::Full(_)) => {
                 self.shed_full.inc();
@@ -115,9 +152,20 @@ impl Intake {
         }
     }
 
-    /// The store has recorded this recipient's presence just now: their signals end here for `presence.refresh`.
-    pub fn touched(&self, recipient: &RecipientId) {
-        self.recent.insert(*recipient, ());
+    /// Counts a signal by its verdict.
+    pub fn count(&self, source: Source, verdict: &Verdict) {
+        self.counted[source as usize][verdict.class as usize].inc();
+    }
+
+    /// The store has taken in this signal just now, as `presence` or as less: what says the same ends here for
+    /// `presence.refresh`.
+    pub fn recorded(&self, signal: &Signal, presence: bool) {
+        let now = Instant::now();
+        let entry = self.recent.entry(signal.recipient);
+        entry.and_upsert_with(|before| {
+            let met = before.map(moka::Entry::into_value).unwrap_or_default();
+            met.and(signal, presence, now)
+        });
     }
 
     /// This recipient's presence ended, or what was recorded of it is to be asked anew.
@@ -132,7 +180,7 @@ impl Intake {
 
     /// The queue of a recipient. Not the bytes that choose the store's partition, so that one partition's
     /// recipients spread over all shards.
-    fn shard(&self, recipient: &RecipientId) -> &mpsc::Sender<Signal> {
+    fn shard(&self, recipient: &RecipientId) -> &mpsc::Sender<Report> {
         let number = usize::from(u16::from_be_bytes([recipient.0[2], recipient.0[3]]));
         &self.shards[number % self.shards.len()]
     }
@@ -140,7 +188,7 @@ impl Intake {
 
 /// Least recently used, not moka's default: that one refuses newcomers when full, and every refused one would cost a
 /// store call per signal.
-fn recent(presence: &config::Presence) -> Cache<RecipientId, (), foldhash::fast::RandomState> {
+fn recent(presence: &config::Presence) -> Cache<RecipientId, Met, foldhash::fast::RandomState> {
     Cache::builder()
         .max_capacity(presence.recent_capacity)
         .time_to_live(presence.refresh)
@@ -149,13 +197,13 @@ fn recent(presence: &config::Presence) -> Cache<RecipientId, (), foldhash::fast:
 }
 
 impl Outlet {
-    /// The next signal; none once the outlet is closed (or the intake gone) and what was queued is drained.
-    pub async fn recv(&mut self) -> Option<Signal> {
+    /// The next report; none once the outlet is closed (or the intake gone) and what was queued is drained.
+    pub async fn recv(&mut self) -> Option<Report> {
         self.0.recv().await
     }
 
-    /// The next signal, if one waits already.
-    pub fn try_recv(&mut self) -> Option<Signal> {
+    /// The next report, if one waits already.
+    pub fn try_recv(&mut self) -> Option<Report> {
         self.0.try_recv().ok()
     }
 

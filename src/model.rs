@@ -4,8 +4,11 @@
 //! (see [`crate::redact`]) and no behaviour that needs a clock, a disk or a socket.
 
 mod claim;
+mod deed;
 mod flow;
+mod hours;
 mod id;
+mod judgement;
 mod letter;
 mod person;
 mod send;
@@ -13,10 +16,13 @@ mod signal;
 mod verdict;
 
 pub use claim::{Cause, Claim, Deferral, Finish, Hold};
+pub use deed::Deed;
 pub use flow::{FlowScope, FlowSetting, FlowState, Flows};
+pub use hours::Hours;
 pub use id::{BadName, ClaimId, Name, RecipientId, SendId};
+pub use judgement::{Hint, HintKind, Judgement, Landed, MailAge, Worth, reaches};
 pub use letter::Letter;
 pub use person::{Consent, ConsentRule, Grantee, Origin};
 pub use send::{HistoryEntry, OnDeadline, OnUncertain, SendRecord, SendSpec, SendState};
-pub use signal::{Signal, Source};
-pub use verdict::{Class, Verdict};
+pub use signal::{Leaving, Signal, Source};
+pub use verdict::{Class, Presence, Verdict};

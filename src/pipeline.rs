@@ -14,14 +14,14 @@ pub mod time;
 use std::sync::Arc;
 use std::time::Instant;
 
-use prometheus::{Histogram, IntCounter};
+use prometheus::{Histogram, IntCounter, IntCounterVec};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use crate::dispatch::{Dispatcher, Room};
-use crate::intake::{Intake, Outlet};
-use crate::model::{Claim, ClaimId, Signal};
-use crate::store::{Store, Touch};
+use crate::intake::{Intake, Outlet, Report};
+use crate::model::{Claim, ClaimId, Landed, Leaving, Name, RecipientId, Signal};
+use crate::store::{Ignored, Store, Touch, Touched};
 use crate::telemetry::{Metric, Registry};
 
 /// Follows signals from the intake to the dispatcher. Cheap to clone.
@@ -36,6 +36,14 @@ pub struct Pipeline {
 struct Metrics {
     waited: Histogram,
     lost: IntCounter,
+    landed: IntCounterVec,
+}
+
+impl Metrics {
+    fn landed(&self, landed: &Landed) {
+        let provider = landed.provider.as_ref().map_or("other", Name::as_str);
+        self.landed.with_label_values(&[provider]).inc();
+    }
 }
 
 impl Pipeline {
@@ -49,31 +57,51 @@ impl Pipeline {
         let metrics = Metrics {
             waited: registry.latency(WAITED).with_label_values::<&str>(&[]),
             lost: registry.counter(LOST).with_label_values::<&str>(&[]),
+            landed: registry.counter(LANDED),
         };
         Self { store, intake, dispatcher, metrics: Arc::new(metrics) }
     }
 
     /// Follows the signals of one outlet until it is told to stop; what then still waits in the intake is dropped
     /// with it: presence lost makes a mail later, never lost.
-    pub async fn run(self, mut outlet: Outlet, stop: CancellationToken) {
-        let under_way = Arc::new(Semaphore::new(UNDER_WAY));
-        while let Some(Some(group)) = stop.run_until_cancelled(self.next(&mut outlet, &under_way)).await {
-            self.dispatcher.track(self.clone().follow(group));
+    pub async fn run(self, outlet: Outlet, stop: CancellationToken) {
+        let under_way = Arc::new(Semaphore::new(UNDER_WAY as usize));
+        let mut outlet = Waiting { outlet, next: None };
+        while let Some(Some(work)) = stop.run_until_cancelled(self.next(&mut outlet, &under_way)).await {
+            self.dispatcher.track(self.clone().work(work));
         }
     }
 
-    /// The signals that wait, each with room for what it may claim; none when the outlet is closed.
-    async fn next(&self, outlet: &mut Outlet, under_way: &Arc<Semaphore>) -> Option<Group> {
-        let first = outlet.recv().await?;
+    /// What waits: signals, each with room for what it may claim, or one departure; none when the outlet is closed.
+    async fn next(&self, outlet: &mut Waiting, under_way: &Arc<Semaphore>) -> Option<Work> {
+        let first = match outlet.recv().await? {
+            Report::Seen(signal) => signal,
+            Report::Gone(who, leaving) => {
+                // Whoever was seen before must be recorded before.
+                let turns = Arc::clone(under_way).acquire_many_owned(UNDER_WAY).await;
+                return Some(Work::Departure(who, leaving, turns.expect("the semaphore is never closed")));
+            }
+        };
         let turn = Arc::clone(under_way).acquire_owned().await.expect("the semaphore is never closed");
         let mut signals = vec![(first, self.dispatcher.room().await)];
         while signals.len() < TOGETHER
             && let Some(room) = self.dispatcher.try_room()
-            && let Some(signal) = outlet.try_recv()
+            && let Some(signal) = outlet.try_signal()
         {
             signals.push((signal, room));
         }
-        Some(Group { signals, turn })
+        Some(Work::Signals(Group { signals, turn }))
+    }
+
+    async fn work(self, work: Work) {
+        match work {
+            Work::Signals(group) => self.follow(group).await,
+            Work::Departure(who, leaving, _turns) => {
+                if let Err(error) = self.store.away(who, leaving).await {
+                    tracing::debug!(%error, "a departure is lost: the store did not take it");
+                }
+            }
+        }
     }
 
     /// Touch, remember, fire.
@@ -83,19 +111,28 @@ impl Pipeline {
         drop(group.turn);
         for ((signal, room), answer) in group.signals.into_iter().zip(answers) {
             match answer {
-                Ok(done) => {
-                    if done.ignored.is_none() {
-                        self.intake.touched(&signal.recipient);
-                    }
-                    if !done.claims.is_empty() {
-                        self.fire(done.claims, signal.received, room);
-                    }
-                }
+                Ok(done) => self.recorded(signal, room, done),
                 Err(error) => {
                     self.metrics.lost.inc();
+                    self.intake.count(signal.source, &signal.judgement.settled());
                     tracing::debug!(%error, "signal lost: the store did not take it");
                 }
             }
+        }
+    }
+
+    /// What the store made of a signal: counted by what it was at its mail's age, remembered, and what it claimed fired.
+    fn recorded(&self, signal: Signal, room: Room, done: Touched) {
+        let age = if done.joined { None } else { done.age };
+        self.intake.count(signal.source, &signal.judgement.at(age));
+        if done.ignored != Some(Ignored::NoConsent) {
+            self.intake.recorded(&signal, done.ignored.is_none());
+        }
+        if let Some(landed) = &done.landed {
+            self.metrics.landed(landed);
+        }
+        if !done.claims.is_empty() {
+            self.fire(done.claims, signal.received, room);
         }
     }
 
@@ -107,6 +144,7 @@ impl Pipeline {
             source: signal.source,
             origin: signal.origin.clone(),
             about: signal.about,
+            worth: signal.judgement.worth(),
         }
     }
 
@@ -115,6 +153,38 @@ impl Pipeline {
         let dispatcher = self.dispatcher.clone();
         self.dispatcher.track(async move { dispatcher.fire_now(claims, since, room).await });
     }
+}
+
+/// An outlet, and a report that was taken from it too early.
+struct Waiting {
+    outlet: Outlet,
+    next: Option<Report>,
+}
+
+impl Waiting {
+    async fn recv(&mut self) -> Option<Report> {
+        match self.next.take() {
+            Some(report) => Some(report),
+            None => self.outlet.recv().await,
+        }
+    }
+
+    /// The next report, if it waits already and is a signal.
+    fn try_signal(&mut self) -> Option<Signal> {
+        match self.next.take().or_else(|| self.outlet.try_recv())? {
+            Report::Seen(signal) => Some(signal),
+            gone @ Report::Gone(..) => {
+                self.next = Some(gone);
+                None
+            }
+        }
+    }
+}
+
+/// What is done in one go.
+enum Work {
+    Signals(Group),
+    Departure(RecipientId, Leaving, OwnedSemaphorePermit),
 }
 
 /// Signals that are touched together.
@@ -128,7 +198,7 @@ const TOGETHER: usize = 32;
 
 /// Groups of one outlet that the store has not answered. While they are fewer, a signal leaves at once, alone; beyond,
 /// those that come are collected: where the store is far or busy, it costs less to ask it in larger groups.
-const UNDER_WAY: usize = 4;
+const UNDER_WAY: u32 = 4;
 
 const WAITED: Metric = Metric {
     name: "vigie_intake_wait_seconds",
@@ -142,4 +212,11 @@ const LOST: Metric = Metric {
     labels: &[],
     meaning: "Signals whose presence was not recorded because the store did not answer",
     alert: "healthy: zero; alert on any: the store is in trouble",
+};
+
+const LANDED: Metric = Metric {
+    name: "vigie_sends_landed_online_total",
+    labels: &["provider"],
+    meaning: "Mails seen, or fetched for somebody, within presence.landed_within of the relay's 250: they landed while their recipient was online; by mailbox provider",
+    alert: "healthy: a steady share of vigie_sends_delivered_total of the same provider; a fall says that arrival has become slower than people's visits",
 };

@@ -40,7 +40,7 @@ pub use self::answers::{
     Touched, Wait,
 };
 use crate::model::{
-    ClaimId, Consent, ConsentRule, Finish, FlowScope, FlowSetting, Flows, Hold, Name, RecipientId, SendId,
+    ClaimId, Consent, ConsentRule, Finish, FlowScope, FlowSetting, Flows, Hold, Leaving, Name, RecipientId, SendId,
     SendRecord, SendSpec,
 };
 
@@ -51,9 +51,20 @@ pub struct Rules {
     pub window: Duration,
     /// Between two sends to one person lies at least this (`presence.min_gap`); zero switches the rule off.
     pub min_gap: Duration,
-    /// An open of a mail the relay took less than this ago is no presence (`presence.scan_grace`): scanners open
-    /// each mail on arrival.
-    pub scan_grace: Duration,
+    /// How long it is remembered when the relay took a mail, for the ages of a [`Worth`](crate::model::Worth): a mail
+    /// that is older is taken for old.
+    pub recent: Duration,
+    /// A mail seen this soon after the relay took it has landed while its recipient was online.
+    pub landed_within: Duration,
+    /// How sure two hints must be together to be presence, in percent (`classify.fire_threshold`).
+    pub fire_threshold: u8,
+    /// How long a hint counts (`classify.hint_ttl`).
+    pub hint_ttl: Duration,
+    /// For so long after a mail to a person a mail server's hints are its echo (`classify.echo`); as far back as
+    /// [`min_gap`](Self::min_gap) remembers that mail.
+    pub echo: Duration,
+    /// Whether to remember in which hours of the week people are seen who agreed to it (`presence.history`).
+    pub history: bool,
     /// How long a claim lasts without being renewed (`dispatch.lease`).
     pub lease: Duration,
     /// At most this many sends are claimed by one touch or enqueue for one person (`dispatch.claims_per_touch`).
@@ -110,7 +121,11 @@ pub trait Store: Send + Sync + 'static {
         wait: Wait,
     ) -> Result<Vec<Enqueued>, StoreError>;
 
-    /// Records presence, unless consent or the scan-grace rule say no, and claims what this recipient has due.
+    /// Records presence and claims what this recipient has due; unless consent says no, or the signal is worth less.
+    ///
+    /// How old the mail is that the signal is about decides what it is worth. Less than presence is remembered as a
+    /// hint, unless it is the echo of a mail that was just sent; a hint of another sort that is remembered makes both
+    /// together presence, if they are sure enough.
     async fn touch(&self, touch: Touch) -> Result<Touched, StoreError>;
 
     /// Several touches, each a step of its own; answers in the order given. A store that is reached over a network takes
@@ -123,8 +138,8 @@ pub trait Store: Send + Sync + 'static {
         all
     }
 
-    /// Ends a recipient's presence now (the page was hidden, the client logged out).
-    async fn away(&self, recipient: RecipientId) -> Result<(), StoreError>;
+    /// Ends a recipient's presence now, and forgets the hints of it.
+    async fn away(&self, recipient: RecipientId, leaving: Leaving) -> Result<(), StoreError>;
 
     /// Waits until time has brought something for [`tick`](Self::tick): a not-before, a re-arm, a deadline, a lease.
     /// Sleeps until the earliest such moment, without polling. May return early, never late by more than the

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::StartError;
 use crate::clock::Clock;
@@ -50,7 +51,12 @@ pub(super) fn rules(config: &Config) -> Rules {
     Rules {
         window: config.presence.window,
         min_gap: config.presence.min_gap,
-        scan_grace: config.presence.scan_grace,
+        recent: recent(config),
+        landed_within: config.presence.landed_within,
+        fire_threshold: percent(config.classify.fire_threshold),
+        hint_ttl: config.classify.hint_ttl,
+        echo: config.classify.echo,
+        history: config.presence.history,
         lease: config.dispatch.lease,
         claims_per_touch: config.dispatch.claims_per_touch,
         max_attempts: config.dispatch.retry.max_attempts,
@@ -59,6 +65,21 @@ pub(super) fn rules(config: &Config) -> Rules {
         keep_finished: config.store.keep_finished,
         consent: consent_rules(config),
     }
+}
+
+/// How long a mail's age matters: until the last window has closed, and it cannot land in time any more.
+fn recent(config: &Config) -> Duration {
+    let classify = &config.classify;
+    let windows = [classify.window_open, classify.window_click, classify.window_proxy, classify.window_probable];
+    let others = [config.presence.scan_grace, config.presence.landed_within];
+    windows.into_iter().chain(others).max().unwrap_or_default()
+}
+
+/// A share as whole percents.
+fn percent(share: f32) -> u8 {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to be between 0 and 1")]
+    let percent = (share * 100.0).round() as u8;
+    percent
 }
 
 /// How each brand's mails may be tracked.

@@ -13,7 +13,7 @@ use super::{Addresses, Gateway, Listener, producers};
 use crate::classify::Classifier;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::dispatch::{Dispatcher, Parts};
+use crate::dispatch::{Dispatcher, Parts, Providers};
 use crate::edge::{Edge, Tracker};
 use crate::flow::Gate;
 use crate::intake::{Intake, Outlet};
@@ -70,6 +70,7 @@ struct Foundation {
     store: Arc<dyn Store>,
     gate: Gate,
     intake: Arc<Intake>,
+    classifier: Arc<Classifier>,
 }
 
 /// The listeners, bound before anything can claim: an address in use must not leave half a gateway behind.
@@ -129,7 +130,11 @@ impl Foundation {
         let gate = Gate::new(store.flows(), clock.clone());
         let (intake, outlets) = Intake::new(&config.intake, &config.presence, &registry);
         let intake = Arc::new(intake);
-        Ok((Self { config, clock, registry, ring, renderer, relay, store, gate, intake }, outlets))
+        let classifier = Arc::new(Classifier::new(&config.classify, config.presence.scan_grace).map_err(configuration)?);
+        Ok((
+            Self { config, clock, registry, ring, renderer, relay, store, gate, intake, classifier },
+            outlets,
+        ))
     }
 
     /// Sends of a brand that the configuration lost would wait for it: better somebody hears of that now.
@@ -147,7 +152,7 @@ impl Foundation {
         let tracker = Tracker::new(
             Arc::clone(&self.ring),
             consent_rules(&self.config),
-            Arc::new(Classifier::new()),
+            Arc::clone(&self.classifier),
             Arc::clone(&self.intake),
             self.clock.clone(),
             &self.registry,
@@ -169,6 +174,7 @@ impl Foundation {
             relay: self.relay.clone(),
             intake: Arc::clone(&self.intake),
             clock: self.clock.clone(),
+            providers: Providers::new(&self.config.providers),
         };
         Dispatcher::new(parts, self.config.dispatch.clone(), &self.registry)
     }

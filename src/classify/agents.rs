@@ -4,7 +4,7 @@ use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use serde::Deserialize;
 
 use super::remembered::Remembered;
-use crate::model::{Class, Verdict};
+use crate::model::{Class, Presence, Verdict};
 
 /// The embedded rules: data, so that adding an agent is a line of text with its source.
 const BUILTIN: &str = include_str!("../../config/agents.toml");
@@ -13,7 +13,7 @@ const BUILTIN: &str = include_str!("../../config/agents.toml");
 const LONGEST: usize = 512;
 
 const EMPTY: Verdict =
-    Verdict { class: Class::Bot, confidence: 0.9, reason: "agent:empty", open: false, presence: false };
+    Verdict { class: Class::Bot, confidence: 0.9, reason: "agent:empty", open: false, presence: Presence::No, fires: false };
 
 /// The file.
 #[derive(Debug, Deserialize)]
@@ -124,7 +124,8 @@ impl Rule {
             confidence: self.confidence,
             reason,
             open: self.open,
-            presence: self.presence,
+            presence: if self.presence { Presence::Yes } else { Presence::No },
+            fires: self.presence,
         }
     }
 }

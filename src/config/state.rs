@@ -24,9 +24,14 @@ pub struct Presence {
     /// Between two sends to one person lies at least this.
     #[serde(deserialize_with = "duration")]
     pub min_gap: Duration,
-    /// An open of a mail younger than this is no presence.
+    /// An image or a proxy's fetch of a mail younger than this is no presence.
     #[serde(deserialize_with = "duration")]
     pub scan_grace: Duration,
+    /// A mail seen so soon after the relay's 250 landed while its recipient was online.
+    #[serde(deserialize_with = "duration")]
+    pub landed_within: Duration,
+    /// Whether to remember in which hours of the week people are seen who agreed to it.
+    pub history: bool,
     /// People the embedded store remembers as online, at most (about 60 bytes each).
     pub max_online: usize,
 }

@@ -124,7 +124,9 @@ impl Attempt {
         match delivery {
             Delivery::Accepted { reply } => {
                 self.accepted(Instant::now());
-                Finish::Accepted { reply }
+                let provider = self.inner.providers.of(&self.claim.spec.to);
+                self.inner.metrics.delivered(provider.as_ref());
+                Finish::Accepted { reply, provider }
             }
             Delivery::Refused(refusal) => self.refused(refusal),
             Delivery::Unknown { reason } => Finish::Uncertain { reason },
@@ -187,7 +189,7 @@ impl Attempt {
     fn log(&self, finish: &Finish) {
         let (send, brand) = (self.claim.hold.send, &self.claim.spec.brand);
         match finish {
-            Finish::Accepted { reply } => tracing::debug!(%send, %brand, reply, "sent"),
+            Finish::Accepted { reply, .. } => tracing::debug!(%send, %brand, reply, "sent"),
             Finish::Deferred(deferral) => {
                 tracing::info!(%send, %brand, until = %deferral.until, reason = deferral.reason, "deferred");
             }

@@ -1,7 +1,8 @@
 //! What dispatch measures.
 
-use prometheus::{Histogram, HistogramVec, IntCounter, IntGauge};
+use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge};
 
+use crate::model::Name;
 use crate::telemetry::{Metric, Registry};
 
 /// Handles, resolved once.
@@ -10,6 +11,7 @@ pub(super) struct Metrics {
     pub(super) stage: Stages,
     under_way: IntGauge,
     abandoned: IntCounter,
+    delivered: IntCounterVec,
 }
 
 /// One attempt while it lasts. Dropped without [`ended`](Self::ended) (the claim was lost, the fate not recorded, the
@@ -46,6 +48,11 @@ pub(super) struct Stages {
 }
 
 impl Metrics {
+    /// A relay took a mail for a mailbox of this provider.
+    pub(super) fn delivered(&self, provider: Option<&Name>) {
+        self.delivered.with_label_values(&[provider.map_or("other", Name::as_str)]).inc();
+    }
+
     pub(super) fn new(registry: &Registry) -> Self {
         let stages = registry.latency(STAGES);
         let stage = |name| stages.with_label_values(&[name]);
@@ -59,6 +66,7 @@ impl Metrics {
                 finish: stage("finish"),
             },
             under_way: registry.gauge(UNDER_WAY).with_label_values::<&str>(&[]),
+            delivered: registry.counter(DELIVERED),
             abandoned: registry.counter(ABANDONED).with_label_values::<&str>(&[]),
         }
     }
@@ -98,4 +106,11 @@ const ABANDONED: Metric = Metric {
     meaning: "Attempts that ended without recording a fate: the claim was lost (cancelled, settled, lease over), or the \
               store did not take the record; the lease decides what becomes of the send",
     alert: "healthy: as rare as cancellations of sends under way; alert when it rises together with store errors",
+};
+
+const DELIVERED: Metric = Metric {
+    name: "vigie_sends_delivered_total",
+    labels: &["provider"],
+    meaning: "Mails the relay took, by mailbox provider as [providers] names them",
+    alert: "none of its own: the whole of which vigie_sends_landed_online_total is a share",
 };

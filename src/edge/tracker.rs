@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use hyper::Method;
-use hyper::header::{HeaderMap, HeaderValue, USER_AGENT};
+use hyper::header::{HeaderMap, HeaderValue};
 use prometheus::IntCounter;
 use url::Url;
 
@@ -96,15 +96,17 @@ impl Tracker {
     }
 
     fn signal(&self, source: Source, token: &Token, key: &Key, visit: Visit<'_>) {
-        let agent = visit.headers.get(USER_AGENT).map_or(&b""[..], HeaderValue::as_bytes);
-        let mut verdict = self.classifier.judge(&Evidence { source, method: visit.method, agent });
-        verdict.presence &= token.purpose == Purpose::Presence;
+        let evidence = Evidence { source, method: visit.method, headers: visit.headers };
+        let mut judgement = self.classifier.judge(&evidence);
+        if token.purpose != Purpose::Presence {
+            judgement = judgement.for_statistics();
+        }
         self.intake.receive(Signal {
             recipient: token.recipient,
             source,
             origin: self.origin(key.owner()),
             about: token.send,
-            verdict,
+            judgement,
             received: visit.received,
         });
     }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{ClaimId, RecipientId, SendId, SendSpec};
+use super::{ClaimId, Name, RecipientId, SendId, SendSpec};
 
 /// What made a send go: the three doors into firing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -68,6 +68,8 @@ pub enum Finish {
     Accepted {
         /// The relay's reply, shortened and without addresses.
         reply: String,
+        /// Whose mailbox it is in, by its domain.
+        provider: Option<Name>,
     },
     /// Not now: back to waiting, not claimed again before the given moment.
     Deferred(Deferral),
@@ -93,7 +95,7 @@ impl Finish {
     /// Tells one `finish` from another, the same in every version and on every machine; never zero.
     pub fn mark(&self) -> u64 {
         let (kind, text, until, counts) = match self {
-            Self::Accepted { reply } => (1, reply, 0, false),
+            Self::Accepted { reply, .. } => (1, reply, 0, false),
             Self::Deferred(deferral) => {
                 (2, &deferral.reason, deferral.until.as_millisecond(), deferral.counts)
             }

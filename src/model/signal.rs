@@ -1,8 +1,8 @@
 //! A recipient did something in the mailbox at this moment.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::{Origin, RecipientId, SendId, Verdict};
+use super::{Judgement, Origin, RecipientId, SendId};
 
 /// Where a signal came from, in the words of the metric label `source`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -55,8 +55,17 @@ pub struct Signal {
     pub origin: Origin,
     /// The mail whose pixel or link was fetched, if the token names one.
     pub about: Option<SendId>,
-    /// What it is worth.
-    pub verdict: Verdict,
+    /// What it is worth, by the age of that mail.
+    pub judgement: Judgement,
     /// When the request was received, on the monotonic clock: the start of *signal → relay's 250*.
     pub received: Instant,
+}
+
+/// Why a presence ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leaving {
+    /// The page was hidden, the client logged out.
+    Left,
+    /// The signals of the last moments were a machine's: a presence last seen longer ago than this stays.
+    Unmasked(Duration),
 }

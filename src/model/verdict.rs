@@ -38,9 +38,32 @@ impl Class {
     }
 }
 
+/// How far a signal says that the recipient is in the mailbox now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Presence {
+    /// Not at all.
+    No,
+    /// It may be: alone it fires nothing, with a [hint](super::Hint) of another kind it may.
+    Weak,
+    /// Yes.
+    Yes,
+}
+
+impl Presence {
+    /// The lower-case word for the `classify` command.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::No => "no",
+            Self::Weak => "weak",
+            Self::Yes => "yes",
+        }
+    }
+}
+
 /// The judgement on one signal. Being an *open* (for statistics) and being *presence* (for firing) are set apart:
-/// a provider's proxy may prove presence without its address or timing saying who opened what, and a late click
-/// handled by a scanner is neither.
+/// Gmail fetching ahead of a reader is no open but somebody has Gmail open, and what a security scanner fetches is
+/// neither.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Verdict {
     /// Who or what it was.
@@ -52,5 +75,7 @@ pub struct Verdict {
     /// Counts as an open or click in statistics.
     pub open: bool,
     /// Counts as the recipient being in the mailbox now.
-    pub presence: bool,
+    pub presence: Presence,
+    /// Sure enough for a waiting send to go out; only where `presence` is [`Presence::Yes`].
+    pub fires: bool,
 }

@@ -8,7 +8,8 @@ use super::StoreError;
 #[cfg(doc)]
 use super::{Rules, Store};
 use crate::model::{
-    Claim, ClaimId, Consent, FlowScope, Origin, RecipientId, SendId, SendRecord, SendState, Source,
+    Claim, ClaimId, Consent, FlowScope, Hint, Hours, Landed, MailAge, Origin, RecipientId, SendId, SendRecord,
+    SendState, Source, Worth,
 };
 
 /// When an [`Store::enqueue`] answers.
@@ -50,8 +51,10 @@ pub struct Touch {
     pub source: Source,
     /// Whose consent rule counts.
     pub origin: Origin,
-    /// The mail it is about, for the scan-grace rule.
+    /// The mail it is about: its age decides over the worth.
     pub about: Option<SendId>,
+    /// What it is worth.
+    pub worth: Worth,
 }
 
 /// The answer to a [`Touch`].
@@ -59,8 +62,14 @@ pub struct Touch {
 pub struct Touched {
     /// What this recipient had due, now claimed.
     pub claims: Vec<Claim>,
-    /// Why nothing was recorded, if so.
+    /// Why no presence was recorded, if so.
     pub ignored: Option<Ignored>,
+    /// How old the mail is that it was about, if the relay took it lately.
+    pub age: Option<MailAge>,
+    /// Presence came of two hints together.
+    pub joined: bool,
+    /// It was the first to show that its mail has landed.
+    pub landed: Option<Landed>,
 }
 
 /// Why a touch was not taken as presence.
@@ -68,8 +77,12 @@ pub struct Touched {
 pub enum Ignored {
     /// The recipient withdrew, or never gave, the consent that its origin needs.
     NoConsent,
-    /// The mail it is about was handed over less than `scan_grace` ago.
-    ScanGrace,
+    /// It is worth nothing while its mail is so young.
+    TooYoung,
+    /// It is worth no presence alone; it is remembered as a hint.
+    Hinted,
+    /// It is a hint that a mail just sent may have set off itself.
+    Echo,
 }
 
 /// Whether the store still honours a hold.
@@ -127,6 +140,10 @@ pub struct Person {
     pub waiting: Vec<SendRecord>,
     /// Recorded consents.
     pub consents: Vec<Consent>,
+    /// Signs of presence of the last moments, by kind.
+    pub hints: Vec<Hint>,
+    /// In which hours of the week this person was seen.
+    pub hours: Option<Hours>,
 }
 
 /// What [`Store::tick`] did.

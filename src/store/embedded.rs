@@ -69,13 +69,13 @@ use super::{
 };
 use crate::clock::Clock;
 use crate::model::{
-    ClaimId, Consent, Finish, FlowScope, FlowSetting, Flows, Hold, Name, RecipientId, SendId, SendRecord,
+    ClaimId, Consent, Finish, FlowScope, FlowSetting, Flows, Hold, Leaving, Name, RecipientId, SendId, SendRecord,
     SendSpec,
 };
 
 use self::core::{Alarm, Core};
 use self::disk::Disk;
-use self::state::State;
+use self::state::{Seen, State};
 use self::time::timestamp;
 use self::writer::Job;
 
@@ -171,14 +171,13 @@ impl Store for Embedded {
 
     async fn touch(&self, touch: Touch) -> Result<Touched, StoreError> {
         let open = self.open_store().await?;
-        match open.core.step(|state, now| state.touch(&touch, now))? {
-            Ok(taken) => Ok(Touched { claims: open.core.claims(taken)?, ignored: None }),
-            Err(ignored) => Ok(Touched { claims: Vec::new(), ignored: Some(ignored) }),
-        }
+        let seen = open.core.step(|state, now| state.touch(&touch, now))?;
+        let Seen { taken, ignored, age, joined, landed } = seen;
+        Ok(Touched { claims: open.core.claims(taken)?, ignored, age, joined, landed })
     }
 
-    async fn away(&self, recipient: RecipientId) -> Result<(), StoreError> {
-        self.open_store().await?.core.step(|state, now| state.away(recipient, now))
+    async fn away(&self, recipient: RecipientId, leaving: Leaving) -> Result<(), StoreError> {
+        self.open_store().await?.core.step(|state, now| state.away(recipient, leaving, now))
     }
 
     /// Never late by more than the timer of the runtime, about a millisecond. Sleeps for ever once the store is closed.

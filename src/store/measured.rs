@@ -12,7 +12,7 @@ use super::{
     Touched, Wait,
 };
 use crate::model::{
-    ClaimId, Consent, Finish, FlowScope, FlowSetting, Flows, Hold, Name, RecipientId, SendId, SendRecord,
+    ClaimId, Consent, Finish, FlowScope, FlowSetting, Flows, Hold, Leaving, Name, RecipientId, SendId, SendRecord,
     SendSpec,
 };
 use crate::telemetry::{Metric, Registry};
@@ -78,8 +78,8 @@ impl Store for Measured {
         answers
     }
 
-    async fn away(&self, recipient: RecipientId) -> Result<(), StoreError> {
-        self.timed("away", self.store.away(recipient)).await
+    async fn away(&self, recipient: RecipientId, leaving: Leaving) -> Result<(), StoreError> {
+        self.timed("away", self.store.away(recipient, leaving)).await
     }
 
     async fn due(&self) {

@@ -69,7 +69,7 @@ use super::{
     Touched, Wait,
 };
 use crate::model::{
-    ClaimId, Consent, Finish, FlowScope, FlowSetting, Flows, Hold, Name, RecipientId, SendId, SendRecord,
+    ClaimId, Consent, Finish, FlowScope, FlowSetting, Flows, Hold, Leaving, Name, RecipientId, SendId, SendRecord,
     SendSpec,
 };
 
@@ -79,6 +79,7 @@ use self::library::functions;
 pub use self::library::{Library, library};
 pub use self::opening::Options;
 use self::router::Lane;
+use super::time::span;
 
 /// How long a store that closes waits for Redis to take the last events.
 const LAST_WORDS: Duration = Duration::from_secs(2);
@@ -141,11 +142,16 @@ impl Store for RedisStore {
         }
     }
 
-    async fn away(&self, recipient: RecipientId) -> Result<(), StoreError> {
+    async fn away(&self, recipient: RecipientId, leaving: Leaving) -> Result<(), StoreError> {
         let inner = self.open_store()?;
         let partition = inner.partitions.of(recipient);
         let mut call = partition.fcall(&functions().away);
         call.arg(&recipient.0[..]);
+        match leaving {
+            Leaving::Left => call.arg(""),
+            Leaving::Unmasked(within) => call.arg(span(within)),
+        };
+        call.arg(inner.spans.window);
         inner.call(Lane::Hot, partition, call).await.map(drop)
     }
 

@@ -57,7 +57,7 @@ impl Core {
     pub(super) fn load(disk: Disk, rules: Rules, clock: Clock) -> Result<Self, StoreError> {
         let now = millis(clock.now());
         let keep_finished = span(rules.keep_finished);
-        let recent = now.saturating_sub(span(rules.scan_grace));
+        let recent = now.saturating_sub(span(rules.recent));
         let mut state = State::new(rules);
         disk.load(&mut state, recent, now)?;
         disk.write(&state.take_changes())?;
@@ -246,6 +246,7 @@ impl Core {
         step.consent(&Consent { at, ..consent.clone() });
         step.write().map_err(|error| self.fail(error))?;
         state.consent(consent, self.now());
+        self.disk.write(&state.take_changes()).map_err(|error| self.fail(error))?;
         Ok(true)
     }
 

@@ -25,11 +25,11 @@ use fjall::{Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistM
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::model::{Consent, FlowScope, FlowSetting, Grantee, RecipientId, SendId, SendSpec};
+use crate::model::{Consent, FlowScope, FlowSetting, Grantee, Hours, RecipientId, SendId, SendSpec};
 use crate::store::StoreError;
 
 use super::records::{Change, End, Event, FORMAT, Head, Label, Tally};
-use super::time::Millis;
+use super::time::{Millis, timestamp};
 use journal::Journal;
 
 /// What the keys in `records` begin with.
@@ -45,6 +45,7 @@ enum Kind {
     Consent = b'c',
     LastSent = b's',
     Flow = b'f',
+    Hours = b'h',
     Format = b'v',
 }
 
@@ -164,6 +165,13 @@ impl Disk {
         self.read(&self.records, &key(Kind::End, &[&id.0]))
     }
 
+    /// In which hours a person was seen.
+    pub(super) fn hours(&self, who: RecipientId) -> Result<Option<Hours>, StoreError> {
+        let record = self.records.get(key(Kind::Hours, &[&who.0]));
+        let record = record.map_err(|error| damage::reading(&self.directory, &error))?;
+        Ok(record.and_then(|record| Hours::read(&record)))
+    }
+
     fn read<T: DeserializeOwned>(&self, keyspace: &Keyspace, key: &[u8]) -> Result<Option<T>, StoreError> {
         let bytes = keyspace.get(key).map_err(|error| damage::reading(&self.directory, &error))?;
         bytes.map(|bytes| self.parse(&bytes)).transpose()
@@ -225,6 +233,8 @@ impl Step<'_> {
             Change::Tally(scope, tally @ Tally::Ended(_)) => {
                 self.put(records, key(Kind::Ended, &[&json(scope)]), tally);
             }
+            Change::Hour(who, at) => self.hour(*who, *at),
+            Change::NoHours(who) => self.batch.remove(records, key(Kind::Hours, &[&who.0])),
             Change::LastSent(who, Some(at)) => self.put(records, key(Kind::LastSent, &[&who.0]), at),
             Change::LastSent(who, None) => self.batch.remove(records, key(Kind::LastSent, &[&who.0])),
         }
@@ -236,6 +246,14 @@ impl Step<'_> {
         self.batch.remove(&self.disk.heads, id.0);
         self.put(records, key(Kind::End, &[&id.0]), end);
         self.put(records, ended_at(end.at, id), &());
+    }
+
+    /// One more hour in which a person was seen. Steps are written one after the other, so nothing comes between.
+    fn hour(&mut self, who: RecipientId, at: Millis) {
+        let mut hours = self.disk.hours(who).ok().flatten().unwrap_or(Hours::EMPTY);
+        if hours.seen(timestamp(at)) {
+            self.batch.insert(&self.disk.records, key(Kind::Hours, &[&who.0]), hours.write());
+        }
     }
 
     fn erase(&mut self, id: SendId) {

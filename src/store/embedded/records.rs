@@ -10,6 +10,7 @@
 //! | ended at | moment, send | at the end | with the label |
 //! | [`Tally`] | flow, which | with whatever it counts | never |
 //! | consent | person, grantee | at each statement | when the person is forgotten |
+//! | hours | person | when they are seen in a new hour; 88 bytes, no JSON | when they withdraw or are forgotten, or nine weeks later |
 //! | last sent | person | at each accepted mail | after `min_gap`, or when forgotten |
 //! | flow setting | flow | at each change | never |
 //!
@@ -116,6 +117,9 @@ pub(super) struct End {
     /// Its last claim, so that the answer to a repeated `finish` is the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) held: Option<Held>,
+    /// Whose mailbox it went to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) provider: Option<Name>,
     /// It lives on in another store.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) departed: bool,
@@ -164,6 +168,10 @@ pub(super) enum Change {
     Erase(SendId),
     /// A flow's counter.
     Tally(FlowScope, Tally),
+    /// A person was seen in this hour of the week.
+    Hour(RecipientId, Millis),
+    /// In which hours they were seen is forgotten.
+    NoHours(RecipientId),
     /// When a person was last sent to, or that nobody needs to know any more.
     LastSent(RecipientId, Option<Millis>),
 }

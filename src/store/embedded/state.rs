@@ -19,10 +19,13 @@ mod claim;
 mod end;
 mod finish;
 mod flows;
+mod hints;
 mod load;
 mod moving;
 mod people;
 mod queue;
+mod recent;
+mod seen;
 mod sends;
 mod tick;
 
@@ -32,16 +35,19 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::model::{
-    ClaimId, Consent, FlowScope, FlowSetting, Flows, HistoryEntry, RecipientId, SendId, SendState, Source,
+    ClaimId, Consent, FlowScope, FlowSetting, Flows, Hint, HistoryEntry, RecipientId, SendId, SendState, Source,
 };
 use crate::redact::foreign;
 use crate::store::{Rules, Snapshot};
 
 pub(super) use claim::Taken;
 use flows::FlowTable;
+use hints::Hints;
 pub(super) use moving::Place;
-use people::{Consents, Contacts, Recent};
+use people::{Consents, Contacts};
 use queue::Queue;
+use recent::Recent;
+pub(super) use seen::Seen;
 use sends::{Entry, Sends, Slot, Stand};
 pub(super) use tick::Turn;
 
@@ -68,6 +74,7 @@ pub(super) struct State {
     contacts: Contacts,
     presence: Presence,
     recent: Recent,
+    hints: Hints,
     consents: Consents,
     flows: FlowTable,
     /// The arrival number of the next send.
@@ -88,7 +95,8 @@ impl State {
             claims: HashMap::new(),
             contacts: Contacts::new(span(rules.min_gap)),
             presence: Presence::new(span(rules.window), rules.max_online),
-            recent: Recent::new(span(rules.scan_grace)),
+            recent: Recent::new(span(rules.recent)),
+            hints: Hints::new(span(rules.hint_ttl)),
             consents: Consents::new(),
             flows: FlowTable::default(),
             arrivals: 0,
@@ -142,17 +150,19 @@ impl State {
         if !consent.granted {
             // What is known of their presence may come from the very pixel they object to.
             self.presence.away(consent.recipient, now);
+            self.hints.forget(consent.recipient);
+            self.changes.push(Change::NoHours(consent.recipient));
         }
-    }
-
-    /// Ends a presence.
-    pub(super) fn away(&mut self, who: RecipientId, now: Millis) {
-        self.presence.away(who, now);
     }
 
     /// When and where this person was last seen, if they are online.
     pub(super) fn online(&self, who: RecipientId, now: Millis) -> Option<(Millis, Source)> {
         self.presence.get(who, now)
+    }
+
+    /// What hints at this person's presence.
+    pub(super) fn hints(&self, who: RecipientId, now: Millis) -> Vec<Hint> {
+        self.hints.of(who, now)
     }
 
     /// When this person was last written to, if that still matters.

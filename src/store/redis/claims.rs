@@ -1,5 +1,7 @@
 //! Claiming, and what the holder of a claim says: still at it, handing over now, this is how it ended.
 
+use std::time::Duration;
+
 use redis::{Cmd, Value};
 
 use super::enqueue::words;
@@ -9,7 +11,7 @@ use super::library::functions;
 use super::reply::{Reply, int};
 use super::router::Lane;
 use super::show;
-use crate::model::{Cause, ConsentRule, Finish, Hold, Origin, Source};
+use crate::model::{Cause, ConsentRule, Finish, Hold, Landed, MailAge, Origin, Source, Worth};
 use crate::store::time::millis;
 use crate::store::{Fenced, Ignored, StoreError, Touch, Touched};
 
@@ -33,7 +35,7 @@ impl Inner {
             }
             Origin::Trusted => call.arg("").arg(0),
         };
-        call.arg(&self.spans.claiming);
+        call.arg(&self.spans.touching).arg(worth(&touch.worth));
         self.hold_back(&mut call);
         call
     }
@@ -74,18 +76,19 @@ impl Inner {
     }
 
     fn claimed(&self, touch: &Touch, answer: Value) -> Result<Touched, StoreError> {
-        let ignored = match answer {
-            Value::Int(1) => Some(Ignored::NoConsent),
-            Value::Int(2) => Some(Ignored::ScanGrace),
-            Value::Int(_) => None,
-            claimed => {
-                let mut reply = Reply::of(claimed)?;
-                self.turns.hint(self.partitions.number_of(touch.recipient), reply.int()?);
-                let claims = self.claims(reply.claims()?, touch.request, Cause::Touch);
-                return Ok(Touched { claims, ignored: None });
-            }
-        };
-        Ok(Touched { claims: Vec::new(), ignored })
+        if let Value::Int(code) = answer {
+            return Ok(Touched { ignored: ignored(code), ..Touched::default() });
+        }
+        let mut reply = Reply::of(answer)?;
+        let (code, age, place) = (reply.int()?, mail_age(reply.int()?), reply.text()?);
+        let landed = landed(&place, age);
+        let mut touched =
+            Touched { ignored: ignored(code), age, joined: code == JOINED, landed, claims: Vec::new() };
+        if !reply.is_empty() {
+            self.turns.hint(self.partitions.number_of(touch.recipient), reply.int()?);
+            touched.claims = self.claims(reply.claims()?, touch.request, Cause::Touch);
+        }
+        Ok(touched)
     }
 
     pub(super) async fn renew(&self, holds: &[Hold]) -> Result<Vec<Fenced>, StoreError> {
@@ -125,7 +128,7 @@ impl Inner {
     pub(super) async fn finish(&self, hold: Hold, finish: &Finish) -> Result<Fenced, StoreError> {
         let partition = self.partitions.of(hold.recipient);
         let (how, text, until, counts) = match finish {
-            Finish::Accepted { reply } => ("a", reply, 0, false),
+            Finish::Accepted { reply, .. } => ("a", reply, 0, false),
             Finish::Deferred(deferral) => ("d", &deferral.reason, millis(deferral.until), deferral.counts),
             Finish::Rejected { reason } => ("r", reason, 0, false),
             Finish::Released { reason } => ("l", reason, 0, false),
@@ -134,12 +137,59 @@ impl Inner {
         let mut call = partition.fcall(&functions().finish);
         call.arg(&hold.send.0[..]).arg(&hold.claim.0[..]).arg(finish.mark()).arg(how).arg(words(text));
         call.arg(until.max(0)).arg(i32::from(counts));
-        call.arg(self.spans.min_gap).arg(self.spans.scan_grace).arg(self.spans.lease);
-        call.arg(self.spans.keep_finished).arg(self.rules.max_attempts);
+        call.arg(self.spans.min_gap).arg(self.spans.recent).arg(self.spans.lease);
+        call.arg(self.spans.keep_finished).arg(self.rules.max_attempts).arg(provider(finish));
         let mut reply = Reply::of(self.call(Lane::Results, partition, call).await?)?;
         let fenced = fenced(reply.int()?);
         self.conclude(self.partitions.number_of(hold.recipient), reply)?;
         Ok(fenced)
+    }
+}
+
+/// The code of touch's reply for presence that came of two hints.
+const JOINED: i64 = 5;
+
+/// What else a code says.
+fn ignored(code: i64) -> Option<Ignored> {
+    match code {
+        1 => Some(Ignored::NoConsent),
+        2 => Some(Ignored::TooYoung),
+        3 => Some(Ignored::Hinted),
+        4 => Some(Ignored::Echo),
+        _ => None,
+    }
+}
+
+/// A worth as `lua/touch.lua` reads it.
+fn worth(worth: &Worth) -> String {
+    if *worth == Worth::PRESENCE {
+        return String::new();
+    }
+    let from = |age: Option<Duration>| age.map_or_else(|| "-".to_owned(), |age| age.as_millis().to_string());
+    let (hint, kind, percent) = match worth.hint {
+        Some((age, hint)) => (Some(age), hint.kind as u8, hint.percent),
+        None => (None, 0, 0),
+    };
+    format!("{} {} {kind} {percent} {}", from(worth.fires), from(hint), from(worth.lands))
+}
+
+fn mail_age(age: i64) -> Option<MailAge> {
+    match u64::try_from(age) {
+        Ok(millis) => Some(MailAge::Since(Duration::from_millis(millis))),
+        Err(_) => (age == -1).then_some(MailAge::HandingOver),
+    }
+}
+
+/// Where a mail landed: nowhere yet, in a mailbox of nobody we know, or with this provider.
+fn landed(place: &str, age: Option<MailAge>) -> Option<Landed> {
+    let Some(MailAge::Since(after)) = age else { return None };
+    (!place.is_empty()).then(|| Landed { after, provider: place.parse().ok() })
+}
+
+fn provider(finish: &Finish) -> &str {
+    match finish {
+        Finish::Accepted { provider: Some(provider), .. } => provider.as_str(),
+        _ => "",
     }
 }
 

@@ -48,12 +48,12 @@ pub(super) struct Spans {
     /// The width of the slices in which the present are counted.
     pub(super) slice: i64,
     pub(super) min_gap: i64,
-    pub(super) scan_grace: i64,
+    pub(super) recent: i64,
     pub(super) lease: i64,
     pub(super) keep_finished: i64,
     pub(super) claims_per_touch: usize,
-    /// What only a touch that claims needs: `min_gap`, most claims, `lease`.
-    pub(super) claiming: String,
+    /// The rules that most touches do not need, as `lua/touch.lua` reads them.
+    pub(super) touching: String,
     /// Most live sends of one partition.
     pub(super) most_live: u64,
 }
@@ -65,14 +65,21 @@ impl Spans {
             window,
             slice: (window / 16).max(1),
             min_gap: span(rules.min_gap),
-            scan_grace: span(rules.scan_grace),
+            recent: span(rules.recent),
             lease: span(rules.lease),
             keep_finished: span(rules.keep_finished),
             claims_per_touch: rules.claims_per_touch,
-            claiming: format!("{} {} {}", span(rules.min_gap), rules.claims_per_touch, span(rules.lease)),
+            touching: touching(rules),
             most_live: rules.max_waiting.div_ceil(partitions.into()),
         }
     }
+}
+
+fn touching(rules: &Rules) -> String {
+    let (gap, most, lease) = (span(rules.min_gap), rules.claims_per_touch, span(rules.lease));
+    let (landed, threshold, ttl) = (span(rules.landed_within), rules.fire_threshold, span(rules.hint_ttl));
+    let (echo, history, width) = (span(rules.echo), u8::from(rules.history), (span(rules.window) / 16).max(1));
+    format!("{gap} {most} {lease} {landed} {threshold} {ttl} {echo} {history} {width}")
 }
 
 impl Inner {

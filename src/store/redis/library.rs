@@ -13,6 +13,7 @@ const SOURCE: &str = concat!(
     include_str!("lua/queue.lua"),
     include_str!("lua/claims.lua"),
     include_str!("lua/ends.lua"),
+    include_str!("lua/worth.lua"),
     include_str!("lua/touch.lua"),
     include_str!("lua/away.lua"),
     include_str!("lua/insert.lua"),

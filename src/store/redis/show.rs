@@ -2,7 +2,7 @@
 
 use redis::{Value, cmd};
 
-use crate::model::{Consent, FlowScope, Grantee, RecipientId, SendId, SendRecord, Source};
+use crate::model::{Consent, FlowScope, Grantee, Hint, HintKind, Hours, RecipientId, SendId, SendRecord, Source};
 use crate::store::time::timestamp;
 use crate::store::{Person, Snapshot, StoreError};
 
@@ -73,6 +73,7 @@ impl Inner {
         while !sends.is_empty() {
             ids.push(sends.send()?);
         }
+        let (hints, hours) = (hints(reply.list()?)?, Hours::read(&reply.bytes()?));
         let look = |id: &SendId| {
             let mut look = partition.fcall(&functions().look);
             look.arg(&id.0[..]);
@@ -89,7 +90,7 @@ impl Inner {
         }
         found.sort_by(|(one, ..), (other, ..)| one.cmp(other));
         let waiting = found.into_iter().map(|(_, id, looked)| looked.record(id)).collect::<Result<_, _>>()?;
-        Ok(Person { online, last_sent, waiting, consents })
+        Ok(Person { online, last_sent, waiting, consents, hints, hours })
     }
 
     /// All counters; each partition's are consistent, and so are their sums.
@@ -146,6 +147,21 @@ fn add(snapshot: &mut Snapshot, name: &[u8], value: i64) -> Result<(), StoreErro
 fn source(presence: i64) -> Source {
     let place = usize::try_from(presence % 10).unwrap_or_default();
     Source::ALL[place.min(Source::ALL.len() - 1)]
+}
+
+/// Hints of presence, by kind.
+fn hints(mut told: Reply) -> Result<Vec<Hint>, StoreError> {
+    let mut hints = Vec::new();
+    while !told.is_empty() {
+        let text = told.text()?;
+        let hint = text.split_once(' ').and_then(|(kind, percent)| {
+            let kind = HintKind::ALL.get(kind.parse::<usize>().ok()?)?;
+            Some(Hint { kind: *kind, percent: percent.parse().ok()? })
+        });
+        hints.push(hint.ok_or_else(|| damaged("a hint that can be read"))?);
+    }
+    hints.sort_by_key(|hint| hint.kind);
+    Ok(hints)
 }
 
 /// What a person said: to whom → granted, when, proof.

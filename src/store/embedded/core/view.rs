@@ -69,8 +69,9 @@ impl Core {
 
     /// What is known of one person.
     pub(in crate::store::embedded) fn person(&self, who: RecipientId) -> Result<Person, StoreError> {
-        let (online, last_sent, ids) = self.look(|state, now| {
-            (state.online(who, now), state.last_sent(who, now), state.sends_of(who, Self::SHOWN))
+        let (online, last_sent, ids, hints) = self.look(|state, now| {
+            let ids = state.sends_of(who, Self::SHOWN);
+            (state.online(who, now), state.last_sent(who, now), ids, state.hints(who, now))
         })?;
         let mut waiting = Vec::with_capacity(ids.len());
         for id in ids {
@@ -78,7 +79,8 @@ impl Core {
         }
         let online = online.map(|(at, source)| (timestamp(at), source));
         let last_sent = last_sent.map(timestamp);
-        Ok(Person { online, last_sent, waiting, consents: self.disk.consents(who)? })
+        let (consents, hours) = (self.disk.consents(who)?, self.disk.hours(who)?);
+        Ok(Person { online, last_sent, waiting, consents, hints, hours })
     }
 }
 

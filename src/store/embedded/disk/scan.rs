@@ -5,7 +5,7 @@ use std::sync::PoisonError;
 use fjall::Guard;
 use serde::de::DeserializeOwned;
 
-use crate::model::{Consent, FlowScope, HistoryEntry, RecipientId, SendId, SendState};
+use crate::model::{Consent, FlowScope, HistoryEntry, Hours, RecipientId, SendId, SendState};
 use crate::store::StoreError;
 
 use super::super::records::{Event, Label, Tally};
@@ -38,6 +38,7 @@ impl Disk {
             Ok(())
         })?;
         state.load_last_sent(sent);
+        self.drop_forgotten_hours(now)?;
         self.load_recent(state, recent)?;
         for guard in self.heads.iter() {
             let (id, head) = self.pair(guard)?;
@@ -64,11 +65,24 @@ impl Disk {
         let range = ended_at(since, SendId::NONE)..ended_at(Millis::MAX, SendId([u8::MAX; 16]));
         for guard in self.records.range(range) {
             let (at, id) = self.when(&self.pair(guard)?.0)?;
-            if self.end(id)?.is_some_and(|end| matches!(end.state, SendState::Sent | SendState::Uncertain)) {
-                state.load_recent(id, at);
+            let end = self.end(id)?;
+            if let Some(end) = end.filter(|end| matches!(end.state, SendState::Sent | SendState::Uncertain)) {
+                state.load_recent(id, at, end.provider, &self.events(id)?);
             }
         }
         Ok(())
+    }
+
+    /// Hours in which nobody was seen for so long that all are zero need not be kept.
+    fn drop_forgotten_hours(&self, now: Millis) -> Result<(), StoreError> {
+        let mut step = self.step();
+        for guard in self.records.prefix([Kind::Hours as u8]) {
+            let (key, record) = self.pair(guard)?;
+            if Hours::read(&record).is_none_or(|hours| hours.is_forgotten(timestamp(now))) {
+                step.batch.remove(&self.records, key);
+            }
+        }
+        step.write()
     }
 
     /// A send's history, oldest first; its first line is the label's.
@@ -77,15 +91,21 @@ impl Disk {
         id: SendId,
         label: &Label,
     ) -> Result<Vec<HistoryEntry>, StoreError> {
-        let mut events = Vec::new();
-        self.each(Kind::Event, &id.0, |_, event: Event| {
-            events.push(event);
-            Ok(())
-        })?;
+        let mut events = self.events(id)?;
         events.sort_by_key(|event| event.n);
         let accepted =
             HistoryEntry { at: timestamp(label.at), event: "accepted".to_owned(), detail: String::new() };
         Ok(std::iter::once(accepted).chain(events.into_iter().map(|event| event.line)).collect())
+    }
+
+    /// The lines of a send's history that are kept, in no order.
+    fn events(&self, id: SendId) -> Result<Vec<Event>, StoreError> {
+        let mut events = Vec::new();
+        self.each(Kind::Event, &id.0, |_, event| {
+            events.push(event);
+            Ok(())
+        })?;
+        Ok(events)
     }
 
     /// A person's recorded consents.

@@ -1,9 +1,6 @@
 //! Taking what is due: the one rule by which touch, enqueue and tick claim.
 
-use crate::model::{
-    Cause, ClaimId, ConsentRule, Grantee, Hold, Origin, RecipientId, SendId, SendSpec, SendState,
-};
-use crate::store::{Ignored, Touch};
+use crate::model::{Cause, ClaimId, Grantee, Hold, RecipientId, SendId, SendSpec, SendState};
 
 use super::{EVER, Entry, Held, Millis, NEVER, Slot, Stand, State, moment, span};
 use crate::store::embedded::records::{Case, Head};
@@ -23,34 +20,6 @@ pub(in crate::store::embedded) struct Taken {
 impl State {
     /// At most this many of a person's early sends become ready in one call.
     const RIPEN: usize = 1024;
-
-    /// Records a presence and claims what the person has due. A repeated request gets what it holds.
-    pub(in crate::store::embedded) fn touch(
-        &mut self,
-        touch: &Touch,
-        now: Millis,
-    ) -> Result<Vec<Taken>, Ignored> {
-        let who = touch.recipient;
-        if let Origin::Tracked { grantee, rule } = &touch.origin
-            && !self.allows(who, grantee, *rule)
-        {
-            return Err(Ignored::NoConsent);
-        }
-        if touch.about.is_some_and(|send| self.recent.contains(send, now)) {
-            return Err(Ignored::ScanGrace);
-        }
-        self.presence.seen(who, now, touch.source);
-        let before = self.held_under(touch.request, Cause::Touch, now);
-        if !before.is_empty() {
-            return Ok(before);
-        }
-        Ok(self.claim_for(who, touch.request, Cause::Touch, true, self.rules.claims_per_touch, now))
-    }
-
-    /// Whether the person's word, or without one the rule, allows presence by pixel.
-    fn allows(&self, who: RecipientId, grantee: &Grantee, rule: ConsentRule) -> bool {
-        self.consents.get(who, grantee).unwrap_or(rule == ConsentRule::Presumed)
-    }
 
     /// What a new send's record on disk says; the first half of accepting it.
     pub(in crate::store::embedded) fn draft(&mut self, spec: &SendSpec) -> Head {

@@ -41,6 +41,8 @@ impl State {
     pub(in crate::store::embedded) fn forget(&mut self, who: RecipientId, now: Millis) -> Forgotten {
         let presence = self.presence.away(who, now);
         self.consents.forget(who);
+        self.hints.forget(who);
+        self.changes.push(Change::NoHours(who));
         if self.contacts.forget(who) {
             self.changes.push(Change::LastSent(who, None));
         }
@@ -91,7 +93,7 @@ impl State {
         self.note(slot, now, to.as_str(), detail);
         let entry = self.sends.remove(slot);
         let held = self.holds.remove(&slot);
-        let end = End { state: to, at: now, attempts: entry.attempts, held, departed: false };
+        let end = End { state: to, at: now, attempts: entry.attempts, held, provider: None, departed: false };
         self.changes.push(Change::End(entry.id, end));
         self.flows.shift(entry.flow, from, to);
         let tally = Tally::Ended(self.flows.ended(entry.flow));

@@ -1,8 +1,9 @@
 //! What the holder of a claim says: still at it, handing over now, this is how it ended.
 
-use crate::model::{Deferral, Finish, Hold, OnUncertain, SendState};
+use crate::model::{Deferral, Finish, Hold, Name, OnUncertain, SendState};
 use crate::store::Fenced;
 
+use super::recent::Mail;
 use super::{Held, Millis, Slot, Stand, State, span};
 use crate::store::embedded::records::Change;
 use crate::store::embedded::time::millis;
@@ -53,7 +54,7 @@ impl State {
         }
         self.unclaim(slot, mark);
         match finish {
-            Finish::Accepted { reply } => self.sent(slot, reply, now),
+            Finish::Accepted { reply, provider } => self.sent(slot, reply, provider.as_ref(), now),
             Finish::Deferred(deferral) => self.defer(slot, deferral, now),
             Finish::Rejected { reason } => {
                 self.finalise(slot, SendState::Claimed, SendState::Failed, now, reason);
@@ -69,10 +70,24 @@ impl State {
         Some(Fenced::Done)
     }
 
-    fn sent(&mut self, slot: Slot, reply: &str, now: Millis) {
-        self.recent.sent(self.sends.at(slot).id, now);
+    fn sent(&mut self, slot: Slot, reply: &str, provider: Option<&Name>, now: Millis) {
+        self.is_recent(slot, provider, now);
         self.written_to(slot, now);
         self.finalise(slot, SendState::Claimed, SendState::Sent, now, reply);
+        if let (Some(provider), Some(Change::End(_, end))) = (provider, self.last_end()) {
+            end.provider = Some(provider.clone());
+        }
+    }
+
+    /// From now on this mail has an age. Its history gets one more line before it is final.
+    fn is_recent(&mut self, slot: Slot, provider: Option<&Name>, now: Millis) {
+        let entry = self.sends.at(slot);
+        let events = entry.events.saturating_add(1);
+        self.recent.sent(entry.id, Mail { at: now, provider: provider.cloned(), events, landed: false });
+    }
+
+    fn last_end(&mut self) -> Option<&mut Change> {
+        self.changes.iter_mut().rev().find(|change| matches!(change, Change::End(..)))
     }
 
     /// The person has this mail, or may have it: one visit, one mail.
@@ -105,7 +120,7 @@ impl State {
             self.note(slot, now, "deferred", reason);
             return self.come_back(slot, now);
         }
-        self.recent.sent(self.sends.at(slot).id, now);
+        self.is_recent(slot, None, now);
         self.finalise(slot, SendState::Claimed, SendState::Uncertain, now, reason);
         SendState::Uncertain
     }

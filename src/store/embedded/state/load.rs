@@ -1,9 +1,10 @@
 //! Building the state from what lies on disk, after a clean stop or a crash alike.
 
-use crate::model::{Consent, FlowScope, FlowSetting, RecipientId, SendId, SendState};
+use crate::model::{Consent, FlowScope, FlowSetting, Name, RecipientId, SendId, SendState};
 
+use super::recent::{LANDED, Mail};
 use super::{Contacts, Millis, State};
-use crate::store::embedded::records::{Head, Tally};
+use crate::store::embedded::records::{Event, Head, Tally};
 
 impl State {
     /// A flow's counter as it was.
@@ -36,8 +37,16 @@ impl State {
     }
 
     /// A mail that went out not long ago, in the order they did.
-    pub(in crate::store::embedded) fn load_recent(&mut self, id: SendId, at: Millis) {
-        self.recent.sent(id, at);
+    pub(in crate::store::embedded) fn load_recent(
+        &mut self,
+        id: SendId,
+        at: Millis,
+        provider: Option<Name>,
+        history: &[Event],
+    ) {
+        let events = history.iter().map(|event| event.n).max().unwrap_or_default();
+        let landed = history.iter().any(|event| event.line.event == LANDED);
+        self.recent.sent(id, Mail { at, provider, events, landed });
     }
 
     /// A live send. Whoever had claimed it is dead, for this store has one process: the send waits again at once, or

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
-use crate::model::{Grantee, RecipientId, SendId};
+use crate::model::{Grantee, RecipientId};
 
 use super::super::shards::Shards;
 use super::super::time::Millis;
@@ -110,39 +110,6 @@ impl Contacts {
         if self.by_person.get(&who).is_some_and(empty) {
             self.by_person.remove(&who);
         }
-    }
-}
-
-/// The mails that were sent less than `scan_grace` ago.
-#[derive(Debug, Default)]
-pub(super) struct Recent {
-    at: HashMap<SendId, Millis>,
-    order: VecDeque<(Millis, SendId)>,
-    grace: Millis,
-}
-
-impl Recent {
-    /// None yet.
-    pub(super) fn new(grace: Millis) -> Self {
-        Self { grace, ..Self::default() }
-    }
-
-    /// This mail was sent just now. Forgets those that are no longer recent.
-    pub(super) fn sent(&mut self, id: SendId, at: Millis) {
-        while let Some((old, id)) = self.order.pop_front_if(|(old, _)| old.saturating_add(self.grace) <= at) {
-            if self.at.get(&id) == Some(&old) {
-                self.at.remove(&id);
-            }
-        }
-        if self.grace > 0 {
-            self.at.insert(id, at);
-            self.order.push_back((at, id));
-        }
-    }
-
-    /// Whether this mail was sent less than the grace ago.
-    pub(super) fn contains(&self, id: SendId, now: Millis) -> bool {
-        self.at.get(&id).is_some_and(|at| now < at.saturating_add(self.grace))
     }
 }
 

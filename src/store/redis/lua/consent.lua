@@ -1,6 +1,6 @@
 -- consent: records what a person said. A withdrawal always holds; a grant only if nothing later is known. `when` is the
 -- clock of the gateway that was told, so a withdrawal that seems older than what is known takes its moment over. A
--- withdrawal ends their presence.
+-- withdrawal ends their presence, and forgets the hints of it and the hours it was in.
 --
 -- ARGV   1 person  2 to whom ('b:brand', 'p:partner')  3 '1' granted, '0' withdrawn  4 when, ms  5 proof
 --        6 if there: it was said to another store, and of two the later holds; of two made at the same time the first
@@ -19,7 +19,10 @@ redis.register_function {
             if later > 0 then at = known end
         end
         redis.call('HSET', tag .. ':y:' .. args[1], args[2], args[3] .. at .. ' ' .. args[5])
-        if args[3] == '0' then leave(args[1]) end
+        if args[3] == '0' then
+            leave(args[1])
+            redis.call('DEL', tag .. ':w:' .. args[1], tag .. ':u:' .. args[1])
+        end
         return 1
     end,
     flags = { 'allow-oom' },

@@ -39,8 +39,21 @@ local function finalise(send, to, detail, keep, gap)
     rewake(send.who, gap)
 end
 
+-- For so long this mail has an age: when the relay took it, and whose mailbox it is in.
+local function recent(send, grace, provider)
+    local key = tag .. ':g:' .. send.id
+    if grace == 0 then return redis.call('DEL', key) end
+    redis.call('SET', key, string.format('%.0f', now) .. ' ' .. (provider or ''), 'PX', lasting(grace))
+end
+
+-- The relay did not take it: it is of no age.
+local function ageless(send)
+    if send.begun then redis.call('DEL', tag .. ':g:' .. send.id) end
+end
+
 -- A claimed send waits again; its claim was ended before. Whoever was forgotten meanwhile gets nothing more.
 local function come_back(send, keep, gap)
+    ageless(send)
     if send.forgotten then return finalise(send, 'x', 'forgotten', keep, gap) end
     shelve(send, 'st', 'w', 'du', send.due, 'tr', send.attempts, 'en', send.ended)
     shift(send, 'c', 'w')
@@ -51,11 +64,6 @@ end
 -- The person has this mail, or may have it: one visit, one mail.
 local function written_to(send, gap)
     if gap > 0 and send.who then redis.call('SET', tag .. ':l:' .. send.who, now, 'PX', lasting(gap)) end
-end
-
--- For so long an open of this mail is a scanner's.
-local function recent(send, grace)
-    if grace > 0 then redis.call('SET', tag .. ':g:' .. send.id, 1, 'PX', lasting(grace)) end
 end
 
 -- Counts an attempt, unless there were as many as there may be.

@@ -2,19 +2,21 @@
 --
 -- ARGV   1 send  2 claim  3 mark of this finish (not '0')  4 how: a accepted, d deferred, r rejected, l released,
 --        u uncertain  5 reason or reply  6 deferred until  7 '1' if it counts as an attempt
---        8 min_gap  9 scan grace  10 lease  11 keep finished (ms)  12 most attempts
+--        8 min_gap  9 how long a mail has an age  10 lease  11 keep finished (ms)
+--        12 most attempts  13 whose mailbox it is in, or ''
 -- Reply  {1 done or 0 stale, alarm, what is gone…} (six elements each, see `finalise`)
 -- Rule   The same finish again is done, and tells again what is gone, since the first answer may have been lost; another
 --        one is stale.
 
 local ways = {
     a = function(send, args, rules)
-        recent(send, rules.grace)
+        recent(send, rules.grace, rules.provider)
         written_to(send, rules.gap)
         finalise(send, 's', args[5], rules.keep, rules.gap)
     end,
     d = function(send, args, rules)
         if args[7] == '1' and not count_attempt(send, rules.attempts) then
+            ageless(send)
             return finalise(send, 'f', args[5], rules.keep, rules.gap)
         end
         send.due = tonumber(args[6])
@@ -22,6 +24,7 @@ local ways = {
         come_back(send, rules.keep, rules.gap)
     end,
     r = function(send, args, rules)
+        ageless(send)
         finalise(send, 'f', args[5], rules.keep, rules.gap)
     end,
     l = function(send, args, rules)
@@ -46,7 +49,7 @@ redis.register_function {
         end
         local rules = {
             gap = tonumber(args[8]), grace = tonumber(args[9]), lease = tonumber(args[10]), keep = args[11],
-            attempts = tonumber(args[12]),
+            attempts = tonumber(args[12]), provider = args[13],
         }
         unclaim(send, args[3])
         ways[args[4]](send, args, rules)

@@ -6,6 +6,9 @@
 --        Reply  1: the hand-over may begin; 0: the hold is stale
 --        Rule   Said again after the holder itself ended the claim, it is still done.
 
+-- What is handed over is of age zero, until that ends; in any case not longer than this, in ms.
+local HANDED_OVER = 86400000
+
 -- state, claim, lease, begun, ended of a send
 local function hold_of(id)
     return redis.call('HMGET', tag .. ':s:' .. id, 'st', 'cl', 'le', 'bg', 'en')
@@ -40,7 +43,10 @@ redis.register_function {
         enter(keys)
         local hold = hold_of(args[1])
         if in_force(hold, args[2]) then
-            if hold[4] ~= '1' then save({ id = args[1] }, 'bg', '1') end
+            if hold[4] ~= '1' then
+                save({ id = args[1] }, 'bg', '1')
+                redis.call('SET', tag .. ':g:' .. args[1], '0 ', 'PX', HANDED_OVER)
+            end
             return 1
         end
         local by_holder = hold[5] and hold[5] ~= '0'

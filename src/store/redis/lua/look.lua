@@ -3,7 +3,8 @@
 -- look   ARGV   1 send
 --        Reply  {{field, value…}, payload or '', {line of history…}}; the first is empty if the send is not known
 -- person ARGV   1 person  2 most sends
---        Reply  {presence or '', its expiry, last mail or '', {to whom, said…}, {send…}}
+--        Reply  {presence or '', its expiry, last mail or '', {to whom, said…}, {send…}, {kind and percent of hints…},
+--               hours or ''}
 -- count  ARGV   1 the first slice of the presence window  2 the last
 --        Reply  {people online, {counter, value…}}
 
@@ -23,10 +24,13 @@ redis.register_function {
 redis.register_function {
     function_name = '@_person',
     callback = function(keys, args)
-        tag = keys[1]
-        local sends = {}
+        enter(keys)
+        local sends, hints = {}, {}
         for _, member in ipairs(redis.call('ZRANGE', queue_of(args[1]), 0, args[2] - 1)) do
             sends[#sends + 1] = member:sub(-16)
+        end
+        for kind, percent, till in (redis.call('GET', tag .. ':w:' .. args[1]) or ''):gmatch('(%d+) (%d+) (%d+)') do
+            if tonumber(till) > now then hints[#hints + 1] = kind .. ' ' .. percent end
         end
         return {
             redis.call('GET', tag .. ':p:' .. args[1]) or '',
@@ -34,6 +38,8 @@ redis.register_function {
             redis.call('GET', tag .. ':l:' .. args[1]) or '',
             redis.call('HGETALL', tag .. ':y:' .. args[1]),
             sends,
+            hints,
+            redis.call('GET', tag .. ':u:' .. args[1]) or '',
         }
     end,
     flags = { 'no-writes' },

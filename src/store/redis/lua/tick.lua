@@ -1,7 +1,7 @@
 -- tick: what time has brought to one partition: leases that ran out, due moments, deadlines, flows that run again.
 --
 -- ARGV   1 request  2 most sends  3 ms before a lease that ran out is taken away (0: at once)  4 most claims a person
---        5 lease  6 min_gap  7 scan grace  8 keep finished (ms)  9 most attempts  10 when it was asked for, by this
+--        5 lease  6 min_gap  7 how long a mail has an age  8 keep finished (ms)  9 most attempts  10 when it was asked for, by this
 --        server's clock as the gateway knows it  11… flows held back
 -- Reply  {next timer or 0, 1 if there is more now, {claim…}, {send, state…} whose lease ran out, {what is gone…},
 --        {send…} set aside because their keys are not what they should be}

@@ -1,10 +1,15 @@
--- touch: records presence, unless consent or the scan-grace rule say no, and claims what the person has due. One step.
+-- touch: records presence and claims what the person has due, unless consent says no or the signal is worth less. One
+-- step.
 --
 -- ARGV   1 person  2 request  3 the slice of the window it is now, by the gateway's reckoning (only for counting), and
 --        the source's digit behind it  4 how long the presence is kept, ms  5 the mail it is about, or ''  6 whose
 --        consent counts ('b:brand', 'p:partner'), or '' for a trusted source  7 '1' if consent is presumed
---        8 'min_gap most-claims lease', ms  9… flows held back
--- Reply  0: nothing to claim; 1: no consent; 2: scan grace; or {alarm, claim…} (six elements each, see `tell`)
+--        8 rules that most touches do not need: 'min_gap most-claims lease landed-within threshold hint-ttl echo
+--        history slice-width' (ms, percent, 1 or 0)  9 '' if it is presence at any age of the mail, or from which age
+--        on what holds: 'presence hint kind percent landed' (ms, '-' for never)  10… flows held back
+-- Reply  0: nothing to claim; 1: no consent; 2: too young; 3: hinted; 4: echo; or {that or 5: presence joined of
+--        hints, age of the mail in ms or -1 while it is handed over or -2, who has it in their mailbox if it landed or
+--        '-' or '', alarm, claim…} (six elements each, see `tell`)
 -- Rule   The same request again gets what it holds. Refused when memory is short; `touch_full` then claims, and
 --        remembers nobody.
 -- Cost   Most people have nothing waiting, and every command and argument costs: three commands then, or four with a
@@ -17,58 +22,70 @@ local function any(a, b, c)
     return redis.call('EXISTS', a) > 0
 end
 
--- Remembers that a person is here. When they were seen is not written: it is the key's expiry less the window.
+-- Remembers that a person is here. When they were seen is not written: it is the key's expiry less the window. Returns
+-- the slice they were seen in before, if they were here.
 local function remember(who, seen, span)
     local before = redis.call('SET', tag .. ':p:' .. who, seen, 'PX', span, 'GET')
     local slice, last = seen:sub(1, -2), before and before:sub(1, -2)
-    if last == slice then return end
+    if last == slice then return last end
     local counter = tag .. ':n:' .. slice
     if redis.call('INCR', counter) == 1 then redis.call('PEXPIRE', counter, math.floor((span + 1) * 1.25)) end
     if last then uncount(last) end
+    return last
 end
 
--- What stands against a person's presence, as the reply says it; nil if nothing does.
-local function refusal(consents, grantee, presumed, grace)
-    local said = grantee ~= '' and redis.call('HGET', consents, grantee)
-    if said and said:sub(1, 1) ~= '1' then return 1 end
-    if grantee ~= '' and not said and not presumed then return 1 end
-    if grace and redis.call('EXISTS', grace) == 1 then return 2 end
+local function read_rules(text)
+    local gap, most, lease, landed, threshold, ttl, echo, history, width =
+        text:match('^(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d) (%d+)$')
+    return {
+        gap = tonumber(gap), most = tonumber(most), lease = tonumber(lease), landed = tonumber(landed),
+        threshold = tonumber(threshold), ttl = tonumber(ttl), echo = tonumber(echo), history = history == '1',
+        width = tonumber(width),
+    }
 end
 
-local function claims_of(keys, args, first)
-    local who = args[1]
-    local gap, most, lease = args[8]:match('^(%d+) (%d+) (%d+)$')
-    enter(keys)
-    hold_back(args, 9)
-    local claims = {}
+local function claims_of(args, first, rules)
+    local who, claims = args[1], {}
+    hold_back(args, 10)
     for _, send in ipairs(held_under(who, args[2], first)) do tell(send, claims) end
     if #claims == 0 then
-        claim_for(who, first, args[2], 'touch', true, tonumber(most), tonumber(gap), tonumber(lease), claims)
+        claim_for(who, first, args[2], 'touch', true, rules.most, rules.gap, rules.lease, claims)
     end
-    if #claims == 0 and armed == NEVER then return 0 end
-    return { alarm(), unpack(claims) }
+    return claims
 end
 
 local function touch(keys, args, remembering)
     tag = keys[1]
     local who, grantee, presumed = args[1], args[6], args[7] == '1'
     local queue, consents = queue_of(who), tag .. ':y:' .. who
-    local grace = args[5] ~= '' and tag .. ':g:' .. args[5]
-    local asked = grantee ~= '' and not presumed
-    if asked then
-        local refused = refusal(consents, grantee, false)
-        if refused then return refused end
+    local young = args[5] ~= '' and tag .. ':g:' .. args[5]
+    local said
+    if grantee ~= '' and not presumed then
+        said = redis.call('HGET', consents, grantee)
+        if not said or said:sub(1, 1) ~= '1' then return 1 end
     end
     -- One look for everything that could matter.
-    local known = any(queue, presumed and consents, grace)
-    if known then
-        local refused = refusal(consents, asked and '' or grantee, presumed, grace)
-        if refused then return refused end
+    local known = any(queue, presumed and consents, young)
+    if known and presumed then
+        said = redis.call('HGET', consents, grantee)
+        if said and said:sub(1, 1) ~= '1' then return 1 end
     end
-    if remembering then remember(who, args[3], args[4]) end
+    local rules, code, age, landed = nil, 0, nil, ''
+    if args[9] ~= '' then
+        rules = read_rules(args[8])
+        code, age, landed = weigh(keys, args, known and young, rules)
+        if code > 0 and code < 5 then return age and { code, age, landed } or code end
+    end
+    if remembering then
+        local last = remember(who, args[3], args[4])
+        if said then lived(keys, who, args[3]:sub(1, -2), last, rules or read_rules(args[8])) end
+    end
     local first = known and first_stand(who)
-    if not first then return 0 end
-    return claims_of(keys, args, first)
+    if not first and code == 0 and not age then return 0 end
+    enter(keys)
+    local claims = first and claims_of(args, first, rules or read_rules(args[8])) or {}
+    if #claims == 0 and armed == NEVER and code == 0 and not age then return 0 end
+    return { code, age or -2, landed, alarm(), unpack(claims) }
 end
 
 redis.register_function('@_touch', function(keys, args) return touch(keys, args, true) end)

@@ -147,7 +147,7 @@ impl Inner {
             .arg(self.quiet(partition.place))
             .arg(self.spans.lease)
             .arg(self.spans.min_gap)
-            .arg(self.spans.scan_grace)
+            .arg(self.spans.recent)
             .arg(self.spans.keep_finished)
             .arg(self.rules.max_attempts);
         (partition.place, call)

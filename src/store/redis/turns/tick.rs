@@ -73,7 +73,7 @@ impl Inner {
             .arg(self.spans.claims_per_touch)
             .arg(self.spans.lease)
             .arg(self.spans.min_gap)
-            .arg(self.spans.scan_grace)
+            .arg(self.spans.recent)
             .arg(self.spans.keep_finished)
             .arg(self.rules.max_attempts)
             .arg(self.turns.server_now());

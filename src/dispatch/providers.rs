@@ -1,0 +1,43 @@
+//! Whose mailbox a mail goes to, by its address's domain: a dozen names, so that they can be labels.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::model::Name;
+use crate::redact::Mailbox;
+
+/// Mailbox providers by domain.
+#[derive(Debug, Default)]
+pub struct Providers(HashMap<String, Name>);
+
+impl Providers {
+    /// The providers of the configuration.
+    pub fn new(configured: &BTreeMap<Name, Vec<String>>) -> Self {
+        let domains = configured.iter().flat_map(|(name, domains)| {
+            domains.iter().map(|domain| (domain.trim().to_ascii_lowercase(), name.clone()))
+        });
+        Self(domains.collect())
+    }
+
+    /// Who keeps this mailbox, if we know.
+    pub(super) fn of(&self, mailbox: &Mailbox) -> Option<Name> {
+        let (_, domain) = mailbox.email().rsplit_once('@')?;
+        self.0.get(&domain.to_ascii_lowercase()).cloned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_provider_is_known_by_its_domains() {
+        let gmail: Name = "gmail".parse().expect("a name");
+        let configured = BTreeMap::from([(gmail.clone(), vec!["gmail.com".to_owned(), "GoogleMail.com".to_owned()])]);
+        let providers = Providers::new(&configured);
+        let of = |address: &str| providers.of(&Mailbox::new(address.to_owned(), None));
+        assert_eq!(of("marie@googlemail.com"), Some(gmail.clone()));
+        assert_eq!(of("\"a@b\"@Gmail.com"), Some(gmail));
+        assert_eq!(of("marie@gmail.com.example"), None);
+        assert_eq!(of("nobody"), None);
+    }
+}

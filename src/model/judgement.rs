@@ -1,0 +1,270 @@
+//! What a signal is worth, by the age of the mail it is about.
+//!
+//! Security scanners open a mail in the first seconds, people later, and only the store knows when the relay took it. So
+//! whoever judges a signal says what it is worth at any age ([`Judgement`]); the store finds the age in the same step
+//! that records presence, and goes by what that comes to there ([`Worth`]).
+
+use std::time::Duration;
+
+use super::{Class, Name, Presence, Verdict};
+
+/// How old a mail is that its relay took lately.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum MailAge {
+    /// It is being handed over: whoever opens it now is a machine on its way.
+    HandingOver,
+    /// The relay took it so long ago.
+    Since(Duration),
+}
+
+/// The verdict on one signal for every age of its mail.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Judgement {
+    kind: HintKind,
+    settled: Verdict,
+    /// What holds below an age, the youngest first.
+    young: [Option<(Duration, Verdict)>; Self::STEPS],
+    /// Nobody may be taken for present by it.
+    statistics: bool,
+}
+
+/// What sort of sign it is: two of one sort do not add up, for they may be the same machine twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum HintKind {
+    /// A provider fetched ahead of a reader.
+    Prefetch,
+    /// A provider's image proxy.
+    Proxy,
+    /// An image fetched by whoever shows the mail.
+    Image,
+    /// A link.
+    Click,
+    /// A page of a brand or a webmail.
+    Page,
+    /// A mail server: a login, a look into a folder.
+    Mailbox,
+    /// A webmail server.
+    Webmail,
+    /// A partner's newsletter.
+    Partner,
+}
+
+/// A sign of presence that is not enough alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hint {
+    /// Of what sort.
+    pub kind: HintKind,
+    /// How likely it is somebody, in percent.
+    pub percent: u8,
+}
+
+/// What the store goes by. An age of zero also means: while the mail is being handed over, or about no mail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Worth {
+    /// Presence once its mail is so old; never, if none.
+    pub fires: Option<Duration>,
+    /// Otherwise a hint, once its mail is so old.
+    pub hint: Option<(Duration, Hint)>,
+    /// Shows, once its mail is so old, that the mail was seen or fetched for somebody: it landed.
+    pub lands: Option<Duration>,
+}
+
+/// A mail that was seen soon after its relay took it: it landed while its recipient was online.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Landed {
+    /// How soon.
+    pub after: Duration,
+    /// Whose mailbox it is in.
+    pub provider: Option<Name>,
+}
+
+impl Judgement {
+    /// Most ages at which a judgement changes.
+    const STEPS: usize = 3;
+
+    /// The same at every age.
+    pub const fn new(kind: HintKind, verdict: Verdict) -> Self {
+        Self { kind, settled: verdict, young: [None; Self::STEPS], statistics: false }
+    }
+
+    /// As before, but `verdict` for mails younger than `age`.
+    ///
+    /// # Panics
+    /// If there are more than three such ages above each other.
+    #[must_use]
+    pub fn below(mut self, age: Duration, verdict: Verdict) -> Self {
+        if age.is_zero() {
+            return self;
+        }
+        let older = self.young.into_iter().flatten().filter(|(until, _)| *until > age);
+        let mut steps = std::iter::once((age, verdict)).chain(older);
+        self.young = [(); Self::STEPS].map(|()| steps.next());
+        assert!(steps.next().is_none(), "a judgement changes at few ages");
+        self
+    }
+
+    /// Every verdict changed by `change`.
+    #[must_use]
+    pub fn map(mut self, change: impl Fn(Verdict) -> Verdict) -> Self {
+        self.settled = change(self.settled);
+        self.young = self.young.map(|step| step.map(|(age, verdict)| (age, change(verdict))));
+        self
+    }
+
+    /// The same for statistics alone: it is no presence and no hint.
+    #[must_use]
+    pub fn for_statistics(self) -> Self {
+        let no = |verdict| Verdict { presence: Presence::No, fires: false, ..verdict };
+        Self { statistics: true, ..self.map(no) }
+    }
+
+    /// The verdict where the mail is of this age: not known to be young, if none.
+    pub fn at(&self, age: Option<MailAge>) -> Verdict {
+        let holds = |(until, _): &&(Duration, Verdict)| age.is_some_and(|age| age < MailAge::Since(*until));
+        self.young.iter().flatten().find(holds).map_or(self.settled, |(_, verdict)| *verdict)
+    }
+
+    /// The verdict once the mail is old.
+    pub const fn settled(&self) -> Verdict {
+        self.settled
+    }
+
+    /// What sort of sign it is.
+    pub const fn kind(&self) -> HintKind {
+        self.kind
+    }
+
+    /// What the store goes by.
+    pub fn worth(&self) -> Worth {
+        let hints = |verdict: &Verdict| {
+            !self.statistics && (verdict.presence != Presence::No || verdict.class == Class::Unknown)
+        };
+        let hint = self.from(hints).map(|(age, verdict)| (age, Hint::of(self.kind, verdict.confidence)));
+        let session = |verdict: &Verdict| verdict.class == Class::Prefetch && verdict.presence != Presence::No;
+        Worth {
+            fires: self.from(|verdict| verdict.fires).map(|(age, _)| age),
+            hint,
+            lands: self.from(|verdict| verdict.open || session(verdict)).map(|(age, _)| age),
+        }
+    }
+
+    /// The age from which on all verdicts are such, and the first of them; none if the settled one is not.
+    fn from(&self, such: impl Fn(&Verdict) -> bool) -> Option<(Duration, Verdict)> {
+        let mut first = Some(self.settled).filter(&such)?;
+        for (until, younger) in self.young.iter().flatten().rev() {
+            if !such(younger) {
+                return Some((*until, first));
+            }
+            first = *younger;
+        }
+        Some((Duration::ZERO, first))
+    }
+}
+
+impl Worth {
+    /// Presence at every age, and nothing else: what a source that is taken at its word says.
+    pub const PRESENCE: Self = Self { fires: Some(Duration::ZERO), hint: None, lands: None };
+}
+
+impl HintKind {
+    /// Every sort, in the order of their numbers.
+    pub const ALL: [Self; 8] = [
+        Self::Prefetch,
+        Self::Proxy,
+        Self::Image,
+        Self::Click,
+        Self::Page,
+        Self::Mailbox,
+        Self::Webmail,
+        Self::Partner,
+    ];
+
+    /// Whether a mail that arrives sets it off: mail clients fetch what is new by themselves.
+    pub const fn echoes(self) -> bool {
+        matches!(self, Self::Mailbox | Self::Webmail)
+    }
+}
+
+impl Hint {
+    /// Two signs together are never surer than this, however sure each is.
+    pub const MOST: u8 = 85;
+
+    /// A hint from a confidence between 0 and 1.
+    pub fn of(kind: HintKind, confidence: f32) -> Self {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 100")]
+        let percent = (confidence.clamp(0.0, 0.99) * 100.0).round() as u8;
+        Self { kind, percent }
+    }
+
+    /// Whether two hints are as sure as `threshold` percent together, taken as independent: 1 − (1−p)(1−q).
+    pub fn suffices_with(self, other: Self, threshold: u8) -> bool {
+        let doubt = |hint: Self| u32::from(100 - hint.percent.min(100));
+        let doubted = doubt(self) * doubt(other) <= u32::from(100 - threshold.min(100)) * 100;
+        self.kind != other.kind && threshold <= Self::MOST && doubted
+    }
+}
+
+/// Whether a mail is at least so old; any is, if the age asked for is zero.
+pub fn reaches(age: Option<MailAge>, from: Duration) -> bool {
+    from.is_zero() || age.is_none_or(|age| age >= MailAge::Since(from))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const UNKNOWN: Verdict = verdict(Class::Unknown, 0.35, Presence::No);
+    const SCAN: Verdict = verdict(Class::Scanner, 0.85, Presence::No);
+    const HUMAN: Verdict =
+        Verdict { open: true, fires: true, ..verdict(Class::Human, 0.85, Presence::Yes) };
+
+    const fn verdict(class: Class, confidence: f32, presence: Presence) -> Verdict {
+        Verdict { class, confidence, reason: "test", open: false, presence, fires: false }
+    }
+
+    fn seconds(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    fn since(age: u64) -> Option<MailAge> {
+        Some(MailAge::Since(seconds(age)))
+    }
+
+    #[test]
+    fn each_age_has_its_verdict() {
+        let judged = Judgement::new(HintKind::Image, HUMAN).below(seconds(30), UNKNOWN);
+        assert_eq!(judged.at(None), HUMAN, "a mail that is not known to be young is old");
+        assert_eq!(judged.at(Some(MailAge::HandingOver)), UNKNOWN);
+        assert_eq!((judged.at(since(29)), judged.at(since(30))), (UNKNOWN, HUMAN));
+        let worth = judged.worth();
+        assert_eq!((worth.fires, worth.lands), (Some(seconds(30)), Some(seconds(30))));
+        assert_eq!(worth.hint, Some((Duration::ZERO, Hint { kind: HintKind::Image, percent: 35 })));
+        let shadowed = judged.below(seconds(600), SCAN);
+        assert_eq!((shadowed.at(since(10)), shadowed.at(since(600))), (SCAN, HUMAN));
+        assert_eq!(shadowed.worth().hint.map(|(from, hint)| (from, hint.percent)), Some((seconds(600), 85)));
+        assert_eq!(Judgement::new(HintKind::Image, SCAN).worth(), Worth::default());
+    }
+
+    #[test]
+    fn two_sorts_add_up_and_one_does_not() {
+        let hint = |kind, percent| Hint { kind, percent };
+        let prefetch = hint(HintKind::Prefetch, 70);
+        assert!(prefetch.suffices_with(hint(HintKind::Proxy, 45), 80));
+        assert!(!prefetch.suffices_with(hint(HintKind::Prefetch, 99), 80));
+        assert!(!hint(HintKind::Image, 35).suffices_with(hint(HintKind::Click, 35), 80));
+        assert!(!prefetch.suffices_with(hint(HintKind::Proxy, 99), 86), "never surer than 85 percent");
+        assert_eq!(Hint::of(HintKind::Click, 0.35).percent, 35);
+    }
+
+    #[test]
+    fn no_age_asked_for_is_any_age() {
+        assert!(reaches(Some(MailAge::HandingOver), Duration::ZERO));
+        assert!(!reaches(Some(MailAge::HandingOver), seconds(1)));
+        assert!(reaches(since(1), seconds(1)) && reaches(None, seconds(1)));
+    }
+
+    #[test]
+    fn kinds_are_numbered_in_their_order() {
+        assert!(HintKind::ALL.iter().enumerate().all(|(number, kind)| *kind as usize == number));
+    }
+}
