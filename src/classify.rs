@@ -15,13 +15,16 @@ mod agents;
 mod deeds;
 mod remembered;
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use hyper::header::{HeaderMap, HeaderValue, USER_AGENT};
 use hyper::Method;
 
 use crate::config;
-use crate::model::{Class, Deed, HintKind, Judgement, Presence, Source, Verdict};
+#[cfg(doc)]
+use crate::model::Leaving;
+use crate::model::{Class, Deed, HintKind, Judgement, Presence, RecipientId, SendId, Source, Verdict};
 use agents::Agents;
 
 /// What a request shows of whoever sent it.
@@ -33,7 +36,34 @@ pub struct Evidence<'request> {
     pub method: &'request Method,
     /// Its headers as they arrived.
     pub headers: &'request HeaderMap,
+    /// Where it came from, if that can be known: the peer, or whom a trusted proxy named.
+    pub client: Option<IpAddr>,
+    /// Whose mailbox it was made for.
+    pub recipient: RecipientId,
+    /// The mail it is about, if the token names one.
+    pub about: Option<SendId>,
+    /// How old that mail is in days, as far as its token tells.
+    pub days: Option<u32>,
+    /// Which of the mail's links was followed: the same number for the same link.
+    pub link: Option<u64>,
+    /// The link is a decoy that no person sees.
+    pub decoy: bool,
+    /// A browser's page says that a person has done something on it.
+    pub activated: bool,
 }
+
+/// What became known with a signal.
+#[derive(Debug)]
+pub struct Judged {
+    /// What it is worth.
+    pub judgement: Judgement,
+    /// Whose presence of the last moments was a machine's: the intake is to be told that they are
+    /// [gone](crate::intake::Intake::gone), [unmasked](Leaving::Unmasked) within [`UNMASKED`].
+    pub unmasked: Vec<RecipientId>,
+}
+
+/// How far back a machine that is found out has spoilt what was seen (the decision table's rule 17).
+pub const UNMASKED: Duration = Duration::from_secs(10);
 
 /// A rule file that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -61,10 +91,10 @@ impl Classifier {
     }
 
     /// What this evidence is worth.
-    pub fn judge(&self, evidence: &Evidence<'_>) -> Judgement {
+    pub fn judge(&self, evidence: &Evidence<'_>) -> Judged {
         let agent = evidence.headers.get(USER_AGENT).map_or(&b""[..], HeaderValue::as_bytes);
         let verdict = by_method(evidence).or_else(|| self.agents.find(agent)).unwrap_or(NOBODY_KNOWN);
-        Judgement::new(HintKind::Image, verdict)
+        Judged { judgement: Judgement::new(HintKind::Image, verdict), unmasked: Vec::new() }
     }
 }
 

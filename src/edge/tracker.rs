@@ -9,10 +9,10 @@ use hyper::header::{HeaderMap, HeaderValue};
 use prometheus::IntCounter;
 use url::Url;
 
-use crate::classify::{Classifier, Evidence};
+use crate::classify::{Classifier, Evidence, UNMASKED};
 use crate::clock::Clock;
 use crate::intake::Intake;
-use crate::model::{ConsentRule, Grantee, Name, Origin, Signal, Source};
+use crate::model::{ConsentRule, Grantee, Leaving, Name, Origin, Signal, Source};
 use crate::telemetry::{Metric, Registry};
 use crate::token::{Key, KeyRing, Kind, Purpose, Refused, Token, day};
 
@@ -96,8 +96,22 @@ impl Tracker {
     }
 
     fn signal(&self, source: Source, token: &Token, key: &Key, visit: Visit<'_>) {
-        let evidence = Evidence { source, method: visit.method, headers: visit.headers };
-        let mut judgement = self.classifier.judge(&evidence);
+        let judged = self.classifier.judge(&Evidence {
+            source,
+            method: visit.method,
+            headers: visit.headers,
+            client: None,
+            recipient: token.recipient,
+            about: token.send,
+            days: None,
+            link: None,
+            decoy: false,
+            activated: false,
+        });
+        for who in judged.unmasked {
+            self.intake.gone(who, Leaving::Unmasked(UNMASKED));
+        }
+        let mut judgement = judged.judgement;
         if token.purpose != Purpose::Presence {
             judgement = judgement.for_statistics();
         }
