@@ -130,7 +130,8 @@ impl Foundation {
         let gate = Gate::new(store.flows(), clock.clone());
         let (intake, outlets) = Intake::new(&config.intake, &config.presence, &registry);
         let intake = Arc::new(intake);
-        let classifier = Arc::new(Classifier::new(&config.classify, config.presence.scan_grace).map_err(configuration)?);
+        let classifier =
+            Arc::new(Classifier::new(&config.classify, config.presence.scan_grace).map_err(configuration)?);
         Ok((
             Self { config, clock, registry, ring, renderer, relay, store, gate, intake, classifier },
             outlets,
