@@ -12,6 +12,7 @@
 //! verdict refers to nothing in it, so neither agent nor address outlives the request.
 
 mod agents;
+pub mod networks;
 mod remembered;
 
 use hyper::Method;
