@@ -13,6 +13,10 @@
 //!
 //! There are no AS numbers: a routing table would be needed to turn them into networks. Those of the shipped files
 //! were expanded on the day that is written beside them.
+//!
+//! Measured on one core of an AMD EPYC, release build, addresses half random and half listed, memory warm: 15 ns with
+//! the 7,835 IPv4 ranges that ship, 20 ns with 20,000 (`prefix-trie` 0.10: 25 ns, `ip_network_table` 0.2: 48 ns), 12 ns
+//! for IPv6. The shipped ranges take 97 kB (12,587 segments of 6 bytes, 1,174 of 18) and are compiled in 4 ms.
 
 mod file;
 mod range;

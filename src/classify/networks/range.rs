@@ -91,6 +91,8 @@ fn no_network(text: &str) -> BadRange {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn refusal(text: &str) -> String {
@@ -140,6 +142,28 @@ mod tests {
         }
         for junk in ["", "/8", "mail.example", "10.0.0", "ascot", "192.0.2.0-192.0.2.9"] {
             assert!(refusal(junk).contains("is no network: write one like 192.0.2.0/24"), "{junk}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_a_refusal_tells_to_write_is_read(address in any::<IpAddr>(), length in 0_u8..=128) {
+            let text = format!("{address}/{length}");
+            match Range::parse(&text) {
+                Ok(range) => prop_assert_eq!(range.first(), address),
+                Err(BadRange::HostBits { network, address, .. }) => {
+                    let (network, alone) = (Range::parse(&network), Range::parse(&address.to_string()));
+                    let (network, alone) = (network.expect("a network"), alone.expect("an address"));
+                    prop_assert!(network.first < alone.first && alone.last <= network.last);
+                }
+                Err(BadRange::Length { most, .. }) => prop_assert!(length > most),
+                Err(refusal) => prop_assert!(matches!(refusal, BadRange::Mapped(_)), "{}", refusal),
+            }
+        }
+
+        #[test]
+        fn no_text_is_too_much(text in ".{0,40}") {
+            drop(Range::parse(&text));
         }
     }
 }
