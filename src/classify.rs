@@ -13,6 +13,7 @@
 
 mod agents;
 mod deeds;
+pub mod networks;
 mod remembered;
 
 use std::net::IpAddr;
