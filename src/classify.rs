@@ -17,7 +17,8 @@ mod remembered;
 use hyper::Method;
 
 use crate::model::{Class, Source, Verdict};
-use agents::Agents;
+
+pub use agents::{Agents, AgentsFile, BadAgents};
 
 /// What a request shows of whoever sent it. More fields (network, headers, the mail's age) join as rules need them.
 #[derive(Debug, Clone, Copy)]
@@ -39,7 +40,12 @@ pub struct Classifier {
 impl Classifier {
     /// The rules that ship with vigie.
     pub fn new() -> Self {
-        Self { agents: Agents::builtin() }
+        Self::with(Agents::builtin())
+    }
+
+    /// Other agent rules.
+    pub fn with(agents: Agents) -> Self {
+        Self { agents }
     }
 
     /// What this evidence is worth.

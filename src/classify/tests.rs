@@ -6,7 +6,7 @@ use super::*;
 
 static RULES: LazyLock<Classifier> = LazyLock::new(Classifier::new);
 
-const CHROME: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36";
+const CHROME: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/150.0.0.0 Safari/537.36";
 
 fn judge(agent: &str) -> Verdict {
     let evidence = Evidence { source: Source::Open, method: &Method::GET, agent: agent.as_bytes() };
@@ -30,9 +30,9 @@ fn agents_are_known_by_their_names() {
         (yahoo, Class::Proxy, "agent:yahoomailproxy"),
         ("SeznamEmailProxy/2.0.147", Class::Proxy, "agent:imageproxy"),
         (prefetch, Class::Prefetch, "agent:gmail-prefetch"),
-        (old_edge, Class::Human, "agent:browser"),
+        (old_edge, Class::Unknown, "agent:stale"),
         ("Mozilla/5.0", Class::Prefetch, "agent:apple-privacy"),
-        (apple_mail, Class::Human, "agent:browser"),
+        (apple_mail, Class::Human, "agent:bare-webkit"),
         (CHROME, Class::Human, "agent:browser"),
         (thunderbird, Class::Human, "agent:mailclient"),
         (outlook, Class::Human, "agent:mailclient"),
@@ -47,7 +47,11 @@ fn agents_are_known_by_their_names() {
         ("kube-probe/1.30", Class::Bot, "agent:monitor"),
         ("WhatsApp/2.23.20.0", Class::Bot, "agent:preview"),
         ("", Class::Bot, "agent:empty"),
-        ("something new", Class::Unknown, "agent:unknown"),
+        ("something new", Class::Bot, "agent:program"),
+        ("Mozilla/5.0 (X11; Linux x86_64)", Class::Unknown, "agent:unknown"),
+        ("Dalvik/2.1.0 (Linux; U; Android 14; Pixel 8)", Class::Unknown, "agent:app"),
+        ("UnheardOfMail/2.0 CFNetwork/1490 Darwin/23.2.0", Class::Human, "agent:mailclient"),
+        ("Mozilla/5.0 (compatible; Unheard-Of/2.0)", Class::Bot, "agent:crawler"),
     ];
     for (agent, class, reason) in table {
         let verdict = judge(agent);
