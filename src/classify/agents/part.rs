@@ -39,9 +39,9 @@ enum Beside {
 
 impl Part {
     /// Reads a part that [`check`] finds right: the texts it stands for, and what binds them.
-    pub(super) fn read(part: &str, rule: u8, role: u8) -> (Vec<String>, Self) {
+    pub(super) fn read(part: &str, number: u8, role: u8) -> (Vec<String>, Self) {
         let (text, before, after) = marks(part);
-        (spell(text), Self { rule, role, before, after })
+        (spellings(text), Self { rule: number, role, before, after })
     }
 
     /// Whether the text, found here, stands where it must.
@@ -98,9 +98,9 @@ fn marks(part: &str) -> (&str, Beside, Beside) {
 }
 
 /// The text with every digit in the place of each `#`.
-fn spell(text: &str) -> Vec<String> {
+fn spellings(text: &str) -> Vec<String> {
     let Some((before, after)) = text.split_once('#') else { return vec![text.to_owned()] };
-    let tails = spell(after);
+    let tails = spellings(after);
     let spelled =
         ('0'..='9').flat_map(|digit| tails.iter().map(move |tail| format!("{before}{digit}{tail}")));
     spelled.collect()
