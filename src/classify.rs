@@ -4,9 +4,13 @@
 //!
 //! 1. The **method**. Mail clients and browsers fetch images with GET; a HEAD is somebody checking a link.
 //! 2. The **agent** the client names itself by: the ordered list of `config/agents.toml`, from machines that fetch
-//!    ahead of any person, over image proxies and crawlers, to mail clients and browsers. No agent at all is a script.
-//! 3. Nobody known: [`Class::Unknown`], which counts as presence. Missing a person costs them a badly timed letter;
-//!    the contact budget bounds what a machine can release.
+//!    ahead of any person, over image proxies and mail clients to what machines have in common, and to browsers. No
+//!    agent at all is a script, and so is a bare name. An operator's own rules are asked before these ([`Agents`]).
+//! 3. Nobody known, which is left of those who claim to be a browser and name none: [`Class::Unknown`], which counts as
+//!    presence. Missing a person costs them a badly timed letter; the contact budget bounds what a machine can release.
+//!
+//! An agent tells crawlers and libraries, and cannot tell a mail gateway that wears a current browser's. How often the
+//! rules are right on agents that somebody labelled is printed by `vigie classify --labelled`.
 //!
 //! Being an open and being presence are set apart in every rule. The evidence is borrowed from the request and the
 //! verdict refers to nothing in it, so neither agent nor address outlives the request.
