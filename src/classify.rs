@@ -42,7 +42,7 @@ mod remembered;
 mod rules;
 
 use std::net::IpAddr;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -52,8 +52,8 @@ use hyper::header::HeaderMap;
 use crate::config;
 #[cfg(doc)]
 use crate::model::Leaving;
-use crate::model::{Deed, Judgement, RecipientId, SendId, Source};
-use agents::Agents;
+use crate::model::{Deed, Judgement, MailAge, RecipientId, SendId, Source};
+use agents::{Agents, AgentsFile};
 use facts::Facts;
 use memory::Memory;
 use networks::Networks;
@@ -176,9 +176,12 @@ impl Classifier {
         self.memory.delivered(recipient, domain);
     }
 
-    /// A mail to this person was opened sooner than people open mails.
-    pub fn opened_early(&self, recipient: RecipientId) {
-        self.memory.opened_early(recipient);
+    /// A signal of this person was about a mail of this age: those who show mails sooner than people do make their
+    /// domain's signals count for less.
+    pub fn was_young(&self, recipient: RecipientId, judgement: &Judgement, age: Option<MailAge>) {
+        if rules::is_early(&judgement.at(age)) {
+            self.memory.opened_early(recipient);
+        }
     }
 }
 
@@ -190,9 +193,14 @@ impl Data {
 }
 
 /// The operator's rules of agents, and behind them those that ship.
-fn agents(files: &[impl AsRef<Path>]) -> Result<Agents, BadRules> {
-    let _ = files;
-    Ok(Agents::builtin())
+fn agents(files: &[PathBuf]) -> Result<Agents, BadRules> {
+    let read = |path: &PathBuf| match std::fs::read_to_string(path) {
+        Ok(text) => Ok((path.display().to_string(), text)),
+        Err(error) => Err(BadRules(format!("{} cannot be read: {error}", path.display()))),
+    };
+    let texts = files.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    let files = texts.iter().map(|(name, text)| AgentsFile { name, text });
+    Agents::from_files(files).map_err(|bad| BadRules(bad.to_string()))
 }
 
 #[cfg(test)]

@@ -74,7 +74,9 @@ impl Facts {
 fn is_speculative(headers: &HeaderMap) -> bool {
     SPECULATION.iter().filter_map(|name| headers.get(name)).any(|value| {
         let value = value.as_bytes().to_ascii_lowercase();
-        [&b"prefetch"[..], b"preview", b"prerender"].iter().any(|word| memchr::memmem::find(&value, word).is_some())
+        [&b"prefetch"[..], b"preview", b"prerender"]
+            .iter()
+            .any(|word| memchr::memmem::find(&value, word).is_some())
     })
 }
 

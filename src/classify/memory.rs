@@ -312,6 +312,3 @@ fn is_proxy(facts: &Facts) -> bool {
         || facts.agent.kind == Kind::ApplePrivacy
         || operator.is_some_and(|operator| shared.contains(&operator))
 }
-
-#[cfg(test)]
-mod tests;

@@ -84,6 +84,9 @@ const fn unknown(sure: f32, reason: &'static str) -> Row {
     Row { class: Class::Unknown, sure, reason, presence: Presence::No, hint: 0 }
 }
 
+/// The reasons of row 18.
+const EARLY: [&str; 2] = ["window:open", "window:click"];
+
 const NOBODY_KNOWN: Row = unknown(0.3, "agent:unknown");
 
 impl Table {
@@ -96,7 +99,12 @@ impl Table {
         if facts.source == Source::Beacon && facts.asked {
             let (sure, reason) =
                 if facts.activated { (0.98, "page:activated") } else { (0.85, "page:visible") };
-            return self.settle(HintKind::Page, person(Class::Human, sure, reason), facts, &Lately::default());
+            return self.settle(
+                HintKind::Page,
+                person(Class::Human, sure, reason),
+                facts,
+                &Lately::default(),
+            );
         }
         if let Some(row) = self.told_apart(facts, lately) {
             return self.settle(kind(facts), row, facts, lately);
@@ -141,7 +149,9 @@ impl Table {
             Kind::GoogleProxy => self.google_proxy(facts, lately),
             Kind::YahooProxy => self.proxy(0.8, facts, lately),
             Kind::ImageProxy => self.proxy(0.7, facts, lately),
-            Kind::Machine | Kind::ApplePrivacy => settle(machine(named.class, named.confidence, named.reason)),
+            Kind::Machine | Kind::ApplePrivacy => {
+                settle(machine(named.class, named.confidence, named.reason))
+            }
             _ if lately.burst => settle(machine(Class::Scanner, 0.9, "burst:links")),
             Kind::MailClient if !self.is_rented(facts, lately) => {
                 let client = settle(person(Class::Human, named.confidence, named.reason));
@@ -194,7 +204,8 @@ impl Table {
 
     /// Rows 13 and 14: a provider's proxy shows the mail to somebody, but not in the first moments.
     fn proxy(&self, sure: f32, facts: &Facts, lately: &Lately) -> Judgement {
-        let settled = self.settle(HintKind::Proxy, person(Class::Proxy, sure, facts.agent.reason), facts, lately);
+        let settled =
+            self.settle(HintKind::Proxy, person(Class::Proxy, sure, facts.agent.reason), facts, lately);
         let early = weak(Class::Unknown, 0.45, "window:proxy");
         let early = self.verdict(early, facts, &Lately::default());
         if facts.about { settled.below(self.settings.window_proxy, early) } else { settled }
@@ -214,7 +225,7 @@ impl Table {
 
     /// Row 18.
     fn early(&self, facts: &Facts, lately: &Lately) -> Verdict {
-        let reason = if facts.is_image() { "window:open" } else { "window:click" };
+        let reason = if facts.is_image() { EARLY[0] } else { EARLY[1] };
         self.verdict(unknown(0.35, reason), facts, lately)
     }
 
@@ -308,6 +319,11 @@ impl Table {
         ];
         all.iter().filter(|(applies, _)| *applies).map(|(_, by)| by).sum()
     }
+}
+
+/// Whether a verdict was only that the mail is too young for people to have it.
+pub(super) fn is_early(verdict: &Verdict) -> bool {
+    EARLY.contains(&verdict.reason)
 }
 
 /// What sort of sign a request is.

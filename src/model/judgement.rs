@@ -87,7 +87,13 @@ impl Judgement {
 
     /// The same at every age.
     pub const fn new(kind: HintKind, verdict: Verdict) -> Self {
-        Self { kind, settled: verdict, young: [None; Self::STEPS], guarded: Duration::ZERO, statistics: false }
+        Self {
+            kind,
+            settled: verdict,
+            young: [None; Self::STEPS],
+            guarded: Duration::ZERO,
+            statistics: false,
+        }
     }
 
     /// As before, but `verdict` for mails younger than `age`.
@@ -217,12 +223,13 @@ pub fn reaches(age: Option<MailAge>, from: Duration) -> bool {
 mod tests {
     use super::*;
 
-    const UNKNOWN: Verdict = verdict(Class::Unknown, 0.35, Presence::No);
-    const SCAN: Verdict = verdict(Class::Scanner, 0.85, Presence::No);
-    const HUMAN: Verdict = Verdict { open: true, fires: true, ..verdict(Class::Human, 0.85, Presence::Yes) };
+    const UNKNOWN: Verdict = Verdict { hint: 35, ..verdict(Class::Unknown, Presence::No) };
+    const SCAN: Verdict = verdict(Class::Scanner, Presence::No);
+    const HUMAN: Verdict =
+        Verdict { open: true, fires: true, hint: 85, ..verdict(Class::Human, Presence::Yes) };
 
-    const fn verdict(class: Class, confidence: f32, presence: Presence) -> Verdict {
-        Verdict { class, confidence, reason: "test", open: false, presence, fires: false }
+    const fn verdict(class: Class, presence: Presence) -> Verdict {
+        Verdict { class, confidence: 0.9, reason: "test", open: false, presence, fires: false, hint: 0 }
     }
 
     fn seconds(seconds: u64) -> Duration {
