@@ -5,8 +5,6 @@ const RULE: &str = r#"
 reason = "agent:ours"
 class = "scanner"
 confidence = 0.9
-open = false
-presence = false
 source = "our own gateway"
 date = "2026-11-23"
 "#;
