@@ -1,0 +1,72 @@
+//! Hundreds of mailboxes at once, with TLS, on a real Dovecot.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use tokio::task::JoinSet;
+use vigie::watch::imap::{Activity, Settings, Tls};
+
+use super::rig::{LETTER, Rig, hurried, mailbox, resident};
+use crate::support::dovecot::{Dovecot, PASSWORD, Setup};
+use crate::support::imap::Imap;
+use crate::support::user::am_root;
+
+/// So many mailboxes: more than one system user may have inotify instances.
+const CROWD: usize = 300;
+
+/// A mailbox that waits takes no more than this here, TLS included; an unoptimised build's futures are larger.
+const MOST_BYTES: usize = 64 * 1024;
+
+#[tokio::test]
+async fn three_hundred_mailboxes_of_a_dovecot_are_watched_at_once() {
+    let dovecot = Dovecot::start(Setup { crowd: CROWD, ..Setup::default() }).await;
+    for number in 0..CROWD {
+        dovecot.deliver(&Dovecot::member(number), LETTER).await;
+    }
+    let rig = Rig::new(Settings { logins_per_server: 16, ..hurried() }, Some(&dovecot.certificate()));
+    let before = resident();
+    let start = Instant::now();
+    let all = (0..CROWD).map(|number| mailbox(&dovecot, Tls::Implicit, &Dovecot::member(number)));
+    rig.watch(all.collect()).await;
+    let connected = start.elapsed();
+    let bytes = resident().saturating_sub(before) / CROWD;
+
+    let read = everybody_reads(&dovecot).await;
+    let mut delays = Vec::new();
+    for _ in 0..CROWD {
+        let seen = rig.seen().await;
+        assert_eq!(seen.what, Activity::Read);
+        delays.push(seen.at - read[seen.mailbox.as_str()]);
+    }
+    delays.sort();
+    let (median, last) = (delays[CROWD / 2], delays[CROWD - 1]);
+    eprintln!(
+        "{CROWD} mailboxes idle after {connected:?}, {bytes} bytes each; told after {median:?} (median), {last:?} (last)"
+    );
+    assert!(bytes < MOST_BYTES, "{bytes} bytes each");
+    if am_root() {
+        // All mailboxes have system users of their own, and so enough inotify instances.
+        assert!(last < Duration::from_secs(5), "{last:?}");
+    }
+}
+
+/// Everybody reads a letter, and when; a few at a time, as they are many for a small machine.
+async fn everybody_reads(dovecot: &Dovecot) -> HashMap<String, Instant> {
+    let (mut readers, mut when, addr) = (JoinSet::new(), HashMap::new(), dovecot.addr());
+    for number in 0..CROWD {
+        if readers.len() >= 8 {
+            when.extend(readers.join_next().await.map(|read| read.expect("a reader")));
+        }
+        readers.spawn(async move {
+            let mut reader = Imap::connect(addr).await;
+            reader.login(&Dovecot::member(number), PASSWORD).await;
+            reader.select("INBOX").await;
+            let at = Instant::now();
+            reader.fetch(1).await;
+            reader.logout().await;
+            (format!("user{number}"), at)
+        });
+    }
+    when.extend(readers.join_all().await);
+    when
+}
