@@ -74,9 +74,8 @@ impl Rig {
     async fn wait_until(&self, words: &[&str], least: usize, most: usize) {
         let what = format!("{words:?} is {least}");
         let look = async || (least..=most).contains(&self.metric(words)).then_some(());
-        if timeout(SOON, wait_until(&what, SOON * 2, look)).await.is_err() {
-            panic!("waited in vain until {what}; metrics:\n{}", self.registry.text());
-        }
+        let waited = timeout(SOON, wait_until(&what, SOON * 2, look)).await;
+        assert!(waited.is_ok(), "waited in vain until {what}; metrics:\n{}", self.registry.text());
     }
 
     /// The next thing told.

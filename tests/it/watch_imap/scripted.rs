@@ -31,8 +31,6 @@ struct Record {
 pub struct Talk {
     stream: BufStream<TcpStream>,
     record: Arc<Mutex<Record>>,
-    /// Which connection, from 1.
-    pub number: usize,
     /// The tag of the last command.
     pub tag: String,
 }
@@ -52,13 +50,9 @@ impl Scripted {
             async move {
                 let mut open = JoinSet::new();
                 while let Ok((stream, _)) = listener.accept().await {
-                    let number = {
-                        let mut record = record.lock().expect("nobody panics with it");
-                        record.connections += 1;
-                        record.connections
-                    };
+                    record.lock().expect("nobody panics with it").connections += 1;
                     let (stream, record) = (BufStream::new(stream), Arc::clone(&record));
-                    open.spawn(talk(Talk { stream, record, number, tag: String::new() }));
+                    open.spawn(talk(Talk { stream, record, tag: String::new() }));
                     while open.try_join_next().is_some() {}
                 }
             }
@@ -115,7 +109,7 @@ impl Talk {
     pub async fn command(&mut self) -> String {
         let line = self.hear().await;
         let (tag, command) = line.split_once(' ').unwrap_or_default();
-        self.tag = tag.to_owned();
+        tag.clone_into(&mut self.tag);
         command.to_owned()
     }
 

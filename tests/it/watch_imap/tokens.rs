@@ -41,7 +41,7 @@ username_attribute = email
         configuration: configuration.into(),
         files: vec![
             ("oauth2.conf".into(), oauth2.into()),
-            ("keys/shared/default/HS256/default".into(), STANDARD.encode(KEY)),
+            ("keys/default/HS256/default".into(), STANDARD.encode(KEY)),
         ],
         ..Setup::default()
     }
