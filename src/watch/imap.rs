@@ -3,15 +3,15 @@
 //! The life of one watched [`Mailbox`]:
 //!
 //! 1. [`Watchers::set`] says which mailboxes there are, at any moment anew. Each has a task of its own.
-//! 2. It waits for its turn (`turns`): so many log in at a time here, and so many at one server.
-//! 3. It connects (`dial`), speaks TLS, and logs in (`login`) with a password or an access token
+//! 2. It waits for its turn ([`turns`]): so many log in at a time here, and so many at one server.
+//! 3. It connects ([`dial`]), speaks TLS, and logs in ([`login`]) with a password or an access token
 //!    ([`Tokens`]; [`TokenSource`] gets them from an OAuth 2 server). `ID ("name" "vigie")` comes first, so that the
 //!    server's own reports of this login can be told from a person's.
 //! 4. It looks at INBOX with `EXAMINE`, which changes nothing, not even `\Recent`, and learns the flags of the newest
-//!    messages (`known`): only who knows what was can say what changed. What happened while nobody looked is not told.
-//! 5. It says `IDLE`, and again after [`Settings::renew`], whatever the server has said meanwhile (`session`). A flag
-//!    gained, a message expunged or arrived is [`Seen`], once in a [`Settings::moment`] (`watch`).
-//! 6. Whatever goes wrong ends the connection (`trouble`); the next one comes after a pause that doubles, with full
+//!    messages ([`known`]): only who knows what was can say what changed. What happened while nobody looked is not told.
+//! 5. It says `IDLE`, and again after [`Settings::renew`], whatever the server has said meanwhile ([`session`]). A flag
+//!    gained, a message expunged or arrived is [`Seen`], once in a [`Settings::moment`] ([`watch`]).
+//! 6. Whatever goes wrong ends the connection ([`trouble`]); the next one comes after a pause that doubles, with full
 //!    jitter. A refused password waits for [`Settings::refused`].
 //!
 //! A change says that *something* changed the flags: another mail client, a filter, a script. How much that is worth is
@@ -20,11 +20,11 @@
 //! # A server is not trusted
 //!
 //! It may be down, slow, broken or hostile, and thousands of them are listened to at once. So each answer has a deadline;
-//! a line is at most 16 KiB, and what one step may bring altogether is limited, too (`wire`); what is not understood is
+//! a line is at most 16 KiB, and what one step may bring altogether is limited, too ([`wire`]); what is not understood is
 //! skipped and what cannot be IMAP ends the connection. A literal is refused at its announcement: nothing that is asked
 //! here is answered with one.
 //!
-//! That is why this speaks IMAP itself, in some three hundred lines. async-imap 0.12 takes literals of up to 512 MiB and
+//! That is why this speaks IMAP itself, in under six hundred lines. async-imap 0.12 takes literals of up to 512 MiB and
 //! lets `* OK Still here` put off the renewal for ever; imap-next 0.3 has limits, but brings a complete codec, still
 //! alpha, which has to understand all of an answer of which ten words matter here.
 
@@ -220,5 +220,5 @@ pub struct Seen {
     pub at: Instant,
 }
 
-/// Who is told; must not block.
+/// Who is told; must neither block nor panic.
 pub type Tell = Arc<dyn Fn(Seen) + Send + Sync>;

@@ -6,4 +6,6 @@ mod hostile;
 mod keeping;
 mod rig;
 mod scripted;
+mod tls;
+mod token_server;
 mod tokens;

@@ -56,7 +56,7 @@ impl Watchers {
             }
             let id = mailbox.id.clone();
             let same = match before.remove(&id) {
-                Some(watch) if *watch.mailbox == mailbox => watch,
+                Some(watch) if *watch.mailbox == mailbox && !watch.ended.is_finished() => watch,
                 other => self.start(mailbox, other),
             };
             running.insert(id, same);

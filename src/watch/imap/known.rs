@@ -17,9 +17,9 @@ pub(super) struct Known {
 }
 
 impl Known {
-    /// The numbers of the messages whose flags should be asked for; none in an empty folder.
-    pub(super) fn wanted(&self) -> Option<(u32, u32)> {
-        (self.exists > 0).then(|| (self.oldest(), self.exists))
+    /// The number of the first message whose flags should be asked for; none in an empty folder.
+    pub(super) fn wanted(&self) -> Option<u32> {
+        (self.exists > 0).then(|| self.oldest())
     }
 
     /// Takes in what the server says of the folder as it is: nothing has happened.
@@ -154,7 +154,7 @@ mod tests {
     fn what_is_not_known_is_learnt_first() {
         let mut known = Known::default();
         known.learn(&Response::Exists(5000));
-        assert_eq!(known.wanted(), Some((5000 - NEWEST + 1, 5000)));
+        assert_eq!(known.wanted(), Some(5000 - NEWEST + 1));
         for number in [1, 5000 - NEWEST, 5000, 5001] {
             assert_eq!(known.change(&said(&format!(r"* {number} FETCH (FLAGS (\Seen))"))), None);
         }

@@ -38,8 +38,9 @@ impl Session {
         }
         let mut known = Known::default();
         server.must("EXAMINE INBOX", |said| known.learn(&said)).await?;
-        if let Some((first, last)) = known.wanted() {
-            server.must(&format!("FETCH {first}:{last} (FLAGS)"), |said| known.learn(&said)).await?;
+        if let Some(first) = known.wanted() {
+            // Of messages that it does not tell about, because they are just being removed, nothing is known.
+            let _ = server.ask(&format!("FETCH {first}:* (FLAGS)"), |said| known.learn(&said)).await?;
         }
         Ok(Self { server, known })
     }

@@ -56,17 +56,6 @@ async fn a_wrong_password_is_tried_once_at_a_dovecot_and_anew_when_it_changes() 
 }
 
 #[tokio::test]
-async fn a_dovecot_with_an_unknown_certificate_gets_no_password() {
-    let dovecot = Dovecot::start(Setup::default()).await;
-    for tls in [Tls::Implicit, Tls::StartTls] {
-        let rig = Rig::new(hurried(), None);
-        rig.watchers.set(vec![mailbox(&dovecot, tls, ALICE)]);
-        rig.wait_lost("tls", 2).await;
-    }
-    assert!(!dovecot.log().contains("alice"), "{}", dovecot.log());
-}
-
-#[tokio::test]
 async fn exactly_what_is_set_is_watched() {
     let server = Scripted::start(async |mut talk: Talk| {
         talk.idle().await;
@@ -124,6 +113,31 @@ async fn one_server_lets_a_few_in_at_a_time() {
     rig.wait_for("connecting", 3).await;
     rig.wait_for("waiting", 47).await;
     assert_eq!(slow.connections(), 3);
+}
+
+#[tokio::test]
+async fn a_refusal_is_tried_again_after_its_own_pause() {
+    let server = Scripted::start(async |mut talk: Talk| {
+        talk.until("AUTHENTICATE").await;
+        talk.done("NO [AUTHENTICATIONFAILED]").await;
+    })
+    .await;
+    let rig = Rig::new(Settings { refused: Duration::from_millis(20), ..hurried() }, None);
+    rig.watchers.set(vec![server.mailbox("one")]);
+    rig.wait_lost("refused", 3).await;
+}
+
+#[tokio::test]
+async fn a_server_that_is_full_is_not_mistaken_for_a_wrong_password() {
+    let server = Scripted::start(async |mut talk: Talk| {
+        talk.until("AUTHENTICATE").await;
+        talk.done("NO [UNAVAILABLE]").await;
+    })
+    .await;
+    let rig = Rig::new(hurried(), None);
+    rig.watchers.set(vec![server.mailbox("one")]);
+    rig.wait_lost("busy", 3).await;
+    assert_eq!(rig.metric(&["vigie_watch_reconnects_total", "\"refused\""]), 0);
 }
 
 #[test]

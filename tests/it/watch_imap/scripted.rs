@@ -51,6 +51,7 @@ impl Scripted {
                 let mut open = JoinSet::new();
                 while let Ok((stream, _)) = listener.accept().await {
                     record.lock().expect("nobody panics with it").connections += 1;
+                    stream.set_nodelay(true).expect("the stream is connected");
                     let (stream, record) = (BufStream::new(stream), Arc::clone(&record));
                     open.spawn(talk(Talk { stream, record, tag: String::new() }));
                     while open.try_join_next().is_some() {}
@@ -98,9 +99,9 @@ impl Talk {
 
     /// Hears a line; empty if nobody is there any more.
     pub async fn hear(&mut self) -> String {
-        let mut line = String::new();
-        let _ = self.stream.read_line(&mut line).await;
-        let line = line.trim_end().to_owned();
+        let mut line = Vec::new();
+        let _ = self.stream.read_until(b'\n', &mut line).await;
+        let line = String::from_utf8_lossy(&line).trim_end().to_owned();
         self.record.lock().expect("nobody panics with it").lines.push(line.clone());
         line
     }
