@@ -18,6 +18,7 @@ use super::rig::{ALICE, LETTER, Rig, hurried, mailbox};
 use super::scripted::{Scripted, Talk};
 use super::token_server::{TokenServer, answer, granting};
 use crate::support::dovecot::{Dovecot, Setup};
+use crate::support::sink::Authority;
 
 /// The key that token server and Dovecot share.
 const KEY: &[u8] = b"a key that is long enough for HS256";
@@ -167,6 +168,17 @@ async fn a_token_is_asked_for_once_and_used_until_shortly_before_its_end() {
 }
 
 #[tokio::test]
+async fn a_refresh_token_goes_only_to_a_server_with_a_good_certificate() {
+    let authority = Authority::certifying("localhost");
+    let server = TokenServer::encrypted(vec![granting("fine", 3600)], authority.acceptor.clone()).await;
+    let stranger = server.source().0.token().await.expect_err("no token");
+    assert!(matches!(&stranger, TokenError::Unavailable(words) if words.contains("TLS")), "{stranger:?}");
+    assert!(server.forms().is_empty());
+    let (tokens, _) = server.source_trusting(Some(&authority.ca_file()));
+    assert_eq!(tokens.token().await.expect("a token").expose(), "fine");
+}
+
+#[tokio::test]
 async fn a_new_refresh_token_is_handed_on_and_used() {
     let rotating =
         json!({ "access_token": "one", "expires_in": 10, "refresh_token": "refresh-2" }).to_string();
@@ -204,6 +216,16 @@ async fn a_withdrawn_consent_is_told_from_a_token_server_in_trouble() {
 }
 
 #[tokio::test]
+async fn a_token_server_that_never_answers_is_given_up() {
+    let silent = Scripted::start(async |mut talk: Talk| talk.until_the_end().await).await;
+    let endpoint = format!("http://localhost:{}/token", silent.mailbox("any").port);
+    let grant = Grant { deadline: Duration::from_millis(100), ..grant(&endpoint) };
+    let source = TokenSource::new(grant, Roots::load(None).expect("no file"), Arc::new(|_| ()));
+    let error = source.expect("a good address").token().await.expect_err("no token");
+    assert!(matches!(error, TokenError::Unavailable(_)), "{error:?}");
+}
+
+#[tokio::test]
 async fn a_mailbox_without_a_token_is_counted_and_disturbs_nobody() {
     let imap = Scripted::start(async |mut talk: Talk| {
         talk.idle().await;
@@ -224,16 +246,19 @@ async fn a_mailbox_without_a_token_is_counted_and_disturbs_nobody() {
     assert_eq!(withdrawn.forms().len(), 1);
 }
 
-#[test]
-fn secrets_are_sent_only_where_nobody_can_listen() {
-    let grant = |endpoint: &str| Grant {
+fn grant(endpoint: &str) -> Grant {
+    Grant {
         endpoint: endpoint.parse().expect("an address"),
         client_id: "gateway".into(),
         client_secret: None,
         refresh_token: Secret::new("refresh"),
         scope: Some("mail".into()),
         deadline: Duration::from_secs(1),
-    };
+    }
+}
+
+#[test]
+fn secrets_are_sent_only_where_nobody_can_listen() {
     let allowed = |endpoint| {
         let roots = Roots::load(None).expect("no file");
         TokenSource::new(grant(endpoint), roots, Arc::new(|_| ())).is_ok()
