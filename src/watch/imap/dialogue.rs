@@ -58,7 +58,7 @@ impl<S: Io> Dialogue<S> {
 
     /// Says a command that a healthy server carries out.
     pub(super) async fn must(&mut self, command: &str, heard: impl FnMut(Response)) -> Result<(), Trouble> {
-        self.ask(command, heard).await?.map_err(refusal)
+        self.ask(command, heard).await?.map_err(|no| Trouble::Busy(no.words))
     }
 
     /// Says a command; what comes then is [heard](Self::next) one by one.
@@ -102,9 +102,4 @@ impl<S: Io> Dialogue<S> {
             other => Ok(other),
         }
     }
-}
-
-/// What it means that a server does not carry out what every server can.
-pub(super) fn refusal(no: No) -> Trouble {
-    Trouble::Busy(no.words)
 }

@@ -9,7 +9,7 @@ use super::dial::{self, Roots};
 use super::dialogue::Dialogue;
 use super::known::Known;
 use super::login::login;
-use super::response::{Offers, Response};
+use super::response::{Done, Offers, Response};
 use super::trouble::Trouble;
 use super::wire::Io;
 use super::{Activity, CLIENT_NAME, Mailbox, Settings, Tls};
@@ -51,6 +51,9 @@ impl Session {
         loop {
             match self.server.next().await? {
                 Response::Continue => break,
+                Response::Done(Done { result: Err(no), .. }) if no.not_now => {
+                    return Err(Trouble::Busy(no.words));
+                }
                 Response::Done(_) => return Err(Trouble::Unsupported("it refuses IDLE")),
                 said => self.known.change(&said).into_iter().for_each(&mut tell),
             }

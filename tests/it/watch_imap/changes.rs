@@ -2,10 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use vigie::watch::imap::{Activity, Settings, Tls};
+use vigie::watch::imap::{Activity, CLIENT_NAME, Settings, Tls};
 
 use super::rig::{ALICE, BOB, LETTER, Rig, hurried, mailbox};
 use crate::support::dovecot::{Dovecot, Setup};
+use crate::support::wait::{SOON, wait_until};
 
 /// A Dovecot in which Alice has letters.
 async fn dovecot(letters: usize) -> Dovecot {
@@ -113,4 +114,14 @@ async fn watching_changes_nothing_in_a_dovecot() {
     rig.watchers.stop().await;
     let log = dovecot.log();
     assert!(log.contains("Logged out"), "{log}");
+}
+
+#[tokio::test]
+async fn a_dovecot_is_told_who_watches() {
+    let setup = Setup { configuration: "imap_id_log = *".into(), ..Setup::default() };
+    let dovecot = Dovecot::start(setup).await;
+    let rig = Rig::new(hurried(), None);
+    rig.watch(vec![mailbox(&dovecot, Tls::None, ALICE)]).await;
+    let told = async || dovecot.log().contains(&format!("name={CLIENT_NAME}")).then_some(());
+    wait_until("the log names the client", SOON, told).await;
 }
