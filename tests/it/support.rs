@@ -11,19 +11,22 @@
 //! skipped test.
 
 pub mod crowd;
+pub mod dovecot;
 pub mod exim;
 pub mod gateway;
 pub mod http;
+pub mod imap;
 pub mod letter;
 pub mod metrics;
+pub mod ports;
 pub mod postfix;
 pub mod process;
 pub mod redis;
 pub mod sink;
 pub mod tap;
+pub mod user;
 pub mod wait;
 pub mod watcher;
 
 mod maildir;
 mod server;
-mod user;
