@@ -160,7 +160,14 @@ async fn record(
     let recipient = whom.find(&register.identity)?;
     check_proof(&statement)?;
     let at = register.clock.now();
-    let consent = Consent { recipient, grantee, granted: statement.granted, proof: statement.proof, at, earlier: Vec::new() };
+    let consent = Consent {
+        recipient,
+        grantee,
+        granted: statement.granted,
+        proof: statement.proof,
+        at,
+        earlier: Vec::new(),
+    };
     register.store.consent(consent.clone()).await?;
     Ok(Json(consent.into()))
 }

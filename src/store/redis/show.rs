@@ -212,9 +212,10 @@ fn unescaped(text: &str) -> String {
 /// A statement's proof, and behind it the earlier statements, a line each.
 pub(super) fn said(consent: &Consent) -> String {
     let line = |text: &str| text.replace('\\', "\\\\").replace('\n', "\\n");
-    let earlier = consent.earlier.iter().map(|said| {
-        format!("\n{}{} {}", u8::from(said.granted), millis(said.at), line(&said.proof))
-    });
+    let earlier = consent
+        .earlier
+        .iter()
+        .map(|said| format!("\n{}{} {}", u8::from(said.granted), millis(said.at), line(&said.proof)));
     std::iter::once(line(&consent.proof)).chain(earlier).collect()
 }
 

@@ -10,7 +10,14 @@ use super::bench::{Backend, Bench, name, references, send, send_of, signal, who}
 
 /// What somebody said to `demo`.
 pub(crate) fn said(recipient: RecipientId, granted: bool, at: Timestamp) -> Consent {
-    Consent { recipient, grantee: Grantee::Brand(name("demo")), granted, proof: "form 3".into(), at, earlier: Vec::new() }
+    Consent {
+        recipient,
+        grantee: Grantee::Brand(name("demo")),
+        granted,
+        proof: "form 3".into(),
+        at,
+        earlier: Vec::new(),
+    }
 }
 
 fn tracked(recipient: RecipientId, rule: ConsentRule) -> Touch {
@@ -79,7 +86,8 @@ pub(crate) async fn what_was_said_before_can_be_shown<B: Backend>() {
     let person = bench.store().person(who(1)).await.expect("person works");
     let [holds] = &person.consents[..] else { panic!("one, not {:?}", person.consents) };
     assert_eq!((holds.granted, &*holds.proof, holds.at), (false, "form 11", moments[11]));
-    let earlier: Vec<_> = holds.earlier.iter().map(|said| (said.granted, said.proof.clone(), said.at)).collect();
+    let earlier: Vec<_> =
+        holds.earlier.iter().map(|said| (said.granted, said.proof.clone(), said.at)).collect();
     let expected = (4..11).rev().map(|n| (n % 2 == 0, format!("form {n}"), moments[n]));
     assert_eq!(earlier, expected.collect::<Vec<_>>(), "the last of them, the latest first");
 }
