@@ -15,6 +15,7 @@ mod process;
 mod scanned;
 mod store;
 mod touches;
+mod verdicts;
 
 use std::process::ExitCode;
 
@@ -45,6 +46,8 @@ enum Test {
     Touches(touches::Options),
     /// A scanner behind people who have much waiting: sends that its scans fire, which must be none.
     Scanned(scanned::Options),
+    /// What a verdict costs, by whether its agent was seen before.
+    Verdicts(verdicts::Options),
     /// Runs one edge until killed; `pixels` starts it.
     #[command(hide = true)]
     Edge(child::Arguments),
@@ -60,6 +63,7 @@ fn main() -> ExitCode {
         Test::Known(options) => wait_for(known::run(options)),
         Test::Touches(options) => wait_for(touches::run(options)),
         Test::Scanned(options) => wait_for(scanned::run(options)),
+        Test::Verdicts(options) => verdicts::run(&options).map_err(std::io::Error::other),
         Test::Edge(arguments) => child::run(&arguments),
     };
     match outcome {
