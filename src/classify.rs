@@ -18,8 +18,8 @@ mod remembered;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use hyper::header::{HeaderMap, HeaderValue, USER_AGENT};
 use hyper::Method;
+use hyper::header::{HeaderMap, HeaderValue, USER_AGENT};
 
 use crate::config;
 #[cfg(doc)]

@@ -40,8 +40,8 @@ pub use self::answers::{
     Touched, Wait,
 };
 use crate::model::{
-    ClaimId, Consent, ConsentRule, Finish, FlowScope, FlowSetting, Flows, Hold, Leaving, Name, RecipientId, SendId,
-    SendRecord, SendSpec,
+    ClaimId, Consent, ConsentRule, Finish, FlowScope, FlowSetting, Flows, Hold, Leaving, Name, RecipientId,
+    SendId, SendRecord, SendSpec,
 };
 
 /// What a store is told once, at its start.

@@ -130,7 +130,8 @@ impl Foundation {
         let gate = Gate::new(store.flows(), clock.clone());
         let (intake, outlets) = Intake::new(&config.intake, &config.presence, &registry);
         let intake = Arc::new(intake);
-        let classifier = Arc::new(Classifier::new(&config.classify, config.presence.scan_grace).map_err(configuration)?);
+        let classifier =
+            Arc::new(Classifier::new(&config.classify, config.presence.scan_grace).map_err(configuration)?);
         Ok((
             Self { config, clock, registry, ring, renderer, relay, store, gate, intake, classifier },
             outlets,
@@ -195,10 +196,19 @@ impl Foundation {
 
     fn api_doors(&self, keys: api::Keys, identity: Identity, dispatcher: &Dispatcher) -> api::Doors {
         let (renderer, dispatcher) = (Arc::clone(&self.renderer), dispatcher.clone());
+        let ears = api::Ears::new(
+            self.config.signals.clone(),
+            identity.clone(),
+            Arc::clone(&self.intake),
+            Arc::clone(&self.classifier),
+            self.clock.clone(),
+            &self.registry,
+        );
         api::Doors {
             store: Arc::clone(&self.store),
             rules: Arc::new(rules(&self.config)),
             identity,
+            ears: Arc::new(ears),
             ring: Arc::clone(&self.ring),
             brands: Arc::new(self.config.brands.clone()),
             keys,
