@@ -13,6 +13,7 @@
 
 mod agents;
 mod deeds;
+pub mod networks;
 mod remembered;
 
 use std::net::IpAddr;
@@ -124,6 +125,3 @@ fn by_method(evidence: &Evidence<'_>) -> Option<Verdict> {
         fires: false,
     })
 }
-
-#[cfg(test)]
-mod tests;

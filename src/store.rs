@@ -45,7 +45,7 @@ use crate::model::{
 };
 
 /// What a store is told once, at its start.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Rules {
     /// How long a signal means "online now" (`presence.window`).
     pub window: Duration,

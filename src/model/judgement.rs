@@ -136,9 +136,10 @@ impl Judgement {
 
     /// What the store goes by.
     pub fn worth(&self) -> Worth {
-        let hints = |verdict: &Verdict| {
-            !self.statistics && (verdict.presence != Presence::No || verdict.class == Class::Unknown)
-        };
+        if self.statistics {
+            return Worth::default();
+        }
+        let hints = |verdict: &Verdict| verdict.presence != Presence::No || verdict.class == Class::Unknown;
         let hint = self.from(hints).map(|(age, verdict)| (age, Hint::of(self.kind, verdict.confidence)));
         let session =
             |verdict: &Verdict| verdict.class == Class::Prefetch && verdict.presence != Presence::No;

@@ -15,7 +15,7 @@ use vigie::api::{Doors, Keys, TryOut, Unfit};
 use vigie::clock::Clock;
 use vigie::config::{Api, ApiKey, Brand, Role};
 use vigie::flow::Gate;
-use vigie::model::{Claim, ClaimId, ConsentRule, Grantee, Name, Origin, SendSpec, Source};
+use vigie::model::{Claim, ClaimId, ConsentRule, Grantee, Name, Origin, SendSpec, Source, Worth};
 use vigie::ops::Phase;
 use vigie::redact::Secret;
 use vigie::store::embedded::Embedded;
@@ -87,7 +87,6 @@ fn rules(plan: &Plan) -> Rules {
     Rules {
         window: Duration::from_mins(3),
         min_gap: Duration::from_mins(10),
-        scan_grace: Duration::from_mins(1),
         lease: Duration::from_secs(30),
         claims_per_touch: 1,
         max_attempts: 8,
@@ -95,6 +94,7 @@ fn rules(plan: &Plan) -> Rules {
         max_online: 1000,
         keep_finished: Duration::from_hours(48),
         consent: consent.into(),
+        ..Rules::default()
     }
 }
 
@@ -222,6 +222,7 @@ impl House {
             source: Source::Portal,
             origin: Origin::Trusted,
             about: None,
+            worth: Worth::PRESENCE,
         };
         self.store.touch(touch).await.expect("touched").claims
     }

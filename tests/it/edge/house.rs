@@ -14,7 +14,7 @@ use vigie::classify::Classifier;
 use vigie::clock::Clock;
 use vigie::config;
 use vigie::edge::{Edge, Tracker};
-use vigie::intake::{Intake, Outlet};
+use vigie::intake::{Intake, Outlet, Report};
 use vigie::model::{ConsentRule, Grantee, RecipientId, SendId, Signal};
 use vigie::telemetry::Registry;
 use vigie::token::{Key, KeyRing, Kind, Purpose, Token};
@@ -59,8 +59,16 @@ fn presence() -> config::Presence {
         recent_capacity: 1_000,
         min_gap: Duration::from_hours(4),
         scan_grace: Duration::from_secs(30),
+        landed_within: Duration::from_mins(3),
+        history: true,
         max_online: 1_000,
     }
+}
+
+/// The rules that ship with vigie.
+fn classifier() -> Classifier {
+    let config = config::Config::load(&[], []).expect("the embedded configuration");
+    Classifier::new(&config.classify, Duration::from_secs(30)).expect("the embedded rules")
 }
 
 pub(super) fn brand(name: &str) -> Grantee {
@@ -113,7 +121,7 @@ impl House {
         let tracker = Tracker::new(
             Arc::clone(&ring),
             rules,
-            Arc::new(Classifier::new()),
+            Arc::new(classifier()),
             Arc::clone(&intake),
             Clock::manual(now),
             &registry,
@@ -148,7 +156,10 @@ impl House {
     /// The next signal the pipeline would see.
     pub(super) fn signal(&mut self) -> Signal {
         let next = async { tokio::time::timeout(PATIENCE, self.outlet.recv()).await };
-        self.runtime.block_on(next).expect("a signal in time").expect("an open intake")
+        match self.runtime.block_on(next).expect("a signal in time").expect("an open intake") {
+            Report::Seen(signal) => signal,
+            Report::Gone(..) => panic!("somebody left"),
+        }
     }
 
     /// Whether nothing more is queued once the outlet is closed.
