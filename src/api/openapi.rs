@@ -63,7 +63,7 @@ pub(super) fn finish(mut document: OpenApi) -> OpenApi {
 }
 
 fn add_problems(operation: &mut Operation) {
-    let keyed = operation.operation_id.as_deref() != Some("document");
+    let keyed = !matches!(operation.operation_id.as_deref(), Some("document" | "policy"));
     // Servers' reports are answered whatever they hold, and take no seat.
     let report = operation.tags.iter().flatten().any(|tag| tag == SERVERS);
     let body = operation.request_body.is_some() && !report;
@@ -77,7 +77,7 @@ fn add_problems(operation: &mut Operation) {
         (keyed, "401", "No API key, or one that is not known"),
         (keyed, "403", "The role or the brand of the key does not cover this"),
         (body, "400", "The body is not JSON; says where"),
-        (body || report, "413", "The body is too long"),
+        (body || (report && keyed), "413", "The body is too long"),
         (body, "415", "Another media type, or compressed"),
         (body, "422", "A field cannot be accepted; names it"),
     ];

@@ -97,8 +97,10 @@ async fn dovecot(State(desk): State<Desk>, request: Request) -> Result<StatusCod
 }
 
 /// A question or a report of Dovecot's auth policy: always answered that all is well.
+///
+/// Heard only with a key of the role signals or operator, as above.
 #[utoipa::path(
-    post, path = "/v1/signals/dovecot-policy", tag = "servers", security(("key" = ["signals", "operator"])),
+    post, path = "/v1/signals/dovecot-policy", tag = "servers", security(()),
     params(
         ("key" = Option<String>, Query, description = "The API key, where no header can be set"),
         ("command" = Option<String>, Query, description = "`allow` or `report`"),
@@ -135,7 +137,7 @@ async fn stalwart(State(desk): State<Desk>, request: Request) -> Result<StatusCo
 /// Signed with `signals.webmail_secret`, `X-Vigie-Signature: t=<seconds since 1970>,v1=<hex HMAC-SHA-256 over t, a dot and
 /// the body>`, or with a key as above.
 #[utoipa::path(
-    post, path = "/v1/signals/webmail", tag = "servers", security(("key" = ["signals", "operator"]), ()),
+    post, path = "/v1/signals/webmail", tag = "servers", security(("key" = ["signals", "operator"])),
     params(("key" = Option<String>, Query, description = "The API key, where no header can be set")),
     request_body(content_type = "application/json"),
     responses((status = 204, description = "Taken; nothing is said of what it was"))

@@ -12,5 +12,6 @@ mod redis;
 mod redis_producers;
 mod redis_setup;
 mod relay;
+mod signals;
 mod store;
 mod support;

@@ -34,6 +34,8 @@ pub struct Plan {
     pub batch: usize,
     pub try_out: TryOut,
     pub signals: Signals,
+    /// Keys of servers that report, beside the others.
+    pub more_keys: Vec<String>,
 }
 
 /// Everything under test; dropping it stops it.
@@ -62,7 +64,7 @@ pub const NOW: &str = "2026-03-02T09:00:00Z";
 impl Default for Plan {
     fn default() -> Self {
         let try_out = Arc::new(amount_needed);
-        Self { max_requests: 64, max_waiting: 100_000, batch: 100, try_out, signals: default_file().signals }
+        Self { max_requests: 64, max_waiting: 100_000, batch: 100, try_out, signals: default_file().signals, more_keys: Vec::new() }
     }
 }
 
@@ -131,18 +133,20 @@ fn ring() -> KeyRing {
     KeyRing::new(vec![key], vec![]).expect("a ring")
 }
 
-fn keys() -> Keys {
-    let key = |id: &str, role, brand: Option<&str>| ApiKey {
+fn keys(plan: &Plan) -> Keys {
+    let api_key = |id: &str, key: &str, role, brand: Option<&str>| ApiKey {
         id: id.into(),
-        hash: format!("sha256:{}", const_hex::encode(Sha256::digest(format!("key of {id}")))),
+        hash: format!("sha256:{}", const_hex::encode(Sha256::digest(key))),
         role,
         brand: brand.map(name),
     };
-    let configured = [
+    let key = |id: &str, role, brand| api_key(id, &format!("key of {id}"), role, brand);
+    let mut configured = vec![
         key("demo", Role::Producer, Some("demo")),
         key("other", Role::Producer, Some("other")),
         key("signals", Role::Signals, None),
     ];
+    configured.extend(plan.more_keys.iter().map(|key| api_key("server", key, Role::Signals, None)));
     Keys::new(&configured).expect("good keys").with_operator("env", &Secret::new("key of operator"))
 }
 
@@ -186,7 +190,7 @@ impl House {
             identity: identity.clone(),
             ring: Arc::clone(&ring),
             brands: Arc::new(brands()),
-            keys: keys(),
+            keys: keys(&plan),
             ears: Arc::new(ears),
             gate: Gate::new(store.flows(), clock.clone()),
             clock: clock.clone(),
