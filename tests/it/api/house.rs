@@ -64,7 +64,14 @@ pub const NOW: &str = "2026-03-02T09:00:00Z";
 impl Default for Plan {
     fn default() -> Self {
         let try_out = Arc::new(amount_needed);
-        Self { max_requests: 64, max_waiting: 100_000, batch: 100, try_out, signals: default_file().signals, more_keys: Vec::new() }
+        Self {
+            max_requests: 64,
+            max_waiting: 100_000,
+            batch: 100,
+            try_out,
+            signals: default_file().signals,
+            more_keys: Vec::new(),
+        }
     }
 }
 

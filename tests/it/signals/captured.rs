@@ -64,7 +64,9 @@ async fn say(house: &House, bytes: &[u8]) -> String {
         answer.extend_from_slice(&buffer[..read]);
         let text = String::from_utf8_lossy(&answer).into_owned();
         let whole = text.split_once("\r\n\r\n").is_some_and(|(head, body)| {
-            let length = head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
+            let length = head
+                .lines()
+                .find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
             body.len() >= length.unwrap_or(0)
         });
         if whole || read == 0 {
@@ -83,7 +85,8 @@ fn counted(house: &House) -> Vec<String> {
 #[tokio::test]
 async fn every_captured_request_comes_to_what_the_table_says() {
     let files = std::fs::read_dir(directory().join("captured")).expect("the captures");
-    let captures = files.filter(|file| file.as_ref().expect("a file").path().extension().is_some_and(|e| e == "http"));
+    let captures =
+        files.filter(|file| file.as_ref().expect("a file").path().extension().is_some_and(|e| e == "http"));
     let table = table();
     assert_eq!(captures.count(), table.len(), "each capture has its line");
     for expected in table {
@@ -93,12 +96,17 @@ async fn every_captured_request_comes_to_what_the_table_says() {
         let answer = say(&house, &bytes).await;
         let file = &expected.file;
         assert!(answer.starts_with(&format!("HTTP/1.1 {} ", expected.status)), "{file}: {answer}");
-        assert_eq!(answer.ends_with(r#"{"status":0,"msg":""}"#), expected.status == "200", "{file}: {answer}");
+        assert_eq!(
+            answer.ends_with(r#"{"status":0,"msg":""}"#),
+            expected.status == "200",
+            "{file}: {answer}"
+        );
         if expected.what == "-" {
             assert!(counted(&house).is_empty(), "{file}");
             continue;
         }
-        let heard = wait_until("it is heard", SOON, async || Some(counted(&house)).filter(|heard| !heard.is_empty()));
+        let heard =
+            wait_until("it is heard", SOON, async || Some(counted(&house)).filter(|heard| !heard.is_empty()));
         let what = format!("what=\"{}\"}} 1", expected.what);
         let heard = heard.await;
         assert!(heard.len() == 1 && heard[0].ends_with(&what), "{file} should be {what}: {heard:?}");
@@ -118,7 +126,8 @@ fn check(file: &str, what: &str, told: Option<Report>, who: vigie::model::Recipi
             assert_eq!((signal.recipient, signal.source), (who, source), "{file}");
             assert!(signal.origin == Origin::Trusted && signal.about.is_none(), "{file}");
             assert_eq!(verdict.reason, format!("deed:{what}"), "{file}");
-            let acts = !matches!(what, "visible" | "sync" | "change") && (what, source) != ("login", Source::Imap);
+            let acts =
+                !matches!(what, "visible" | "sync" | "change") && (what, source) != ("login", Source::Imap);
             assert_eq!(verdict.fires, acts, "{file}: only what a person does fires");
         }
         (what, told) => panic!("{file} should be {what}: {told:?}"),
