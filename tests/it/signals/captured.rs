@@ -75,6 +75,22 @@ async fn say(house: &House, bytes: &[u8]) -> String {
     }
 }
 
+/// The same request to where vigie listens: the first captures (a1) were made before there was an address. In one of them
+/// a directory's name was shortened afterwards; it gets its length back. Nothing else of them is changed, and nothing at
+/// all of the others.
+fn readdressed(request: &[u8]) -> Vec<u8> {
+    const LAB: &str = "POST /signals/dovecot?k=SECRET ";
+    let text = str::from_utf8(request).expect("text");
+    let Some(rest) = text.strip_prefix(LAB) else { return request.to_vec() };
+    let (head, body) = rest.split_once("\r\n\r\n").expect("a request");
+    let length: usize = head
+        .split_once("Content-Length: ")
+        .and_then(|(_, rest)| rest.lines().next()?.parse().ok())
+        .expect("a length");
+    let directory = format!("LABDIR{}", "/".repeat(length - body.len()));
+    format!("POST /v1/signals/dovecot?key=s3cret-token {}", rest.replace("LABDIR", &directory)).into_bytes()
+}
+
 /// What was counted of reports: each series that is not zero.
 fn counted(house: &House) -> Vec<String> {
     let text = house.registry.text();
@@ -93,7 +109,7 @@ async fn every_captured_request_comes_to_what_the_table_says() {
         // A house each, so that what it counts is this request's.
         let mut house = house().await;
         let bytes = std::fs::read(directory().join("captured").join(&expected.file)).expect("a capture");
-        let answer = say(&house, &bytes).await;
+        let answer = say(&house, &readdressed(&bytes)).await;
         let file = &expected.file;
         assert!(answer.starts_with(&format!("HTTP/1.1 {} ", expected.status)), "{file}: {answer}");
         assert_eq!(

@@ -158,7 +158,7 @@ async fn many_are_answered_line_by_line() {
     let house = House::open().await;
     let good = statement("active", "portal");
     let stale = json!({"email": WHO, "kind": "active", "at": (now() - 1.hours()).to_string()});
-    let body = format!("{good}\n{{\"email\":\n{stale}\n{}\n\n{good}", json!({"email": WHO, "kind": "x"}));
+    let body = format!("{good}\n{{\"email\":\n{stale}\n{}\n{good}", json!({"email": WHO, "kind": "x"}));
     let lines = house.caller("signals").bulk("/v1/signals", &body).await.lines();
     let status: Vec<_> = lines.iter().map(|line| line["status"].as_u64().expect("a status")).collect();
     assert_eq!(status, [202, 400, 202, 422, 202]);
@@ -187,7 +187,7 @@ async fn flood(gateway: &Gateway, chunk: Vec<u8>, chunks: usize) -> (usize, usiz
     let mut lines = BufReader::new(read).lines();
     let (mut answered, mut refused) = (0, 0);
     while let Some(line) = lines.next_line().await.expect("text") {
-        answered += usize::from(line.starts_with("{\"line\""));
+        answered += usize::from(line.contains("\"line\":"));
         refused += usize::from(line.contains("\"problem\""));
     }
     writing.await.expect("no panic").expect("it reads to the end");
@@ -202,7 +202,7 @@ async fn a_hundred_megabytes_are_read_and_not_kept() {
     let before = memory();
     // Lines of 20 kB, most of it blanks.
     let line =
-        format!("{{\"email\":\"canary-flood@example.test\",{}\"kind\":\"active\"}}\n", " ".repeat(19_942));
+        format!("{{\"email\":\"canary-flood@example.test\",{}\"kind\":\"active\"}}\n", " ".repeat(19_946));
     assert_eq!(line.len(), 20_000);
     assert_eq!(flood(&gateway, line.repeat(CHUNK / 20_000).into_bytes(), 100).await, (5000, 0));
     assert_eq!(flood(&gateway, vec![b'x'; CHUNK], 100).await, (1, 1), "one line without an end");
