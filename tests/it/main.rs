@@ -15,3 +15,4 @@ mod relay;
 mod signals;
 mod store;
 mod support;
+mod watch_imap;
