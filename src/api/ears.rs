@@ -112,15 +112,15 @@ impl Ears {
         }
     }
 
-    /// What word of somebody is worth.
+    /// What word of somebody would be worth.
     pub(super) fn judge(&self, heard: Heard) -> Verdict {
-        self.classifier.heard(heard.source, heard.deed).settled()
+        self.classifier.heard_alone(heard.source, heard.deed).settled()
     }
 
     /// Tells the intake of somebody.
     pub(super) fn tell(&self, heard: Heard, received: Instant) -> Told {
         let Heard { recipient, source, deed } = heard;
-        let judgement = self.classifier.heard(source, deed);
+        let judgement = self.classifier.heard(source, deed, recipient);
         let signal = Signal { recipient, source, origin: Origin::Trusted, about: None, judgement, received };
         let counted = self.intake.receive(signal);
         let taken = if deed == Deed::Leave { self.intake.gone(recipient, Leaving::Left) } else { counted };

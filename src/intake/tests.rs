@@ -148,6 +148,7 @@ async fn one_recipients_signals_meet_in_one_shard() {
 async fn a_hint_does_not_hide_what_is_more() {
     let (intake, _outlets, _) = intake(16, 1);
     let hint = Verdict {
+        hint: 40,
         class: Class::Unknown,
         confidence: 0.4,
         reason: "test",

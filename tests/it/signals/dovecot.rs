@@ -96,12 +96,8 @@ async fn everything_a_person_does_fires() {
         let mut imap = dovecot.client(who).await;
         imap.ask("CREATE Kept").await;
         imap.select("INBOX").await;
-        // Whoever did something before is still there: not so in another gateway.
         let id = format!("deed-{number}");
-        gateway
-            .call(hyper::Method::POST, "/v1/signals", &serde_json::json!({"email": who, "kind": "leave"}))
-            .await;
-        gateway.settled().await;
+        leaves(&gateway, who).await;
         gateway.queue(&id, who).await;
         assert_eq!(gateway.state(&id).await, "waiting", "{command}");
         imap.ok(command).await;

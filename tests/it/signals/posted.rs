@@ -174,7 +174,7 @@ async fn flood(gateway: &Gateway, chunk: Vec<u8>, chunks: usize) -> (usize, usiz
     let (read, mut write) = stream.into_split();
     let length = chunk.len() * chunks;
     let head = format!(
-        "POST /v1/signals HTTP/1.1\r\nHost: vigie\r\nAuthorization: Bearer {KEY}\r\nContent-Type: application/x-ndjson\r\n\
+        "POST /v1/signals HTTP/1.0\r\nHost: vigie\r\nAuthorization: Bearer {KEY}\r\nContent-Type: application/x-ndjson\r\n\
          Content-Length: {length}\r\nConnection: close\r\n\r\n"
     );
     let writing = tokio::spawn(async move {
