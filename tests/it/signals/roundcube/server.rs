@@ -153,6 +153,9 @@ fn furnish(dir: &Path, imap: SocketAddr, api: SocketAddr) {
     for name in ["config", "logs", "temp", "plugins", "plugins/vigie_signal"] {
         fs::create_dir(dir.join(name)).expect("the directory is ours");
     }
+    for name in ["plugins/filesystem_attachments", "plugins/jqueryui"] {
+        symlink(Path::new(PROGRAM).join(name), dir.join(name)).expect("the directory is ours");
+    }
     let write = |name: &str, text: &str| fs::write(dir.join(name), text).expect("the directory is ours");
     fs::copy(DEFAULTS, dir.join("config/defaults.inc.php")).expect("Debian has it there");
     fs::copy(MIME_TYPES, dir.join("config/mimetypes.php")).expect("Debian has it there");
@@ -165,7 +168,7 @@ fn furnish(dir: &Path, imap: SocketAddr, api: SocketAddr) {
     let dist = "config.inc.php.dist";
     fs::copy(plugin.join(dist), dir.join("plugins/vigie_signal").join(dist)).expect("copied");
     write("plugins/vigie_signal/config.inc.php", &filled(&format!("{PLUGIN}/{dist}"), api));
-    let schema = fs::read_to_string(format!("{PROGRAM}/SQL/sqlite.initial.sql")).expect("Roundcube's tables");
+    let schema = format!(".read {PROGRAM}/SQL/sqlite.initial.sql");
     let made = Command::new("sqlite3").arg(dir.join("roundcube.db")).arg(schema).status();
     assert!(made.expect("tests/install installs sqlite3").success());
 }
