@@ -7,6 +7,7 @@ mod moments;
 mod operators;
 mod real_servers;
 mod relay_down;
+mod scanned;
 mod stopping;
 mod templates;
 mod tokens;
