@@ -27,6 +27,8 @@
 //! 8. **Finish** ([`dispatch`], [`store`]). The fate is recorded, fenced by the lease. The number that matters,
 //!    *signal received → relay's 250*, is observed.
 //!
+//! Mail servers, webmails and portals enter at step 2: [`servers`] understands their words, [`api`] takes them in.
+//!
 //! Two other doors lead to step 4: a send that arrives while its recipient is online ([`api`], and [`watch::stream`] for
 //! producers on Redis: `enqueue`), and time
 //! ([`pipeline::time`]: a not-before arrived, a deadline passed, a lease ran out).

@@ -166,7 +166,7 @@ impl Interpreter {
     /// What a report says, event by event.
     pub fn hear(&self, report: Report<'_>) -> Vec<Result<Heard, Unheard>> {
         let Report { query, body, received, .. } = report;
-        let one = |said: Result<Said, Unheard>| said.and_then(|said| self.believe(said, received));
+        let one = |said: Result<Said, Unheard>| said.and_then(|said| self.believe(&said, received));
         match report.server {
             Server::Dovecot => vec![one(dovecot::read(query, body))],
             Server::Policy => vec![one(policy::read(query, body))],
@@ -175,7 +175,7 @@ impl Interpreter {
         }
     }
 
-    fn believe(&self, said: Said, received: Timestamp) -> Result<Heard, Unheard> {
+    fn believe(&self, said: &Said, received: Timestamp) -> Result<Heard, Unheard> {
         let recipient = self.people.identify(&said.who)?;
         self.fresh(said.at, received)?;
         let deed = self.people.deed(&said.who, said.deed);

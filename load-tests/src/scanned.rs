@@ -59,7 +59,10 @@ pub async fn run(options: Options) -> Result<()> {
     visits.await??;
     let Scanned { mails, people, scans } = scanned;
     let waiting = gateway.metric("vigie_sends{", "waiting").await?;
-    println!("scanned: {} people, {} sends each, {} mails, {scans} scans", options.people, options.waiting, mails);
+    println!(
+        "scanned: {} people, {} sends each, {} mails, {scans} scans",
+        options.people, options.waiting, mails
+    );
     println!("  sends fired by scans {}, still waiting {waiting}", mails - people);
     anyhow::ensure!(mails == people, "{} mails went out to {people} people", mails);
     anyhow::ensure!(people == options.people, "{} people got their mail", people);
@@ -70,7 +73,8 @@ async fn enqueue(gateway: &Gateway, options: &Options) -> Result<()> {
     let mut client = gateway.client().await?;
     for person in (0..options.people).step_by(20) {
         let people = person..options.people.min(person + 20);
-        let lines: String = people.flat_map(|person| (0..options.waiting).map(move |n| line(person, n))).collect();
+        let lines: String =
+            people.flat_map(|person| (0..options.waiting).map(move |n| line(person, n))).collect();
         let answer = client.send(Method::POST, "/v1/sends", "application/x-ndjson", lines).await?;
         anyhow::ensure!(answer.status.is_success(), "enqueue: {}", answer.status);
     }

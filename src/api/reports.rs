@@ -31,6 +31,7 @@ use super::ears::{DROPPED, Ears, UNAUTHORISED};
 use super::guard::Tasks;
 use super::{Doors, Keys, Problem};
 use crate::config::Role;
+use crate::redact::Secret;
 use crate::servers::Server;
 use queue::{Entry, Queue};
 
@@ -157,7 +158,8 @@ impl Desk {
         }
         let limit = if server == Server::Stalwart { MAX_BATCH } else { MAX_REPORT };
         let body = whole(body, limit).await?;
-        self.verify(server, &parts, key.ok(), &body).map_err(|why| self.refused(server, Some(why)))?;
+        self.verify(server, &parts, key.ok().as_deref(), &body)
+            .map_err(|why| self.refused(server, Some(why)))?;
         let query = parts.uri.query().unwrap_or_default();
         self.offer(Entry { server, query: words_of(query), body, received, at: self.ears.clock.now() });
         Ok(StatusCode::NO_CONTENT)
@@ -175,19 +177,18 @@ impl Desk {
     }
 
     /// Whether what is signed is signed well. Whoever has no secret of their own may sign with the key they give.
-    fn verify(&self, server: Server, parts: &Parts, key: Option<String>, body: &[u8]) -> Result<(), Problem> {
-        let settings = &self.ears.settings;
-        let (secret, key) = match server {
-            Server::Dovecot | Server::Policy => return Ok(()),
-            Server::Stalwart => (&settings.stalwart_secret, key.as_deref()),
-            Server::Webmail => (&settings.webmail_secret, key.as_deref()),
-        };
-        let secret = Some(secret.expose()).filter(|secret| !secret.is_empty());
+    fn verify(&self, server: Server, parts: &Parts, key: Option<&str>, body: &[u8]) -> Result<(), Problem> {
+        let (headers, settings) = (&parts.headers, &self.ears.settings);
         let signed = match server {
-            Server::Stalwart => signature::stalwart(&parts.headers, body, secret.or(key), secret.is_some()),
-            _ => {
-                let within = settings.signature_max_age;
-                signature::webmail(&parts.headers, body, secret.or(key), self.ears.clock.now(), within)
+            Server::Dovecot | Server::Policy => Ok(()),
+            Server::Stalwart => {
+                let own = given(&settings.stalwart_secret);
+                signature::stalwart(headers, body, own.or(key), own.is_some())
+            }
+            Server::Webmail => {
+                let own = given(&settings.webmail_secret);
+                let (now, within) = (self.ears.clock.now(), settings.signature_max_age);
+                signature::webmail(headers, body, own.or(key), now, within)
             }
         };
         signed.map_err(Problem::unauthorized)
@@ -204,6 +205,11 @@ impl Desk {
             self.ears.count(server, DROPPED);
         }
     }
+}
+
+/// A secret, if there is one.
+fn given(secret: &Secret) -> Option<&str> {
+    Some(secret.expose()).filter(|secret| !secret.is_empty())
 }
 
 /// What the query says of a report, without the key.

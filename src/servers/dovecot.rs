@@ -37,7 +37,8 @@ const PROTOCOLS: [&str; 6] = ["imap", "pop3", "submission", "smtp", "sieve", "ma
 /// One event.
 #[derive(Deserialize)]
 struct Event {
-    event: String,
+    #[serde(rename = "event")]
+    name: String,
     #[serde(default, deserialize_with = "moment")]
     end_time: Option<Timestamp>,
     #[serde(default)]
@@ -79,9 +80,9 @@ struct Fields {
 
 /// What an event says.
 pub(super) fn read(query: &str, body: &[u8]) -> Result<Said, Unheard> {
-    let Event { event, end_time, fields } = serde_json::from_slice(body).map_err(|_| Unheard::Unreadable)?;
+    let Event { name, end_time, fields } = serde_json::from_slice(body).map_err(|_| Unheard::Unreadable)?;
     let tag = parameter(query, "kind").and_then(words::deed);
-    let deed = match event.as_str() {
+    let deed = match name.as_str() {
         "auth_request_finished" => fields.login(tag)?,
         "imap_command_finished" => fields.command(tag)?,
         "mail_user_session_finished"

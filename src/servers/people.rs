@@ -75,11 +75,9 @@ impl People {
             }
             return Err(Unheard::Ignored);
         }
-        let address = match login.user.contains('@') || self.domain.is_empty() {
-            true => self.identity.of_address(&login.user),
-            false => self.identity.of_address(&format!("{}@{}", login.user, self.domain)),
-        };
-        address.map_err(|_| Unheard::Nobody)
+        let whole = login.user.contains('@') || self.domain.is_empty();
+        let address = if whole { login.user.clone() } else { format!("{}@{}", login.user, self.domain) };
+        self.identity.of_address(&address).map_err(|_| Unheard::Nobody)
     }
 
     /// What the deed is where webmails are known: most log in anew at every click.

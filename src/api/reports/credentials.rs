@@ -46,7 +46,8 @@ mod tests {
 
     #[test]
     fn a_key_may_stand_in_four_places() {
-        let table: [(&str, &[(&str, &str)], Option<&str>); 12] = [
+        type Headers<'a> = &'a [(&'a str, &'a str)];
+        let table: [(&str, Headers<'_>, Option<&str>); 12] = [
             ("/", &[("authorization", "Bearer vk_1")], Some("vk_1")),
             ("/", &[("authorization", "  bearer   vk_1 ")], Some("vk_1")),
             ("/", &[("authorization", "Basic ZG92ZWNvdDpzM2NyZXQtdG9rZW4=")], Some("s3cret-token")),

@@ -82,7 +82,7 @@ pub(super) fn stalwart(
 
 fn fits(signed: &[&[u8]], secret: &str, signature: &[u8]) -> bool {
     let mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes keys of every length");
-    let mac = signed.iter().fold(mac, |mac, part| mac.chain_update(part));
+    let mac = signed.iter().fold(mac, Mac::chain_update);
     mac.verify_slice(signature).is_ok()
 }
 
@@ -93,7 +93,7 @@ mod tests {
     const BODY: &[u8] = br#"{"user":"alice@example.test","kind":"login","at":1795315374.611,"ip":"127.0.0.1","ua":"Mozilla/5.0 (lab)"}"#;
     /// As captured from the plugin under Roundcube 1.6.5.
     const SIGNED: &str = "t=1795315374,v1=fdf782e998e92e2dc14160aba7f9b4da97ac785157564059a187d1602caa7d00";
-    const WITHIN: Duration = Duration::from_secs(300);
+    const WITHIN: Duration = Duration::from_mins(5);
 
     fn headers(name: &'static str, value: &str) -> HeaderMap {
         HeaderMap::from_iter([(name.parse().expect("a name"), value.parse().expect("a value"))])

@@ -172,18 +172,20 @@ async fn the_echo_of_our_own_mail_fires_nothing() {
 }
 
 #[tokio::test]
-async fn migrations_and_master_users_are_nobody() {
-    let mut gateway = gateway(&[("VIGIE__SIGNALS__IGNORE__CLIENT_IDS", "[\"imapsync\"]")]).await;
+async fn migrations_and_our_own_watchers_are_nobody() {
+    let mut gateway = gateway(&[("VIGIE__SIGNALS__IGNORE__CLIENT_IDS", "[\"vigie\", \"imapsync\"]")]).await;
     let dovecot = dovecot(&gateway, "dovecot-2.3-exporter.conf", "").await;
     dovecot.deliver(ALICE, LETTER).await;
     gateway.queue("one", ALICE).await;
-    let mut imap = Imap::connect(dovecot.addr()).await;
-    imap.ok("ID (\"name\" \"imapsync\" \"version\" \"2.229\")").await;
-    imap.login(ALICE, PASSWORD).await;
-    imap.select("INBOX").await;
-    imap.store(1, "+FLAGS", "\\Seen").await;
-    imap.logout().await;
-    counts_to(&gateway, "dovecot", "ignored", 2).await;
+    for (client, ignored) in [("imapsync", 2), ("vigie", 4)] {
+        let mut imap = Imap::connect(dovecot.addr()).await;
+        imap.ok(&format!("ID (\"name\" \"{client}\" \"version\" \"2\")")).await;
+        imap.login(ALICE, PASSWORD).await;
+        imap.select("INBOX").await;
+        imap.store(1, "+FLAGS", "\\Seen").await;
+        imap.logout().await;
+        counts_to(&gateway, "dovecot", "ignored", ignored).await;
+    }
     gateway.settled().await;
     assert_eq!(gateway.state("one").await, "waiting");
     gateway.leaves_undecided(1);

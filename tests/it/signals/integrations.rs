@@ -10,6 +10,7 @@ use http_body_util::Full;
 use hyper::Request;
 use serde_json::{Value, json};
 use sha2::Sha256;
+use vigie::clock::Clock;
 
 use crate::support::gateway::{Gateway, KEY};
 use crate::support::http::{Answer, ask};
@@ -50,8 +51,7 @@ async fn stalwarts_webhook_fires_what_waits() {
         ask(gateway.api(), request.body(Full::from(body)).expect("a request")).await.expect("an answer")
     };
     gateway.queue("one", "canary-stalwart@example.test").await;
-    let now = jiff::Timestamp::now();
-    let now = now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let now = Clock::system().now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     let event = |id: u64, kind: &str, data: &Value| json!({"id": id.to_string(), "createdAt": now, "type": kind, "data": data});
     let name = json!({"accountName": "canary-stalwart@example.test", "accountId": 7, "spanId": 1, "remoteIp": "192.0.2.1"});
     let login = event(1, "auth.success", &name);

@@ -7,6 +7,7 @@ use jiff::{Timestamp, ToSpan};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
+use vigie::clock::Clock;
 use vigie::intake::Report;
 use vigie::model::{Leaving, Source};
 
@@ -223,7 +224,7 @@ async fn what_a_person_did_fires_and_what_their_client_did_does_not() {
     gateway.queue("one", "canary-one@example.test").await;
     gateway.queue("two", "canary-two@example.test").await;
     let say = async |email: &str, kind: &str, source: &str, age: Duration| {
-        let at = Timestamp::now() - age;
+        let at = Clock::system().now() - age;
         let signal = json!({"email": email, "kind": kind, "source": source, "at": at.to_string()});
         assert_eq!(gateway.call(Method::POST, "/v1/signals", &signal).await.status, 202);
     };
