@@ -11,6 +11,8 @@ use vigie::intake::Report;
 
 use crate::api::client::{Answer, Client};
 use crate::api::house::{House, NOW, Plan};
+use crate::support::gateway::{Gateway, KEY};
+use crate::support::http::ask;
 use crate::support::wait::{SOON, wait_until};
 
 const PATHS: [&str; 4] = [
@@ -214,4 +216,18 @@ async fn a_client_that_waits_for_leave_gets_it() {
     assert_eq!(&answer, b"HTTP/1.1 100 Continue\r\n\r\n");
     stream.write_all(body.as_bytes()).await.expect("written");
     counts_to(&house, "webmail", "active", 1).await;
+}
+
+#[tokio::test]
+async fn a_key_in_a_query_is_in_no_log() {
+    // The gateway itself looks for its key in its log when it ends.
+    let gateway = Gateway::start(&[("VIGIE__LOG__FILTER", "trace")]).await;
+    for path in PATHS {
+        let separator = if path.contains('?') { '&' } else { '?' };
+        for key in [KEY, &format!("{KEY}-not")] {
+            let request = Request::post(format!("{path}{separator}key={key}")).body(Full::from("garbage"));
+            let answer = ask(gateway.api(), request.expect("a request")).await.expect("an answer");
+            assert_eq!(answer.status.is_success(), key == KEY || path.contains("policy"), "{path}");
+        }
+    }
 }
