@@ -1,4 +1,5 @@
 use jiff::ToSpan;
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
@@ -216,4 +217,28 @@ fn an_ignored_connection_of_an_account_does_not_hide_the_others() {
     let moved = |id: &str, span: u64| stalwart(id, "imap.move", &json!({"accountId": 7, "spanId": span}));
     assert_eq!(hear(moved("3", 2)), Err(Unheard::Ignored));
     assert_eq!(hear(moved("4", 1)), Ok(Deed::Act));
+}
+
+fn any_server() -> impl Strategy<Value = Server> {
+    proptest::sample::select(Server::ALL.to_vec())
+}
+
+proptest! {
+    #[test]
+    fn nothing_anybody_sends_is_too_much(server in any_server(), query in ".{0,40}", body in proptest::collection::vec(any::<u8>(), 0..200)) {
+        let desk = Desk::new(&settings());
+        let heard = desk.0.hear(Report { server, query: &query, body: &body, received: noon() });
+        prop_assert!(heard.iter().all(Result::is_err));
+    }
+
+    #[test]
+    fn no_words_of_a_command_are_too_odd(
+        name in "(UID )?(STORE|FETCH|APPEND|[A-Z]{0,6})",
+        args in r"[ ()+\-:,*\\\[\]\.a-zA-Z0-9é$]{0,60}",
+        tag in "(kind=[a-z]{0,8})?",
+    ) {
+        let fields = json!({"user": "alice@example.test", "cmd_name": name, "cmd_args": args});
+        let body = json!({"event": "imap_command_finished", "end_time": NOON, "fields": fields});
+        prop_assert_eq!(Desk::new(&settings()).deeds(Server::Dovecot, &tag, &body).len(), 1);
+    }
 }
