@@ -142,7 +142,7 @@ async fn scan(
     people: usize,
 ) -> Result<Scanned> {
     let mut lane = Lane::open(edge).await?;
-    let (mut due, mut seen) = (VecDeque::new(), vec![false; people]);
+    let (mut due, mut seen) = (VecDeque::<(Instant, usize, String)>::new(), vec![false; people]);
     let mut done = Scanned { mails: 0, people: 0, scans: 0 };
     let mut last = Instant::now();
     loop {

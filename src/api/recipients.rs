@@ -16,7 +16,7 @@ use super::sends::SendView;
 use super::whom::Whom;
 use super::{Access, Doors, Problem, body};
 use crate::clock::{Clock, after};
-use crate::model::{RecipientId, Source};
+use crate::model::{HintKind, RecipientId, SendSpec, Source};
 use crate::store::{Person, Store};
 use crate::token::Identity;
 
@@ -27,7 +27,11 @@ pub(super) fn router(doors: &Doors) -> OpenApiRouter {
         clock: doors.clock.clone(),
         min_gap: doors.rules.min_gap,
     };
-    OpenApiRouter::new().routes(routes!(lookup)).routes(routes!(forget)).with_state(people)
+    OpenApiRouter::new()
+        .routes(routes!(lookup))
+        .routes(routes!(export))
+        .routes(routes!(forget))
+        .with_state(people)
 }
 
 #[derive(Clone)]
@@ -76,12 +80,40 @@ struct PersonView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     source: Option<Source>,
+    /// Signs of the last minute that were not enough alone.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    hints: Vec<HintView>,
+    /// How often they are seen in each of the 168 hours of a week (Monday 00:00 UTC first), 0 to 15; only of those who
+    /// agreed to it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hours: Option<Vec<u8>>,
     /// Sends not yet final, in the order they will go.
     waiting: Vec<SendView>,
     /// What this person said.
     consents: Vec<ConsentView>,
     /// How often this person is written to.
     budget: Budget,
+}
+
+/// A sign of presence.
+#[derive(Debug, Serialize, ToSchema)]
+struct HintView {
+    /// Of what sort.
+    #[schema(value_type = String)]
+    kind: HintKind,
+    /// How likely it is somebody.
+    percent: u8,
+}
+
+/// Everything that is held of one person, as they may ask for it (GDPR article 15). Not `Debug`: it holds an address.
+#[derive(Serialize, ToSchema)]
+struct Held {
+    /// What a lookup shows.
+    #[serde(flatten)]
+    person: PersonView,
+    /// What waits for them, with their address and all variables.
+    #[schema(value_type = Vec<Object>)]
+    sends: Vec<SendSpec>,
 }
 
 /// How often a person is written to.
@@ -128,6 +160,24 @@ async fn lookup(
     Ok(Json(people.view(recipient, person)))
 }
 
+/// Everything that is held of one person. Finished sends keep nothing of whom they went to.
+#[utoipa::path(
+    post, path = "/v1/recipients/export", tag = "recipients", security(("key" = ["operator"])),
+    request_body = Who,
+    responses((status = 200, description = "All of it, also of somebody nobody knows", body = Held))
+)]
+async fn export(
+    State(people): State<People>,
+    Extension(access): Extension<Access>,
+    body::Json(who): body::Json<Who>,
+) -> Result<Json<Held>, Problem> {
+    let recipient = who.find(&people.identity)?;
+    let person = people.store.person(recipient).await?;
+    tracing::info!(key = access.key, "what is held of a person was exported");
+    let sends = person.waiting.iter().filter_map(|record| record.spec.clone()).collect();
+    Ok(Json(Held { person: people.view(recipient, person), sends }))
+}
+
 /// Erase one person.
 #[utoipa::path(
     post, path = "/v1/recipients/forget", tag = "recipients", security(("key" = ["operator"])),
@@ -161,6 +211,12 @@ impl People {
             online: last_seen.is_some(),
             last_seen,
             source,
+            hints: person
+                .hints
+                .iter()
+                .map(|hint| HintView { kind: hint.kind, percent: hint.percent })
+                .collect(),
+            hours: person.hours.map(|hours| hours.weights(now)),
             waiting: person.waiting.into_iter().map(SendView::of).collect(),
             consents: person.consents.into_iter().map(ConsentView::from).collect(),
             budget: Budget {

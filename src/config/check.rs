@@ -4,6 +4,7 @@
 //! are found in one go, so that nobody corrects a file ten times.
 
 mod brands;
+mod classify;
 mod keys;
 mod limits;
 mod urls;
@@ -34,7 +35,7 @@ const COMMAND_STEPS: u32 = 3;
 
 /// Everything that is wrong with `config`; nothing if it can be relied on.
 pub(super) fn problems(config: &Config) -> Vec<Problem> {
-    let checks: [fn(&Config, &mut Vec<Problem>); 12] = [
+    let checks: [fn(&Config, &mut Vec<Problem>); 15] = [
         limits::at_least,
         limits::not_zero,
         limits::ordered,
@@ -47,6 +48,9 @@ pub(super) fn problems(config: &Config) -> Vec<Problem> {
         urls::relay,
         brands::all,
         keys::all,
+        classify::thresholds,
+        classify::windows,
+        classify::providers,
     ];
     let mut problems = Vec::new();
     for check in checks {

@@ -173,6 +173,7 @@ fn consent_decides_on_the_pixel_only() {
         granted,
         proof: "form-2".into(),
         at: at(-100),
+        earlier: Vec::new(),
     };
     for (granted, words) in [(true, "Pass: granted"), (false, "Pass: withdrawn")] {
         let person = Person { consents: vec![said(granted)], ..online() };

@@ -6,6 +6,8 @@
 
 use std::time::Duration;
 
+use serde::Serialize;
+
 use super::{Class, Name, Presence, Verdict};
 
 /// How old a mail is that its relay took lately.
@@ -32,7 +34,8 @@ pub struct Judgement {
 }
 
 /// What sort of sign it is: two of one sort do not add up, for they may be the same machine twice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum HintKind {
     /// A provider fetched ahead of a reader.
     Prefetch,

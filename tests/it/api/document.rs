@@ -37,6 +37,7 @@ async fn every_route_of_the_contract_is_documented() {
         "get /v1/sends/{id}",
         "get /v1/stats",
         "post /v1/cases/{brand}/{case}/settle",
+        "post /v1/recipients/export",
         "post /v1/recipients/forget",
         "post /v1/recipients/lookup",
         "post /v1/sends",

@@ -42,7 +42,7 @@ async fn a_person_must_be_named_in_one_way() {
         (json!({"recipient": "xyz"}), "recipient"),
         (json!({"mail": "a@example.org"}), "mail"),
     ] {
-        for path in ["/v1/recipients/lookup", "/v1/recipients/forget"] {
+        for path in ["/v1/recipients/lookup", "/v1/recipients/export", "/v1/recipients/forget"] {
             assert_eq!(house.operator().post(path, &who).await.problem(422)["field"], field, "{who}");
         }
     }
@@ -121,4 +121,30 @@ async fn forgetting_erases_and_says_what() {
     assert_eq!(house.producer().get("/v1/sends/s-2").await.with(200)["state"], "waiting");
     let again = house.operator().post("/v1/recipients/forget", &who).await.with(200);
     assert_eq!(again["sends"], 0);
+}
+
+#[tokio::test]
+async fn an_export_holds_everything_and_what_was_said_before() {
+    let house = House::open().await;
+    house.producer().post("/v1/sends", &send("s-1", "marie@example.org")).await.with(202);
+    for (granted, proof) in [(true, "form-1"), (false, "letter-2"), (true, "form-3")] {
+        let statement = json!({
+            "email": "marie@example.org", "brand": "demo", "purpose": "presence", "granted": granted, "proof": proof,
+        });
+        house.operator().put("/v1/consents", &statement).await.with(200);
+    }
+    let who = json!({"email": "marie@example.org"});
+    house.producer().post("/v1/recipients/export", &who).await.problem(403);
+    let held = house.operator().post("/v1/recipients/export", &who).await.with(200);
+    assert_eq!(held["sends"][0]["to"]["email"], "marie@example.org", "it is their own");
+    assert!(held["sends"][0]["vars"].is_object());
+    assert_eq!(held["waiting"][0]["id"], "s-1");
+    let said = &held["consents"][0];
+    assert_eq!((&said["granted"], &said["proof"]), (&json!(true), &json!("form-3")));
+    let earlier: Vec<_> =
+        said["earlier"].as_array().expect("a list").iter().map(|said| &said["proof"]).collect();
+    assert_eq!(earlier, ["letter-2", "form-1"]);
+    house.operator().post("/v1/recipients/forget", &who).await.with(200);
+    let nothing = house.operator().post("/v1/recipients/export", &who).await.with(200);
+    assert_eq!((&nothing["sends"], &nothing["consents"]), (&json!([]), &json!([])));
 }

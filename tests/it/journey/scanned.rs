@@ -2,6 +2,8 @@
 
 use hyper::Method;
 
+use serde_json::Value;
+
 use super::ONE_SHARD;
 use crate::support::gateway::Gateway;
 use crate::support::letter::Letter;
@@ -29,6 +31,12 @@ async fn a_scanner_does_not_drain_the_queue() {
     }
     gateway.settled().await;
     let metrics = gateway.metrics();
-    assert_eq!(metrics.count("vigie_sends", &["state=\"sent\""]), 10, "{}", metrics.text);
+    // One for each, and the one that `settled` sends.
+    assert_eq!(metrics.count("vigie_sends", &["state=\"sent\""]), 11, "{}", metrics.text);
     assert_eq!(metrics.count("vigie_sends", &["state=\"waiting\""]), 40);
+    for name in 'a'..='j' {
+        for n in 1..5 {
+            gateway.call(Method::DELETE, &format!("/v1/sends/{name}-{n}"), &Value::Null).await;
+        }
+    }
 }

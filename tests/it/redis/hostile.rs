@@ -46,6 +46,7 @@ async fn lives(store: &RedisStore, id: [u8; 16], word: &str) {
         granted,
         proof: word.into(),
         at: Clock::system().now(),
+        earlier: Vec::new(),
     };
     store.consent(said(true)).await.expect("consent works");
     let mut touch = signal(who);
