@@ -92,7 +92,7 @@ pub(super) fn not_zero(config: &Config, problems: &mut Vec<Problem>) {
 
 /// Pairs of which the first must not exceed the second.
 pub(super) fn ordered(config: &Config, problems: &mut Vec<Problem>) {
-    let Config { edge, signals, intake, store, dispatch, relay, .. } = config;
+    let Config { edge, intake, store, dispatch, relay, .. } = config;
     let counts = [
         ("edge.threads", edge.threads, "1024, more than machines have cores", MOST_THREADS),
         ("edge.max_target", edge.max_target, "`edge.max_head`, which contains it", edge.max_head),
@@ -136,16 +136,20 @@ pub(super) fn ordered(config: &Config, problems: &mut Vec<Problem>) {
             format!("`{key}` ({value:?}) must not be longer than `{other}` ({most:?})")
         });
     }
-    let ahead = signals.max_ahead;
-    refuse_if(ahead > MOST_AHEAD, problems, || {
-        format!(
-            "`signals.max_ahead` ({ahead:?}) must not be longer than {MOST_AHEAD:?}: set the clock that is wrong"
-        )
-    });
     let wait = store.enqueue_wait_timeout;
     refuse_if(wait > LONGEST_WAIT, problems, || {
         format!(
             "`store.enqueue_wait_timeout` ({wait:?}) must not be longer than {LONGEST_WAIT:?}: producers give up"
+        )
+    });
+}
+
+/// What others' clocks may be ahead of ours.
+pub(super) fn clocks(config: &Config, problems: &mut Vec<Problem>) {
+    let ahead = config.signals.max_ahead;
+    refuse_if(ahead > MOST_AHEAD, problems, || {
+        format!(
+            "`signals.max_ahead` ({ahead:?}) must not be longer than {MOST_AHEAD:?}: set the clock that is wrong"
         )
     });
 }
