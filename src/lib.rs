@@ -9,14 +9,15 @@
 //!
 //! 1. **Edge** ([`edge`]). A mail client asks for `GET /o/<token>.gif`. The [`token`] is verified in memory: it is
 //!    known whose mailbox, which mail, and whose consent counts. What the request shows of its sender is judged on
-//!    the spot ([`classify`]), so that neither address nor user agent leaves the request. The 43-byte GIF is
-//!    answered *before any I/O*, whatever the token was.
-//! 2. **Intake** ([`intake`]). The judged signal is counted. One that is no presence ends here, and so does one of a
-//!    recipient who was touched a moment ago: both cost nobody else anything. The rest goes into a bounded
-//!    hand-off; if that is full the signal is shed and counted, and the pixel is answered all the same.
-//! 3. **Touch** ([`pipeline`], [`store`]). One atomic operation records presence *and* claims what this recipient
-//!    has due, under a lease. Forgetting a recipient for a moment in step 2 was safe because a send that arrives
-//!    for somebody who is online is claimed by the *enqueue* operation itself.
+//!    the spot ([`classify`]), for every age that mail may have, so that neither address nor user agent leaves the
+//!    request. The 43-byte GIF is answered *before any I/O*, whatever the token was.
+//! 2. **Intake** ([`intake`]). A signal that can be no presence is counted and ends here, and so does one that says
+//!    what was recorded a moment ago: both cost nobody else anything. The rest goes into a bounded hand-off; if that
+//!    is full the signal is shed and counted, and the pixel is answered all the same.
+//! 3. **Touch** ([`pipeline`], [`store`]). One atomic operation asks the recipient's consent, finds how old the mail is,
+//!    records presence (or only a hint of it) *and* claims what this recipient has due, under a lease. Forgetting a
+//!    recipient for a moment in step 2 was safe because a send that arrives for somebody who is online is claimed by
+//!    the *enqueue* operation itself.
 //! 4. **Render** ([`dispatch`], [`render`]). The claimed send and its compiled template become a complete MIME
 //!    message; every attempt of a send has the same bytes and the same Message-ID.
 //! 5. **Relay** ([`relay`]). A warm connection is taken from the pool: a permit, so the limit is real.
@@ -46,6 +47,8 @@
 //! - Signals are classified on the edge, before the intake rather than after it: raw agents and addresses then end
 //!   with the request that brought them, the intake knows what it may shed first, and a recipient who is present
 //!   already costs one look into a cache and no hand-off between threads.
+//! - What a signal is worth depends on how old its mail is, which only the store knows, and asking first would cost a
+//!   round trip. So it is judged for every age at once ([`model::Judgement`]), and the touch goes by the age it finds.
 //! - The gate stands directly before the hand-over rather than before rendering: a mail may wait for a connection,
 //!   and a flow paused meanwhile must hold it.
 //! - On Redis a send is accepted in two steps: its id is reserved where every gateway looks for it, then it is inserted
