@@ -10,11 +10,14 @@
 //! 5. The handler speaks to the store. Claims that come back from an enqueue go to [`Doors::fire`] before anything
 //!    else happens.
 //! 6. Whatever went wrong on the way is one RFC 9457 problem that names the field and the remedy.
+//!
+//! What mail servers report by themselves takes none of these steps but the third: see [`reports`].
 
 mod body;
 mod brands;
 mod cases;
 mod consents;
+mod ears;
 mod flows;
 mod guard;
 mod keys;
@@ -22,7 +25,9 @@ mod ndjson;
 mod openapi;
 mod problem;
 mod recipients;
+mod reports;
 mod sends;
+mod signals;
 mod stats;
 mod strict;
 mod tokens;
@@ -38,6 +43,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use utoipa::openapi::OpenApi;
 
+pub use ears::Ears;
 pub use keys::{Access, BadKey, Keys};
 pub use problem::Problem;
 pub use sends::{Carried, Counter, Taken};
@@ -81,6 +87,8 @@ pub struct Doors {
     pub brands: Arc<BTreeMap<Name, config::Brand>>,
     /// Who may call.
     pub keys: Keys,
+    /// Hears what trusted sources tell of people.
+    pub ears: Arc<Ears>,
     /// Knows the flow settings.
     pub gate: flow::Gate,
     /// What time it is.
@@ -118,6 +126,7 @@ fn router(doors: &Doors, tasks: Tasks) -> Router {
     let settings = &doors.settings;
     let limits =
         Limits { max_body: settings.max_body, max_line: settings.max_line, batch: settings.batch.max(1) };
+    let reports = reports::router(doors, &tasks);
     let admission = Admission::new(settings.max_requests, limits, tasks);
     let (routes, document) = routes(doors);
     let authority = Authority::new(doors.keys.clone(), &document);
@@ -125,12 +134,13 @@ fn router(doors: &Doors, tasks: Tasks) -> Router {
         .merge(openapi::router(&document))
         .route_layer(middleware::from_fn_with_state(authority, guard::authorize))
         .layer(middleware::from_fn_with_state(admission, guard::admit))
+        .merge(reports)
         .layer(middleware::from_fn(problem::ensure))
 }
 
 /// Every documented route, and the document.
 fn routes(doors: &Doors) -> (Router, OpenApi) {
-    let (routes, document) = openapi::start()
+    let (routes, mut document) = openapi::start()
         .merge(sends::router(doors))
         .merge(cases::router(doors))
         .merge(tokens::router(doors))
@@ -138,6 +148,8 @@ fn routes(doors: &Doors) -> (Router, OpenApi) {
         .merge(recipients::router(doors))
         .merge(flows::router(doors))
         .merge(stats::router(doors))
+        .merge(signals::router(doors))
         .split_for_parts();
+    document.merge(reports::document());
     (routes, openapi::finish(document))
 }

@@ -145,11 +145,16 @@ impl Classifier {
 
     /// What a trusted server's word is worth.
     pub fn heard(&self, source: Source, deed: Deed, recipient: RecipientId) -> Judgement {
-        let judgement = deeds::judge(source, deed);
+        let judgement = self.heard_alone(source, deed);
         if judgement.settled().fires {
             self.memory.at_work(recipient);
         }
         judgement
+    }
+
+    /// What a trusted server's word is worth, taken alone: nothing is remembered of it.
+    pub fn heard_alone(&self, source: Source, deed: Deed) -> Judgement {
+        deeds::judge(source, deed)
     }
 
     /// What this evidence is worth, and of whom it shows that they were never there.

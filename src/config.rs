@@ -19,6 +19,8 @@ mod environment;
 mod invalid;
 mod layers;
 mod mail;
+mod network;
+mod signals;
 mod span;
 mod state;
 mod store_url;
@@ -36,6 +38,8 @@ pub use classify::{Ahead, Classify, Hosting};
 pub use edge::{Api, ApiKey, Edge, Intake, Ops, Role};
 pub use invalid::{Invalid, Origin};
 pub use mail::{Dispatch, Relay, RelayTimeouts, Retry};
+pub use network::{BadNetwork, Network};
+pub use signals::{Ignore, Signals};
 pub use state::{Presence, Store};
 pub use store_url::{BadStoreUrl, RedisUrl, StoreUrl};
 
@@ -59,6 +63,8 @@ pub struct Config {
     pub api: Api,
     /// The metrics and health listener.
     pub ops: Ops,
+    /// What servers report of people.
+    pub signals: Signals,
     /// The hand-off between the edge and the pipeline.
     pub intake: Intake,
     /// Who counts as online, and how often one person is written to.
@@ -91,6 +97,7 @@ impl Config {
         layers.add_environment(environment)?;
         let mut config: Self = layers.read()?;
         config.presence.refresh = config.presence.refresh.min(config.presence.window / 4);
+        config.signals.max_age = config.signals.max_age.min(config.presence.window);
         match check::problems(&config) {
             none if none.is_empty() => Ok(config),
             problems => Err(Invalid::Relations(problems)),

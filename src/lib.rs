@@ -28,6 +28,8 @@
 //! 8. **Finish** ([`dispatch`], [`store`]). The fate is recorded, fenced by the lease. The number that matters,
 //!    *signal received → relay's 250*, is observed.
 //!
+//! Mail servers, webmails and portals enter at step 2: [`servers`] understands their words, [`api`] takes them in.
+//!
 //! Two other doors lead to step 4: a send that arrives while its recipient is online ([`api`], and [`watch::stream`] for
 //! producers on Redis: `enqueue`), and time
 //! ([`pipeline::time`]: a not-before arrived, a deadline passed, a lease ran out).
@@ -64,7 +66,7 @@
 //! | --- | --- | --- |
 //! | 0: words | `clock` `config` `model` `redact` `secrets` `telemetry` `token` | each other |
 //! | 1: doors to the outside | `intake` `listener` `relay` `render` `store` | nothing |
-//! | 2: decisions | `classify` `flow` `dispatch` `pipeline` | those to the left |
+//! | 2: decisions | `classify` `servers` `flow` `dispatch` `pipeline` | those to the left |
 //! | 3: edges | `api` `edge` `ops` `watch` | nothing |
 //! | 4: composition | `app` | nothing |
 //! | 5: command line | `cli` | nothing |
@@ -88,6 +90,7 @@ pub mod redact;
 pub mod relay;
 pub mod render;
 pub mod secrets;
+pub mod servers;
 pub mod store;
 pub mod telemetry;
 pub mod token;

@@ -45,7 +45,11 @@ pub(super) async fn json<T: DeserializeOwned>(body: Body, limits: Limits) -> Res
     strict::parse(&bytes)
 }
 
-async fn whole(body: Body, max_body: usize) -> Result<Bytes, Problem> {
+/// A whole body.
+///
+/// # Errors
+/// 413, 408 or 400 if it is too long, too slow or torn.
+pub(super) async fn whole(body: Body, max_body: usize) -> Result<Bytes, Problem> {
     let collected = tokio::time::timeout(PATIENCE, Limited::new(body, max_body).collect());
     match collected.await {
         Ok(Ok(body)) => Ok(body.to_bytes()),

@@ -58,7 +58,7 @@ impl Keys {
         self
     }
 
-    /// Who presents the key in these headers. Compares with every known key, in the same time for all.
+    /// Who presents the key in these headers.
     pub(super) fn authenticate(&self, headers: &HeaderMap) -> Result<&Access, Problem> {
         const NONE: &str = "give an API key as `Authorization: Bearer <key>`; `vigie key new` makes one";
         let header = headers.get(header::AUTHORIZATION).ok_or(Problem::unauthorized(NONE))?;
@@ -67,10 +67,11 @@ impl Keys {
         if !scheme.eq_ignore_ascii_case("bearer") {
             return Err(Problem::unauthorized(NONE));
         }
-        self.find(key.trim()).ok_or(Problem::unauthorized("this API key is not known"))
+        self.of(key.trim()).ok_or(Problem::unauthorized("this API key is not known"))
     }
 
-    fn find(&self, key: &str) -> Option<&Access> {
+    /// Whose key this is. Compares with every known key, in the same time for all.
+    pub(super) fn of(&self, key: &str) -> Option<&Access> {
         let presented: [u8; 32] = Sha256::digest(key).into();
         let mut at = u64::MAX;
         for (index, (hash, _)) in (0_u64..).zip(&self.known) {

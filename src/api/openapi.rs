@@ -17,6 +17,9 @@ use super::Problem;
 /// The name of the security scheme; its scopes are roles.
 pub(super) const SCHEME: &str = "key";
 
+/// The tag of what servers report by themselves.
+const SERVERS: &str = "servers";
+
 /// Where the document is.
 const PATH: &str = "/v1/openapi.json";
 
@@ -60,15 +63,21 @@ pub(super) fn finish(mut document: OpenApi) -> OpenApi {
 }
 
 fn add_problems(operation: &mut Operation) {
-    let keyed = operation.operation_id.as_deref() != Some("document");
-    let body = operation.request_body.is_some();
+    let keyed = !matches!(operation.operation_id.as_deref(), Some("document" | "policy"));
+    // Servers' reports are answered whatever they hold, and take no seat.
+    let report = operation.tags.iter().flatten().any(|tag| tag == SERVERS);
+    let body = operation.request_body.is_some() && !report;
     let always = [
         (true, "default", "What went wrong"),
-        (true, "503", "The store is not available or full, or too many requests at the same time: try again"),
+        (
+            !report,
+            "503",
+            "The store is not available or full, or too many requests at the same time: try again",
+        ),
         (keyed, "401", "No API key, or one that is not known"),
         (keyed, "403", "The role or the brand of the key does not cover this"),
         (body, "400", "The body is not JSON; says where"),
-        (body, "413", "The body is too long"),
+        (body || (report && keyed), "413", "The body is too long"),
         (body, "415", "Another media type, or compressed"),
         (body, "422", "A field cannot be accepted; names it"),
     ];

@@ -203,10 +203,19 @@ impl Foundation {
 
     fn api_doors(&self, keys: api::Keys, identity: Identity, dispatcher: &Dispatcher) -> api::Doors {
         let (renderer, dispatcher) = (Arc::clone(&self.renderer), dispatcher.clone());
+        let ears = api::Ears::new(
+            self.config.signals.clone(),
+            identity.clone(),
+            Arc::clone(&self.intake),
+            Arc::clone(&self.classifier),
+            self.clock.clone(),
+            &self.registry,
+        );
         api::Doors {
             store: Arc::clone(&self.store),
             rules: Arc::new(rules(&self.config)),
             identity,
+            ears: Arc::new(ears),
             ring: Arc::clone(&self.ring),
             brands: Arc::new(self.config.brands.clone()),
             keys,

@@ -15,6 +15,8 @@ pub(super) fn judge(source: Source, deed: Deed) -> Judgement {
         (Active, _) => (Class::Human, 0.95, "deed:active"),
         // To a portal or a webmail people log in by hand.
         (Login, Source::Webmail | Source::Portal) => (Class::Human, 0.95, "deed:login"),
+        // A webmail's open tab asks for new mail by itself, and logs in to the mail server for it.
+        (Visible, Source::Webmail) => (Class::Unknown, 0.4, "deed:visible"),
         (Visible, _) => (Class::Human, 0.7, "deed:visible"),
         (Login, _) => (Class::Unknown, 0.4, "deed:login"),
         (Sync, _) => (Class::Unknown, 0.35, "deed:sync"),

@@ -39,7 +39,8 @@ impl Scratch {
         let prepared = secrets::prepare(&config.data.dir, config.brands.keys(), None)?;
         let key = prepared.operator.text.clone();
         let store = config.store.url.clone();
-        let gateway = Gateway::start(config, prepared, Clock::system()).await?;
+        // The whole configuration is in that future.
+        let gateway = Box::pin(Gateway::start(config, prepared, Clock::system())).await?;
         Ok(Self { gateway, key, store, directory })
     }
 

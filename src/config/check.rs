@@ -35,10 +35,11 @@ const COMMAND_STEPS: u32 = 3;
 
 /// Everything that is wrong with `config`; nothing if it can be relied on.
 pub(super) fn problems(config: &Config) -> Vec<Problem> {
-    let checks: [fn(&Config, &mut Vec<Problem>); 15] = [
+    let checks: [fn(&Config, &mut Vec<Problem>); 16] = [
         limits::at_least,
         limits::not_zero,
         limits::ordered,
+        limits::clocks,
         listeners_differ,
         lease_outlives_its_renewal,
         attempt_outlives_the_relay,

@@ -87,9 +87,26 @@ fn a_variable_can_set_a_list() {
 }
 
 #[test]
+fn networks_and_secrets_of_servers_are_read_and_not_shown() {
+    let variables = [
+        ("VIGIE__SIGNALS__WEBMAIL_ADDRESSES", "10.0.0.0/8, 2001:db8::1"),
+        ("VIGIE__SIGNALS__IGNORE__USERS", "backup@example.test"),
+        ("VIGIE__SIGNALS__WEBMAIL_SECRET", "424242"),
+    ];
+    let config = load(&[], &variables).expect("valid");
+    assert_eq!((config.signals.webmail_addresses.len(), config.signals.ignore.users.len()), (2, 1));
+    assert_eq!(config.signals.webmail_secret.expose(), "424242");
+    assert!(!format!("{config:?}").contains("424242"));
+    assert!(!refusal("[signals]\nstalwart_secret = 424242").contains("424242"));
+    let refused = refusal("[signals]\nwebmail_addresses = [\"10.0.0.0/33\"]");
+    assert!(refused.contains("signals.webmail_addresses") && refused.contains("10.0.0.0/33"), "{refused}");
+}
+
+#[test]
 fn a_short_window_shortens_the_refresh() {
     let config = load(&[], &[("VIGIE__PRESENCE__WINDOW", "2s")]).expect("valid");
     assert_eq!(config.presence.refresh.as_millis(), 500);
+    assert_eq!(config.signals.max_age.as_secs(), 2);
     assert_eq!(load(&[], &[]).expect("valid").presence.refresh.as_secs(), 15);
 }
 

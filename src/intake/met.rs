@@ -13,7 +13,17 @@ const REPEATED: Duration = Duration::from_secs(10);
 pub(super) struct Met {
     present: Option<Instant>,
     /// The newest first.
-    shown: [Option<(Option<SendId>, HintKind, Instant)>; 3],
+    shown: [Option<Shown>; 3],
+}
+
+/// A signal that was taken in.
+#[derive(Debug, Clone, Copy)]
+struct Shown {
+    about: Option<SendId>,
+    kind: HintKind,
+    /// From which age of its mail on it is presence.
+    fires: Option<Duration>,
+    at: Instant,
 }
 
 impl Met {
@@ -23,8 +33,15 @@ impl Met {
         if signal.about.is_none() && self.present.is_some_and(|at| within(at, refresh)) {
             return true;
         }
-        let same = |(about, kind, at): &(Option<SendId>, HintKind, Instant)| {
-            *about == signal.about && *kind == signal.judgement.kind() && within(*at, REPEATED.min(refresh))
+        let worth = signal.judgement.worth();
+        // Somebody who reads a mail says more than their client said that logged in a moment before.
+        let as_much =
+            |shown: &Shown| worth.fires.is_none_or(|from| shown.fires.is_some_and(|said| said <= from));
+        let same = |shown: &Shown| {
+            shown.about == signal.about
+                && shown.kind == signal.judgement.kind()
+                && as_much(shown)
+                && within(shown.at, REPEATED.min(refresh))
         };
         self.shown.iter().flatten().any(same)
     }
@@ -32,7 +49,8 @@ impl Met {
     /// The same with this signal.
     pub(super) fn and(self, signal: &Signal, presence: bool, now: Instant) -> Self {
         let [first, second, _] = self.shown;
-        let shown = Some((signal.about, signal.judgement.kind(), now));
-        Self { present: presence.then_some(now).or(self.present), shown: [shown, first, second] }
+        let (kind, fires) = (signal.judgement.kind(), signal.judgement.worth().fires);
+        let shown = Shown { about: signal.about, kind, fires, at: now };
+        Self { present: presence.then_some(now).or(self.present), shown: [Some(shown), first, second] }
     }
 }

@@ -143,3 +143,27 @@ async fn one_recipients_signals_meet_in_one_shard() {
     }
     assert_eq!(shards.len(), 4);
 }
+
+#[tokio::test]
+async fn a_hint_does_not_hide_what_is_more() {
+    let (intake, _outlets, _) = intake(16, 1);
+    let hint = Verdict {
+        hint: 40,
+        class: Class::Unknown,
+        confidence: 0.4,
+        reason: "test",
+        open: false,
+        presence: Presence::Weak,
+        fires: false,
+    };
+    let login = Signal { judgement: Judgement::new(HintKind::Click, hint), ..signal(7, Class::Human) };
+    intake.recorded(&login, false);
+    assert_eq!(intake.receive(login.clone()), Received::Recent);
+    assert_eq!(
+        intake.receive(signal(7, Class::Human)),
+        Received::Queued,
+        "a login was recorded, and now they read"
+    );
+    intake.recorded(&signal(7, Class::Human), true);
+    assert_eq!(intake.receive(login), Received::Recent);
+}

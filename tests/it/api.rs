@@ -3,7 +3,7 @@
 mod bad;
 mod bulk;
 mod carried;
-mod client;
+pub(crate) mod client;
 mod document;
 pub(crate) mod house;
 mod keys;

@@ -12,6 +12,7 @@ mod redis;
 mod redis_producers;
 mod redis_setup;
 mod relay;
+mod signals;
 mod store;
 mod support;
 mod watch_imap;

@@ -14,6 +14,12 @@ const SMALLEST_TARGET: usize = 2048;
 /// The smallest body or line that holds a send.
 const SMALLEST_BODY: usize = 1024;
 
+/// The largest body of a mail server's report: the queue must have room for one.
+const LARGEST_REPORT: u64 = 1024 * 1024;
+
+/// More than that, and somebody's clock is simply wrong.
+const MOST_AHEAD: Duration = Duration::from_mins(1);
+
 /// More queues than any machine has cores for.
 const MOST_SHARDS: usize = 256;
 
@@ -32,7 +38,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 /// Counts that must be at least something for vigie to do anything at all.
 pub(super) fn at_least(config: &Config, problems: &mut Vec<Problem>) {
-    let Config { edge, api, intake, presence, store, dispatch, relay, .. } = config;
+    let Config { edge, api, signals, intake, presence, store, dispatch, relay, .. } = config;
     let counts = [
         ("edge.max_connections", edge.max_connections as u64, 1),
         ("edge.max_connections_per_address", edge.max_connections_per_address as u64, 1),
@@ -42,6 +48,8 @@ pub(super) fn at_least(config: &Config, problems: &mut Vec<Problem>) {
         ("api.max_line", api.max_line as u64, SMALLEST_BODY as u64),
         ("api.batch", api.batch as u64, 1),
         ("api.max_requests", api.max_requests as u64, 1),
+        ("signals.queue", signals.queue as u64, 1),
+        ("signals.queue_bytes", signals.queue_bytes as u64, LARGEST_REPORT),
         ("intake.capacity", intake.capacity as u64, 1),
         ("intake.shards", intake.shards as u64, 1),
         ("presence.max_online", presence.max_online as u64, 1),
@@ -60,10 +68,13 @@ pub(super) fn at_least(config: &Config, problems: &mut Vec<Problem>) {
 
 /// Durations of which zero would mean "never" or "always".
 pub(super) fn not_zero(config: &Config, problems: &mut Vec<Problem>) {
-    let Config { edge, presence, store, dispatch, relay, .. } = config;
+    let Config { edge, signals, presence, store, dispatch, relay, .. } = config;
     let durations = [
         ("edge.header_timeout", edge.header_timeout),
         ("edge.request_timeout", edge.request_timeout),
+        ("signals.max_age", signals.max_age),
+        ("signals.server_max_age", signals.server_max_age),
+        ("signals.signature_max_age", signals.signature_max_age),
         ("presence.window", presence.window),
         ("store.enqueue_wait_timeout", store.enqueue_wait_timeout),
         ("dispatch.retry.first", dispatch.retry.first),
@@ -129,6 +140,16 @@ pub(super) fn ordered(config: &Config, problems: &mut Vec<Problem>) {
     refuse_if(wait > LONGEST_WAIT, problems, || {
         format!(
             "`store.enqueue_wait_timeout` ({wait:?}) must not be longer than {LONGEST_WAIT:?}: producers give up"
+        )
+    });
+}
+
+/// What others' clocks may be ahead of ours.
+pub(super) fn clocks(config: &Config, problems: &mut Vec<Problem>) {
+    let ahead = config.signals.max_ahead;
+    refuse_if(ahead > MOST_AHEAD, problems, || {
+        format!(
+            "`signals.max_ahead` ({ahead:?}) must not be longer than {MOST_AHEAD:?}: set the clock that is wrong"
         )
     });
 }

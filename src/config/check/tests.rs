@@ -76,6 +76,16 @@ fn leases_and_finished_sends_live_long_enough() {
 }
 
 #[test]
+fn what_servers_report_has_room_and_a_moment() {
+    one("`signals.queue` (0) must be at least 1", |c| c.signals.queue = 0);
+    one("`signals.queue_bytes` (1048575) must be at least 1048576", |c| c.signals.queue_bytes = 1_048_575);
+    one("`signals.server_max_age` must be longer", |c| c.signals.server_max_age = Duration::ZERO);
+    one("`signals.max_ahead` (61s) must not be longer than 60s", |c| {
+        c.signals.max_ahead = Duration::from_secs(61);
+    });
+}
+
+#[test]
 fn limits_of_nothing_are_refused() {
     one("`edge.max_connections_per_address` (0) must be at least 1", |c| {
         c.edge.max_connections_per_address = 0;

@@ -28,7 +28,8 @@ impl Layers {
             let key = display(&[path.as_slice(), &[field.trim_matches('`').to_owned()]].concat());
             return Invalid::Missing { key, origin };
         }
-        let secret = path.last().is_some_and(|key| SECRET_KEYS.contains(&key.as_str()));
+        let secret =
+            path.last().is_some_and(|key| SECRET_KEYS.contains(&key.as_str()) || key.ends_with("_secret"));
         let found = self.value_at(&path).filter(|_| !secret).map(shown);
         Invalid::Value {
             key: display(&path),

@@ -11,10 +11,12 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use vigie::api::{Doors, Keys, TryOut, Unfit};
+use vigie::api::{Doors, Ears, Keys, TryOut, Unfit};
+use vigie::classify::Classifier;
 use vigie::clock::Clock;
-use vigie::config::{Api, ApiKey, Brand, Role};
+use vigie::config::{Api, ApiKey, Brand, Config, Role, Signals};
 use vigie::flow::Gate;
+use vigie::intake::{Intake, Outlet};
 use vigie::model::{Claim, ClaimId, ConsentRule, Grantee, Name, Origin, SendSpec, Source, Worth};
 use vigie::ops::Phase;
 use vigie::redact::Secret;
@@ -31,6 +33,9 @@ pub struct Plan {
     pub max_waiting: u64,
     pub batch: usize,
     pub try_out: TryOut,
+    pub signals: Signals,
+    /// Keys of servers that report, beside the others.
+    pub more_keys: Vec<String>,
 }
 
 /// Everything under test; dropping it stops it.
@@ -46,6 +51,8 @@ pub struct House {
     pub ops: SocketAddr,
     pub shutdown: CancellationToken,
     pub serving: JoinHandle<()>,
+    /// Where signals come out.
+    pub outlets: Vec<Outlet>,
     /// What the API was made of, for whatever else accepts sends.
     pub doors: Doors,
     _directory: tempfile::TempDir,
@@ -56,8 +63,30 @@ pub const NOW: &str = "2026-03-02T09:00:00Z";
 
 impl Default for Plan {
     fn default() -> Self {
-        Self { max_requests: 64, max_waiting: 100_000, batch: 100, try_out: Arc::new(amount_needed) }
+        let try_out = Arc::new(amount_needed);
+        Self {
+            max_requests: 64,
+            max_waiting: 100_000,
+            batch: 100,
+            try_out,
+            signals: default_file().signals,
+            more_keys: Vec::new(),
+        }
     }
+}
+
+fn default_file() -> Config {
+    Config::load(&[], []).expect("the default file")
+}
+
+/// What turns word of people into signals, and where those come out.
+fn ears(plan: &Plan, identity: &Identity, clock: &Clock, registry: &Registry) -> (Ears, Vec<Outlet>) {
+    let Config { mut intake, presence, classify, .. } = default_file();
+    intake.shards = 1;
+    let (intake, outlets) = Intake::new(&intake, &presence, registry);
+    let classifier = Classifier::new(&classify, presence.scan_grace).expect("the rules that ship");
+    let (intake, classifier) = (Arc::new(intake), Arc::new(classifier));
+    (Ears::new(plan.signals.clone(), identity.clone(), intake, classifier, clock.clone(), registry), outlets)
 }
 
 /// Stands in for the renderer: the template is `reminder` and needs `amount`.
@@ -111,18 +140,20 @@ fn ring() -> KeyRing {
     KeyRing::new(vec![key], vec![]).expect("a ring")
 }
 
-fn keys() -> Keys {
-    let key = |id: &str, role, brand: Option<&str>| ApiKey {
+fn keys(plan: &Plan) -> Keys {
+    let api_key = |id: &str, key: &str, role, brand: Option<&str>| ApiKey {
         id: id.into(),
-        hash: format!("sha256:{}", const_hex::encode(Sha256::digest(format!("key of {id}")))),
+        hash: format!("sha256:{}", const_hex::encode(Sha256::digest(key))),
         role,
         brand: brand.map(name),
     };
-    let configured = [
+    let key = |id: &str, role, brand| api_key(id, &format!("key of {id}"), role, brand);
+    let mut configured = vec![
         key("demo", Role::Producer, Some("demo")),
         key("other", Role::Producer, Some("other")),
         key("signals", Role::Signals, None),
     ];
+    configured.extend(plan.more_keys.iter().map(|key| api_key("server", key, Role::Signals, None)));
     Keys::new(&configured).expect("good keys").with_operator("env", &Secret::new("key of operator"))
 }
 
@@ -158,13 +189,16 @@ impl House {
         let store: Arc<dyn Store> = Arc::new(store);
         let (fire, fired) = watch::channel(Vec::new());
         let (identity, ring) = (Identity::new(&[2; 32]), Arc::new(ring()));
+        let registry = Registry::new();
+        let (ears, outlets) = ears(&plan, &identity, &clock, &registry);
         let doors = Doors {
             store: Arc::clone(&store),
             rules: Arc::new(rules),
             identity: identity.clone(),
             ring: Arc::clone(&ring),
             brands: Arc::new(brands()),
-            keys: keys(),
+            keys: keys(&plan),
+            ears: Arc::new(ears),
             gate: Gate::new(store.flows(), clock.clone()),
             clock: clock.clone(),
             settings: settings(&plan),
@@ -178,7 +212,6 @@ impl House {
         let (listener, address) = bind().await;
         let serving = tokio::spawn(vigie::api::serve(listener, doors.clone(), shutdown.clone()));
         let (phase, receiver) = watch::channel(Phase::Starting);
-        let registry = Registry::new();
         let ops_doors =
             vigie::ops::Doors { registry: registry.clone(), store: Arc::clone(&store), phase: receiver };
         let (listener, ops) = bind().await;
@@ -195,6 +228,7 @@ impl House {
             ops,
             shutdown,
             serving,
+            outlets,
             doors,
             _directory: directory,
         }
