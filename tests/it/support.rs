@@ -11,11 +11,14 @@
 //! skipped test.
 
 pub mod crowd;
+pub mod dovecot;
 pub mod exim;
 pub mod gateway;
 pub mod http;
+pub mod imap;
 pub mod letter;
 pub mod metrics;
+pub mod ports;
 pub mod postfix;
 pub mod process;
 pub mod redis;

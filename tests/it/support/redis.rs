@@ -9,7 +9,6 @@ mod options;
 mod tests;
 
 use std::fs::{self, File};
-use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
@@ -21,6 +20,7 @@ use redis::{AsyncConnectionConfig, Client, RedisResult, Value};
 use tempfile::TempDir;
 use tokio::time::sleep;
 
+use super::ports::free_ports;
 use super::process;
 use super::wait::wait_until;
 use super::watcher::Watcher;
@@ -253,12 +253,4 @@ impl Drop for Running {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// Ports that were free a moment ago, all different.
-fn free_ports(count: usize) -> Vec<u16> {
-    let free = |_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
-    let listeners: Vec<_> = (0..count).map(free).collect();
-    let port = |listener: &TcpListener| listener.local_addr().expect("it is bound").port();
-    listeners.iter().map(port).collect()
 }

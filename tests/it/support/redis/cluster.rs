@@ -7,7 +7,8 @@ use std::time::Instant;
 use jiff::SignedDuration;
 use tokio::time::sleep;
 
-use super::{ATTEMPTS, Hands, LOOK_EVERY, Options, PATIENCE, RedisServer, free_ports};
+use super::{ATTEMPTS, Hands, LOOK_EVERY, Options, PATIENCE, RedisServer};
+use crate::support::ports::free_ports;
 
 /// Where each server keeps what it knows of the others.
 const NODES: &str = "nodes.conf";
