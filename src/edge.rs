@@ -37,14 +37,21 @@
 
 mod accept;
 mod answer;
+mod beacon;
+mod body;
+mod client;
 mod connection;
+mod introduction;
 mod limits;
 mod listen;
 mod metrics;
+mod origins;
 mod pulse;
 mod route;
+mod script;
 mod service;
 mod tracker;
+mod unsubscribe;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -59,7 +66,8 @@ use crate::telemetry::Registry;
 use accept::Door;
 
 pub use answer::{CACHE_CONTROL, GIF};
-pub use tracker::Tracker;
+pub use tracker::{Parts, Tracker};
+pub use unsubscribe::{Recorder, Unsubscriber};
 
 /// The public listener, bound and ready to run. The kernel queues connections from here on.
 #[derive(Debug)]
@@ -75,13 +83,18 @@ impl Edge {
     ///
     /// # Errors
     /// If the address is taken or not ours.
-    pub fn bind(config: &config::Edge, tracker: Tracker, registry: &Registry) -> io::Result<Self> {
+    pub fn bind(
+        config: &config::Edge,
+        tracker: Tracker,
+        unsubscriber: Unsubscriber,
+        registry: &Registry,
+    ) -> io::Result<Self> {
         let threads = match config.threads {
             0 => thread::available_parallelism()?.get(),
             some => some,
         };
         let (listeners, address) = listen::bind(config.listen, threads)?;
-        let door = Arc::new(Door::new(config, tracker, registry));
+        let door = Arc::new(Door::new(config, tracker, unsubscriber, registry));
         Ok(Self { listeners, address, door })
     }
 

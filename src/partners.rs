@@ -33,7 +33,7 @@ const SIGNALS: Metric = Metric {
 const REFUSED: Metric = Metric {
     name: "vigie_partner_refused_total",
     labels: &["partner", "reason"],
-    meaning: "Signals of partners dropped before they were judged: over quota (quota), the partner is paused (paused), the pixel without a token is not enabled (off)",
+    meaning: "Signals of partners dropped before they were judged: over quota (quota), the partner is paused (paused), the pixel without a token is not enabled (off) or has no hash in it (malformed)",
     alert: "quota rises: the partner sends more than agreed, or somebody replays their pixels. off rises: the partner uses a pixel that was not agreed on.",
 };
 
@@ -55,11 +55,13 @@ pub enum Refusal {
     Paused,
     /// The pixel without a token is not enabled.
     Off,
+    /// What should be a hash is none.
+    Malformed,
 }
 
 impl Refusal {
     /// Every reason, in the order of their numbers.
-    pub const ALL: [Self; 3] = [Self::Quota, Self::Paused, Self::Off];
+    pub const ALL: [Self; 4] = [Self::Quota, Self::Paused, Self::Off, Self::Malformed];
 
     /// The word for metric labels and the API.
     pub const fn as_str(self) -> &'static str {
@@ -67,6 +69,7 @@ impl Refusal {
             Self::Quota => "quota",
             Self::Paused => "paused",
             Self::Off => "off",
+            Self::Malformed => "malformed",
         }
     }
 }
@@ -84,6 +87,7 @@ pub struct Partners {
 #[derive(Debug)]
 pub struct Partner {
     name: Name,
+    tracking_url: String,
     scope: FlowScope,
     presence: bool,
     hashed_pixel: bool,
@@ -120,6 +124,7 @@ impl Partners {
             };
             let made = Partner {
                 name: name.clone(),
+                tracking_url: partner.tracking_url.clone(),
                 scope: FlowScope::partner(name),
                 presence: partner.tells_presence(),
                 hashed_pixel: partner.hashed_pixel,
@@ -138,6 +143,11 @@ impl Partners {
         self.all.values().find(|partner| partner.name.as_str() == name)
     }
 
+    /// All of them.
+    pub fn names(&self) -> impl Iterator<Item = &Name> {
+        self.all.keys()
+    }
+
     /// Whether a signal of this partner is taken that came this way; what is not is counted.
     pub fn take(&self, partner: &Partner, way: Way) -> bool {
         let refusal = match way {
@@ -148,7 +158,7 @@ impl Partners {
             _ => (!partner.quota.take(self.clock.now().as_second())).then_some(Refusal::Quota),
         };
         if let Some(refusal) = refusal {
-            partner.refused[refusal as usize].inc();
+            partner.refuse(refusal);
         }
         refusal.is_none()
     }
@@ -179,9 +189,19 @@ impl Partner {
         &self.name
     }
 
+    /// The public address of the edge in their pixels.
+    pub fn tracking_url(&self) -> &str {
+        &self.tracking_url
+    }
+
     /// Whether their signals may make somebody present.
     pub const fn tells_presence(&self) -> bool {
         self.presence
+    }
+
+    /// Counts one signal that is dropped.
+    pub fn refuse(&self, refusal: Refusal) {
+        self.refused[refusal as usize].inc();
     }
 
     /// Counts one signal by what it was worth.

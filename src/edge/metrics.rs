@@ -24,8 +24,8 @@ const CONNECTIONS: Metric = Metric {
 const TURNED_AWAY: Metric = Metric {
     name: "vigie_edge_connections_refused_total",
     labels: &["reason"],
-    meaning: "Connections closed by us: too many of one address (address), too slow a client (slow), accept failed (accept)",
-    alert: "address rises with many users behind one proxy: raise edge.max_connections_per_address. accept rises: raise the file limit.",
+    meaning: "Connections closed by us: too many of one address (address), too slow a client (slow), accept failed (accept), not introduced as edge.proxy_protocol wants it (proxy)",
+    alert: "address rises with many users behind one proxy: raise edge.max_connections_per_address. accept rises: raise the file limit. proxy rises: somebody reaches the port past the load balancer, or that one does not send its header.",
 };
 
 /// Counters of the listener.
@@ -38,6 +38,8 @@ pub(super) struct Metrics {
     pub(super) crowded: IntCounter,
     /// Closed for being slow.
     pub(super) slow: IntCounter,
+    /// Closed for a missing or broken PROXY header, or for coming from elsewhere than a trusted proxy.
+    pub(super) unintroduced: IntCounter,
     /// `accept` failed for want of files or memory.
     pub(super) accept_failed: IntCounter,
 }
@@ -54,6 +56,7 @@ impl Metrics {
             connections: registry.gauge(CONNECTIONS).with_label_values::<&str>(&[]),
             crowded: refused.with_label_values(&["address"]),
             slow: refused.with_label_values(&["slow"]),
+            unintroduced: refused.with_label_values(&["proxy"]),
             accept_failed: refused.with_label_values(&["accept"]),
         }
     }

@@ -37,7 +37,7 @@ impl Desk {
         self.flows.send_replace(Arc::new(Flows { settings: BTreeMap::from([(scope, setting)]) }));
     }
 
-    fn refused(&self) -> [u64; 3] {
+    fn refused(&self) -> [u64; 4] {
         self.partners.figures()[0].refused
     }
 }
@@ -47,7 +47,7 @@ fn the_pixel_without_a_token_is_off_unless_it_is_enabled() {
     assert!(desk("hashed_pixel = true").takes(Way::Hashed));
     let desk = desk("");
     assert!(desk.takes(Way::Signed) && !desk.takes(Way::Hashed));
-    assert_eq!(desk.refused(), [0, 0, 1]);
+    assert_eq!(desk.refused(), [0, 0, 1, 0]);
     assert!(desk.partners.named("others").is_none());
 }
 
@@ -62,7 +62,7 @@ fn a_paused_partner_is_not_heard() {
         assert!(!desk.takes(Way::Signed));
         assert_eq!(desk.partners.figures()[0].flow.state, FlowState::Paused);
     }
-    assert_eq!(desk.refused(), [0, 2, 0]);
+    assert_eq!(desk.refused(), [0, 2, 0, 0]);
     desk.clock.advance(Duration::from_mins(1));
     assert!(desk.takes(Way::Signed), "the pause ended by itself");
     assert_eq!(desk.partners.figures()[0].flow, FlowSetting::default());
@@ -74,7 +74,7 @@ fn a_quota_holds_for_its_second() {
     assert_eq!([0; 3].map(|_| desk.takes(Way::Signed)), [true, true, false]);
     desk.clock.advance(Duration::from_secs(1));
     assert!(desk.takes(Way::Signed));
-    assert_eq!(desk.refused(), [1, 0, 0]);
+    assert_eq!(desk.refused(), [1, 0, 0, 0]);
 }
 
 #[test]
