@@ -18,8 +18,8 @@ mod remembered;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use hyper::header::{HeaderMap, HeaderValue, USER_AGENT};
 use hyper::Method;
+use hyper::header::{HeaderMap, HeaderValue, USER_AGENT};
 
 use crate::config;
 #[cfg(doc)]
@@ -124,6 +124,3 @@ fn by_method(evidence: &Evidence<'_>) -> Option<Verdict> {
         fires: false,
     })
 }
-
-#[cfg(test)]
-mod tests;

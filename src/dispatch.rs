@@ -35,9 +35,9 @@ use crate::store::Store;
 use crate::telemetry::Registry;
 
 use attempt::Attempt;
-pub use providers::Providers;
 use leases::Leases;
 use metrics::Metrics;
+pub use providers::Providers;
 
 /// Fires claims. Cheap to clone.
 #[derive(Clone)]

@@ -23,8 +23,8 @@ mod met;
 
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
-use std::time::{Duration, Instant};
 use prometheus::IntCounter;
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 use crate::config;

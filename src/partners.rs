@@ -119,9 +119,8 @@ impl Partners {
     ) -> Self {
         let (judged, refused) = (registry.counter(SIGNALS), registry.counter(REFUSED));
         let partner = |(name, partner): (&Name, &config::Partner)| {
-            let of = |counter: &prometheus::IntCounterVec, word| {
-                counter.with_label_values(&[name.as_str(), word])
-            };
+            let of =
+                |counter: &prometheus::IntCounterVec, word| counter.with_label_values(&[name.as_str(), word]);
             let made = Partner {
                 name: name.clone(),
                 tracking_url: partner.tracking_url.clone(),

@@ -40,12 +40,12 @@ pub use self::answers::{
     Touched, Wait,
 };
 use crate::model::{
-    ClaimId, Consent, ConsentRule, Finish, FlowScope, FlowSetting, Flows, Hold, Leaving, Name, RecipientId, SendId,
-    SendRecord, SendSpec,
+    ClaimId, Consent, ConsentRule, Finish, FlowScope, FlowSetting, Flows, Hold, Leaving, Name, RecipientId,
+    SendId, SendRecord, SendSpec,
 };
 
 /// What a store is told once, at its start.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Rules {
     /// How long a signal means "online now" (`presence.window`).
     pub window: Duration,

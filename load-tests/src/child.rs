@@ -4,17 +4,21 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 use vigie::classify::Classifier;
 use vigie::clock::Clock;
 use vigie::config;
-use vigie::edge::{Edge, Tracker};
+use vigie::edge::{Edge, Parts, Tracker, Unsubscriber};
+use vigie::flow::Gate;
 use vigie::intake::Intake;
-use vigie::model::{ConsentRule, Grantee, RecipientId, SendId};
+use vigie::model::{
+    Class, ConsentRule, Grantee, HintKind, Judgement, Origin, Presence, RecipientId, Signal, Source, Verdict,
+};
+use vigie::partners::Partners;
 use vigie::telemetry::Registry;
-use vigie::token::{Key, KeyRing, Kind, Purpose, Token, day};
+use vigie::token::{Identity, Key, KeyRing, Kind, Purpose, Token, day};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -26,11 +30,37 @@ pub(crate) struct Arguments {
 /// The recipient who is online.
 const RECIPIENT: RecipientId = RecipientId([7; 16]);
 
+/// The signal that was seen before the measurement begins.
+fn already_online() -> Signal {
+    let verdict = Verdict {
+        class: Class::Human,
+        confidence: 1.0,
+        reason: "measurement",
+        open: true,
+        presence: Presence::Yes,
+        fires: true,
+    };
+    Signal {
+        recipient: RECIPIENT,
+        source: Source::Open,
+        origin: Origin::Trusted,
+        about: None,
+        judgement: Judgement::new(HintKind::Image, verdict),
+        received: Instant::now(),
+    }
+}
+
+/// The rules that ship with vigie.
+fn classifier() -> io::Result<Classifier> {
+    let config = config::Config::load(&[], []).map_err(io::Error::other)?;
+    Classifier::new(&config.classify, config.presence.scan_grace).map_err(io::Error::other)
+}
+
 /// Prints the pixel's URL, then serves until killed.
 pub(crate) fn run(arguments: &Arguments) -> io::Result<()> {
     let registry = Registry::new();
     let (intake, _outlets) = Intake::new(&intake_config(), &presence_config(), &registry);
-    intake.touched(&RECIPIENT);
+    intake.recorded(&already_online(), true);
     let brand: vigie::model::Name = "demo".parse().map_err(io::Error::other)?;
     let owner = Grantee::Brand(brand.clone());
     let key = Key::new(1, owner.clone(), vec![Kind::Open], true, &[42; 32]).map_err(io::Error::other)?;
@@ -40,15 +70,27 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<()> {
         kind: Kind::Open,
         expires: Some(day(clock.now()) + 30),
         recipient: RECIPIENT,
-        send: Some(SendId([9; 16])),
+        send: None,
         purpose: Purpose::Presence,
         destination: String::new(),
     };
     let token = token.mint(&ring, &owner).map_err(io::Error::other)?;
     let rules = BTreeMap::from([(brand, ConsentRule::Presumed)]);
-    let classifier = Arc::new(Classifier::new());
-    let tracker = Tracker::new(Arc::new(ring), rules, classifier, Arc::new(intake), clock, &registry);
-    let edge = Edge::bind(&edge_config(arguments.threads), tracker, &registry)?;
+    let classifier = Arc::new(classifier()?);
+    let (_flows, flows) = tokio::sync::watch::channel(Arc::default());
+    let partners = Partners::new(&BTreeMap::new(), Gate::new(flows, clock.clone()), clock.clone(), &registry);
+    let (unsubscriber, _recorder) = Unsubscriber::new(&BTreeMap::new(), clock.clone(), &registry);
+    let parts = Parts {
+        keys: Arc::new(ring),
+        identity: Identity::new(&[42; 32]),
+        rules,
+        classifier,
+        intake: Arc::new(intake),
+        partners: Arc::new(partners),
+        clock,
+    };
+    let tracker = Tracker::new(parts, &registry);
+    let edge = Edge::bind(&edge_config(arguments.threads), tracker, unsubscriber, &registry)?;
     announce(&format!("http://{}/o/{token}.gif", edge.local_addr()));
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     runtime.block_on(edge.run(CancellationToken::new()))
@@ -69,6 +111,10 @@ fn edge_config(threads: usize) -> config::Edge {
         request_timeout: Duration::from_secs(15),
         max_target: 2048,
         max_head: 16 * 1024,
+        origins: Vec::new(),
+        trusted_proxies: Vec::new(),
+        client_ip_header: "X-Forwarded-For".to_owned(),
+        proxy_protocol: config::ProxyProtocol::Off,
     }
 }
 
@@ -84,6 +130,8 @@ fn presence_config() -> config::Presence {
         recent_capacity: 100_000,
         min_gap: Duration::from_hours(4),
         scan_grace: Duration::from_secs(30),
+        landed_within: Duration::from_mins(3),
+        history: true,
         max_online: 100_000,
     }
 }

@@ -175,7 +175,8 @@ impl Desk {
         }
         let brand = self.brands.in_path(access, brand)?;
         let named = |text: &str| text.parse::<Name>();
-        let campaign = campaign.map(named).transpose().map_err(|bad| Problem::field("campaign", bad.to_string()))?;
+        let campaign =
+            campaign.map(named).transpose().map_err(|bad| Problem::field("campaign", bad.to_string()))?;
         Ok(FlowScope { brand, campaign })
     }
 

@@ -70,14 +70,19 @@ pub(super) fn rules(config: &Config) -> Rules {
 /// How long a mail's age matters: until the last window has closed, and it cannot land in time any more.
 fn recent(config: &Config) -> Duration {
     let classify = &config.classify;
-    let windows = [classify.window_open, classify.window_click, classify.window_proxy, classify.window_probable];
+    let windows =
+        [classify.window_open, classify.window_click, classify.window_proxy, classify.window_probable];
     let others = [config.presence.scan_grace, config.presence.landed_within];
     windows.into_iter().chain(others).max().unwrap_or_default()
 }
 
 /// A share as whole percents.
 fn percent(share: f32) -> u8 {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to be between 0 and 1")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "checked to be between 0 and 1"
+    )]
     let percent = (share * 100.0).round() as u8;
     percent
 }

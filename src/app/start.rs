@@ -102,7 +102,7 @@ impl Gateway {
             addresses,
             phase,
             edge: Listener::start(|stop| run_edge(bound.edge, stop)),
-            recorder: tokio::spawn(bound.recorder.run()),
+            recorder: tokio::spawn(bound.recorder.run(Arc::clone(&base.store))),
             producers: producers::listen(&base.config.store, &doors, &base.registry),
             api: Listener::start(|stop| api::serve(bound.api, doors, stop)),
             ops: Listener::start(|stop| ops::serve(bound.ops, figures, stop)),
@@ -168,12 +168,8 @@ impl Foundation {
     }
 
     async fn bind(&self) -> Result<Bound, StartError> {
-        let (unsubscriber, recorder) = Unsubscriber::new(
-            &self.config.brands,
-            Arc::clone(&self.store),
-            self.clock.clone(),
-            &self.registry,
-        );
+        let (unsubscriber, recorder) =
+            Unsubscriber::new(&self.config.brands, self.clock.clone(), &self.registry);
         let at = self.config.edge.listen;
         let edge = Edge::bind(&self.config.edge, self.tracker(), unsubscriber, &self.registry);
         let edge = edge.map_err(|error| {

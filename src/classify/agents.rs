@@ -12,8 +12,14 @@ const BUILTIN: &str = include_str!("../../config/agents.toml");
 /// Agents longer than this are judged by their first bytes: real ones end before, and work per request stays bounded.
 const LONGEST: usize = 512;
 
-const EMPTY: Verdict =
-    Verdict { class: Class::Bot, confidence: 0.9, reason: "agent:empty", open: false, presence: Presence::No, fires: false };
+const EMPTY: Verdict = Verdict {
+    class: Class::Bot,
+    confidence: 0.9,
+    reason: "agent:empty",
+    open: false,
+    presence: Presence::No,
+    fires: false,
+};
 
 /// The file.
 #[derive(Debug, Deserialize)]

@@ -32,7 +32,8 @@ mod tests {
     #[test]
     fn a_provider_is_known_by_its_domains() {
         let gmail: Name = "gmail".parse().expect("a name");
-        let configured = BTreeMap::from([(gmail.clone(), vec!["gmail.com".to_owned(), "GoogleMail.com".to_owned()])]);
+        let configured =
+            BTreeMap::from([(gmail.clone(), vec!["gmail.com".to_owned(), "GoogleMail.com".to_owned()])]);
         let providers = Providers::new(&configured);
         let of = |address: &str| providers.of(&Mailbox::new(address.to_owned(), None));
         assert_eq!(of("marie@googlemail.com"), Some(gmail.clone()));

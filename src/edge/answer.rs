@@ -4,8 +4,9 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{
     self, ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
-    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE, CONNECTION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
-    HeaderMap, HeaderName, HeaderValue, LOCATION, REFERRER_POLICY, RETRY_AFTER, VARY, X_CONTENT_TYPE_OPTIONS,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE, CONNECTION, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
+    ETAG, HeaderMap, HeaderName, HeaderValue, LOCATION, REFERRER_POLICY, RETRY_AFTER, VARY,
+    X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{Response, StatusCode};
 
@@ -26,8 +27,7 @@ const NO_SUCH_LINK: &str =
     "This link is not valid, or not any more.\nCe lien n'est pas valable, ou ne l'est plus.\n";
 
 /// For the person who unsubscribes while too many others do.
-const BUSY: &str =
-    "This could not be recorded. Please try again in a moment.\nCela n'a pas pu être enregistré. Veuillez réessayer.\n";
+const BUSY: &str = "This could not be recorded. Please try again in a moment.\nCela n'a pas pu être enregistré. Veuillez réessayer.\n";
 
 type Headers<const N: usize> = [(HeaderName, HeaderValue); N];
 
@@ -61,8 +61,7 @@ static BEACON_HEADERS: Headers<2> = [
     (VARY, HeaderValue::from_static("origin")),
     (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
 ];
-static ORIGIN_HEADERS: Headers<1> =
-    [(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"))];
+static ORIGIN_HEADERS: Headers<1> = [(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"))];
 static PREFLIGHT_HEADERS: Headers<3> = [
     (ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("POST")),
     (ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("content-type")),

@@ -41,10 +41,13 @@ impl Said {
 
     /// `state=visible&activated=true`; something else entirely if there is no `state`.
     fn of_form(body: &[u8]) -> Self {
-        let field = |name| form_urlencoded::parse(body).find_map(|(key, value)| (key == name).then_some(value));
+        let field =
+            |name| form_urlencoded::parse(body).find_map(|(key, value)| (key == name).then_some(value));
         match field("state") {
             None => Self::Nothing,
-            state => Self::of(&Words { state, activated: field("activated").is_some_and(|value| value == "true") }),
+            state => {
+                Self::of(&Words { state, activated: field("activated").is_some_and(|value| value == "true") })
+            }
         }
     }
 

@@ -85,7 +85,8 @@ impl Proxies {
     /// Who made a request on a connection of `peer`.
     pub(super) fn client(&self, peer: Peer, headers: &HeaderMap) -> Option<IpAddr> {
         let client = if peer.trusted { self.named(headers).and_then(public) } else { peer.public };
-        if client.is_none() && !self.said.load(Ordering::Relaxed) && !self.said.swap(true, Ordering::Relaxed) {
+        if client.is_none() && !self.said.load(Ordering::Relaxed) && !self.said.swap(true, Ordering::Relaxed)
+        {
             tracing::warn!(
                 "requests come from a private address, so nobody's network is known and the rules about networks rest; \
                  behind a load balancer, name it in edge.trusted_proxies (or set edge.proxy_protocol)"

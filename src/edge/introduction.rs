@@ -35,7 +35,10 @@ pub(super) enum Speaker {
 ///
 /// # Errors
 /// If there is none of this version, or the connection ends in it.
-pub(super) async fn read(stream: &mut (impl AsyncRead + Unpin), version: ProxyProtocol) -> io::Result<Speaker> {
+pub(super) async fn read(
+    stream: &mut (impl AsyncRead + Unpin),
+    version: ProxyProtocol,
+) -> io::Result<Speaker> {
     match version {
         ProxyProtocol::Off => Ok(Speaker::Balancer),
         ProxyProtocol::V1 => read_line(stream).await,
@@ -123,7 +126,8 @@ mod tests {
 
     #[tokio::test]
     async fn everything_else_is_refused() {
-        let http = b"GET /o/x HTTP/1.1\r\nHost: t\r\nUser-Agent: somebody who has more to say than this\r\n\r\n";
+        let http =
+            b"GET /o/x HTTP/1.1\r\nHost: t\r\nUser-Agent: somebody who has more to say than this\r\n\r\n";
         let long = [&b"PROXY TCP4 "[..], &[b'1'; 200]].concat();
         let line = b"PROXY TCP4 203.0.113.9 10.0.0.1 12345 80\r\n";
         let (cut, huge) = (v2(1, 0x11, &[203, 0]), v2(1, 0x11, &[0; 5000]));

@@ -99,7 +99,9 @@ mod tests {
         assert_eq!(Route::of("/b.js"), (Route::Script, ""));
         assert_eq!(Route::of("/u/abc"), (Route::Unsubscribe, "abc"));
         assert_eq!(Route::of("/p/news/abc.gif"), (Route::Partner, "news/abc.gif"));
-        for path in ["", "*", "/", "/o", "/O/abc", "//o/abc", "/c", "/x/abc", "/b", "/b.jsx", "/b.js/", "/u", "/p"] {
+        for path in
+            ["", "*", "/", "/o", "/O/abc", "//o/abc", "/c", "/x/abc", "/b", "/b.jsx", "/b.js/", "/u", "/p"]
+        {
             assert_eq!(Route::of(path), (Route::Nowhere, path));
         }
     }

@@ -3,8 +3,8 @@
 use std::sync::LazyLock;
 
 use hyper::header::{
-    ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH,
-    X_CONTENT_TYPE_OPTIONS,
+    ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
+    IF_NONE_MATCH, X_CONTENT_TYPE_OPTIONS,
 };
 use sha2::{Digest, Sha256};
 
@@ -32,5 +32,9 @@ pub(super) static TAG: LazyLock<HeaderValue> = LazyLock::new(|| {
 pub(super) fn answer(headers: &HeaderMap) -> Answer {
     let known = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
     let mut tags = known.flat_map(|tags| tags.split(',')).map(|tag| tag.trim().trim_start_matches("W/"));
-    if tags.any(|tag| tag == "*" || tag.as_bytes() == TAG.as_bytes()) { Answer::SameScript } else { Answer::Script }
+    if tags.any(|tag| tag == "*" || tag.as_bytes() == TAG.as_bytes()) {
+        Answer::SameScript
+    } else {
+        Answer::Script
+    }
 }

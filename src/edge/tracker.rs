@@ -95,7 +95,12 @@ impl Tracker {
             Ok((token, key)) => match key.owner() {
                 Grantee::Partner(name) if token.kind == Kind::Partner => {
                     if let Some(partner) = self.parts.partners.named(name.as_str()) {
-                        self.told(partner, Way::Signed, Sighting::of(Source::Partner, &token, key.owner()), visit);
+                        self.told(
+                            partner,
+                            Way::Signed,
+                            Sighting::of(Source::Partner, &token, key.owner()),
+                            visit,
+                        );
                     }
                 }
                 owner => {

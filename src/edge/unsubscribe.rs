@@ -74,10 +74,8 @@ pub struct Unsubscriber {
 }
 
 /// Writes down who unsubscribed.
-pub struct Recorder {
-    queue: mpsc::Receiver<Withdrawal>,
-    store: Arc<dyn Store>,
-}
+#[derive(Debug)]
+pub struct Recorder(mpsc::Receiver<Withdrawal>);
 
 /// One unsubscription that was promised. It is counted exactly once, also if nobody gets to it.
 #[derive(Debug)]
@@ -88,19 +86,14 @@ struct Withdrawal {
 }
 
 impl Unsubscriber {
-    /// Somebody to answer, for these brands, and somebody to write it down in `store`.
-    pub fn new(
-        brands: &BTreeMap<Name, Brand>,
-        store: Arc<dyn Store>,
-        clock: Clock,
-        registry: &Registry,
-    ) -> (Self, Recorder) {
+    /// Somebody to answer, for these brands, and somebody to write it down.
+    pub fn new(brands: &BTreeMap<Name, Brand>, clock: Clock, registry: &Registry) -> (Self, Recorder) {
         let counter = registry.counter(UNSUBSCRIBES);
         let [refused, recorded, lost] =
             ["refused", "recorded", "lost"].map(|outcome| counter.with_label_values(&[outcome]));
         let (sender, queue) = mpsc::channel(WAITING);
         let pages = Pages::new(brands);
-        (Self { pages, clock, queue: sender, refused, recorded, lost }, Recorder { queue, store })
+        (Self { pages, clock, queue: sender, refused, recorded, lost }, Recorder(queue))
     }
 
     /// What somebody sees who followed the link.
@@ -127,13 +120,14 @@ impl Unsubscriber {
 }
 
 impl Recorder {
-    /// Writes down until nobody can unsubscribe any more and everything is written. Whoever drops this loses the rest.
-    pub async fn run(mut self) {
+    /// Writes down in `store` until nobody can unsubscribe any more and everything is written. Whoever drops this loses the
+    /// rest.
+    pub async fn run(mut self, store: Arc<dyn Store>) {
         let turns = Arc::new(Semaphore::new(TOGETHER));
         let mut writing = JoinSet::new();
-        while let Some(withdrawal) = self.queue.recv().await {
+        while let Some(withdrawal) = self.0.recv().await {
             let turn = Arc::clone(&turns).acquire_owned().await.expect("this semaphore is never closed");
-            let store = Arc::clone(&self.store);
+            let store = Arc::clone(&store);
             writing.spawn(async move {
                 withdrawal.write(&*store).await;
                 drop(turn);

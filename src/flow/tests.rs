@@ -58,7 +58,6 @@ fn rules() -> Rules {
     Rules {
         window: Duration::from_mins(3),
         min_gap: Duration::from_mins(10),
-        scan_grace: Duration::from_mins(1),
         lease: Duration::from_secs(30),
         claims_per_touch: 1,
         max_attempts: 8,
@@ -66,6 +65,7 @@ fn rules() -> Rules {
         max_online: 1000,
         keep_finished: Duration::from_hours(48),
         consent: BTreeMap::from([(name("demo"), ConsentRule::Presumed)]),
+        ..Rules::default()
     }
 }
 

@@ -1,7 +1,7 @@
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::model::{Origin, Verdict};
+use crate::model::{HintKind, Judgement, Origin, Presence, SendId, Verdict};
 
 fn settings(capacity: usize, shards: usize, refresh: Duration) -> (config::Intake, config::Presence) {
     let presence = config::Presence {
@@ -10,6 +10,8 @@ fn settings(capacity: usize, shards: usize, refresh: Duration) -> (config::Intak
         recent_capacity: 1_000,
         min_gap: Duration::from_hours(4),
         scan_grace: Duration::from_secs(30),
+        landed_within: Duration::from_mins(3),
+        history: true,
         max_online: 1_000,
     };
     (config::Intake { capacity, shards }, presence)
@@ -23,14 +25,24 @@ fn intake(capacity: usize, shards: usize) -> (Intake, Vec<Outlet>, Registry) {
 }
 
 fn signal(recipient: u8, class: Class) -> Signal {
-    let presence = matches!(class, Class::Human | Class::Proxy | Class::Unknown);
+    let fires = matches!(class, Class::Human | Class::Proxy);
+    let presence = if fires { Presence::Yes } else { Presence::No };
+    let verdict = Verdict { class, confidence: 0.9, reason: "test", open: fires, presence, fires };
     Signal {
         recipient: RecipientId([recipient; 16]),
         source: Source::Click,
         origin: Origin::Trusted,
         about: None,
-        verdict: Verdict { class, confidence: 1.0, reason: "test", open: presence, presence },
+        judgement: Judgement::new(HintKind::Click, verdict),
         received: Instant::now(),
+    }
+}
+
+/// The signal of a report.
+fn seen(report: Option<Report>) -> Signal {
+    match report {
+        Some(Report::Seen(signal)) => signal,
+        other => panic!("a signal, not {other:?}"),
     }
 }
 
@@ -39,32 +51,58 @@ async fn what_is_no_presence_is_counted_and_ends() {
     let (intake, mut outlets, registry) = intake(4, 1);
     assert_eq!(intake.receive(signal(1, Class::Bot)), Received::Counted);
     assert_eq!(intake.receive(signal(1, Class::Human)), Received::Queued);
-    let signal = outlets[0].recv().await.expect("the human's signal");
-    assert_eq!(signal.verdict.class, Class::Human);
+    let signal = seen(outlets[0].recv().await);
+    assert_eq!(signal.judgement.settled().class, Class::Human);
+    let human = r#"vigie_signals_total{source="click",verdict="human"} 1"#;
+    assert!(!registry.text().contains(human), "counted when its mail's age is known");
+    intake.count(signal.source, &signal.judgement.settled());
     let text = registry.text();
     assert!(text.contains(r#"vigie_signals_total{source="click",verdict="bot"} 1"#), "{text}");
-    assert!(text.contains(r#"vigie_signals_total{source="click",verdict="human"} 1"#), "{text}");
+    assert!(text.contains(human), "{text}");
 }
 
 #[tokio::test]
 async fn a_touched_recipient_costs_nothing_until_forgotten() {
     let (intake, _outlets, _) = intake(16, 2);
-    intake.touched(&RecipientId([7; 16]));
+    intake.recorded(&signal(7, Class::Human), true);
     assert_eq!(intake.receive(signal(7, Class::Human)), Received::Recent);
     assert_eq!(intake.receive(signal(8, Class::Human)), Received::Queued);
     intake.forget(&RecipientId([7; 16]));
     assert_eq!(intake.receive(signal(7, Class::Human)), Received::Queued);
-    intake.touched(&RecipientId([7; 16]));
-    intake.touched(&RecipientId([8; 16]));
+    intake.recorded(&signal(7, Class::Human), true);
+    intake.recorded(&signal(8, Class::Human), true);
     intake.forget_all();
     assert_eq!(intake.receive(signal(8, Class::Human)), Received::Queued);
+}
+
+#[tokio::test]
+async fn the_same_mail_shown_again_ends_here_and_another_does_not() {
+    let (intake, _outlets, _) = intake(16, 1);
+    let about = |mail| Signal { about: Some(SendId([mail; 16])), ..signal(7, Class::Human) };
+    intake.recorded(&about(1), true);
+    assert_eq!(intake.receive(about(1)), Received::Recent);
+    assert_eq!(intake.receive(signal(7, Class::Human)), Received::Recent, "they are there");
+    assert_eq!(intake.receive(about(2)), Received::Queued, "its age is the store's to know");
+    intake.recorded(&about(2), false);
+    assert_eq!([intake.receive(about(1)), intake.receive(about(2))], [Received::Recent; 2]);
+}
+
+#[tokio::test]
+async fn whoever_leaves_is_forgotten_in_turn() {
+    let (intake, mut outlets, _) = intake(16, 1);
+    intake.recorded(&signal(7, Class::Human), true);
+    assert_eq!(intake.gone(RecipientId([7; 16]), Leaving::Left), Received::Queued);
+    assert_eq!(intake.receive(signal(7, Class::Human)), Received::Queued);
+    let gone = outlets[0].recv().await;
+    assert!(matches!(gone, Some(Report::Gone(RecipientId([7, ..]), Leaving::Left))), "{gone:?}");
+    assert_eq!(seen(outlets[0].recv().await).recipient, RecipientId([7; 16]));
 }
 
 #[tokio::test]
 async fn being_touched_wears_off() {
     let (config, presence) = settings(1_000_000, 1, Duration::from_millis(20));
     let (intake, _outlets) = Intake::new(&config, &presence, &Registry::new());
-    intake.touched(&RecipientId([7; 16]));
+    intake.recorded(&signal(7, Class::Human), true);
     let until = Instant::now() + Duration::from_secs(5);
     while intake.receive(signal(7, Class::Human)) == Received::Recent {
         assert!(Instant::now() < until, "refresh never ends");
@@ -80,8 +118,8 @@ async fn a_full_queue_sheds_and_a_closed_one_drains() {
     assert_eq!(intake.receive(signal(3, Class::Human)), Received::Shed);
     outlets[0].close();
     assert_eq!(intake.receive(signal(4, Class::Human)), Received::Shed);
-    assert_eq!(outlets[0].recv().await.map(|signal| signal.recipient), Some(RecipientId([1; 16])));
-    assert_eq!(outlets[0].recv().await.map(|signal| signal.recipient), Some(RecipientId([2; 16])));
+    assert_eq!(seen(outlets[0].recv().await).recipient, RecipientId([1; 16]));
+    assert_eq!(seen(outlets[0].recv().await).recipient, RecipientId([2; 16]));
     assert!(outlets[0].recv().await.is_none());
     let text = registry.text();
     assert!(text.contains(r#"vigie_signals_shed_total{reason="full"} 1"#), "{text}");
@@ -97,11 +135,11 @@ async fn one_recipients_signals_meet_in_one_shard() {
         }
     }
     drop(intake);
-    let mut seen = std::collections::HashMap::new();
+    let mut shards = std::collections::HashMap::new();
     for (shard, outlet) in outlets.iter_mut().enumerate() {
-        while let Some(signal) = outlet.recv().await {
-            assert_eq!(*seen.entry(signal.recipient).or_insert(shard), shard);
+        while let Some(report) = outlet.recv().await {
+            assert_eq!(*shards.entry(seen(Some(report)).recipient).or_insert(shard), shard);
         }
     }
-    assert_eq!(seen.len(), 4);
+    assert_eq!(shards.len(), 4);
 }

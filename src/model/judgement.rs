@@ -136,11 +136,13 @@ impl Judgement {
 
     /// What the store goes by.
     pub fn worth(&self) -> Worth {
-        let hints = |verdict: &Verdict| {
-            !self.statistics && (verdict.presence != Presence::No || verdict.class == Class::Unknown)
-        };
+        if self.statistics {
+            return Worth::default();
+        }
+        let hints = |verdict: &Verdict| verdict.presence != Presence::No || verdict.class == Class::Unknown;
         let hint = self.from(hints).map(|(age, verdict)| (age, Hint::of(self.kind, verdict.confidence)));
-        let session = |verdict: &Verdict| verdict.class == Class::Prefetch && verdict.presence != Presence::No;
+        let session =
+            |verdict: &Verdict| verdict.class == Class::Prefetch && verdict.presence != Presence::No;
         Worth {
             fires: self.from(|verdict| verdict.fires).map(|(age, _)| age),
             hint,
@@ -215,8 +217,7 @@ mod tests {
 
     const UNKNOWN: Verdict = verdict(Class::Unknown, 0.35, Presence::No);
     const SCAN: Verdict = verdict(Class::Scanner, 0.85, Presence::No);
-    const HUMAN: Verdict =
-        Verdict { open: true, fires: true, ..verdict(Class::Human, 0.85, Presence::Yes) };
+    const HUMAN: Verdict = Verdict { open: true, fires: true, ..verdict(Class::Human, 0.85, Presence::Yes) };
 
     const fn verdict(class: Class, confidence: f32, presence: Presence) -> Verdict {
         Verdict { class, confidence, reason: "test", open: false, presence, fires: false }

@@ -36,7 +36,8 @@ pub(super) fn track(html: &str, links: &Links<'_>) -> Result<String, Unfit> {
     };
     let mut tracked = rewrite_str(html, settings).map_err(|cause| untrackable(&cause))?;
     if links.has_decoy() {
-        tracked = decoy::hide(&tracked, &links.decoy().map_err(|cause| Unfit::new("brand", cause.to_string()))?)?;
+        tracked =
+            decoy::hide(&tracked, &links.decoy().map_err(|cause| Unfit::new("brand", cause.to_string()))?)?;
     }
     let pixel = links.pixel().map_err(|cause| Unfit::new("brand", cause.to_string()))?;
     let pixel = format!(r#"<img src="{pixel}" width="1" height="1" alt="" style="display:block;border:0">"#);

@@ -69,8 +69,8 @@ use super::{
 };
 use crate::clock::Clock;
 use crate::model::{
-    ClaimId, Consent, Finish, FlowScope, FlowSetting, Flows, Hold, Leaving, Name, RecipientId, SendId, SendRecord,
-    SendSpec,
+    ClaimId, Consent, Finish, FlowScope, FlowSetting, Flows, Hold, Leaving, Name, RecipientId, SendId,
+    SendRecord, SendSpec,
 };
 
 use self::core::{Alarm, Core};

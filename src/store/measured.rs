@@ -12,8 +12,8 @@ use super::{
     Touched, Wait,
 };
 use crate::model::{
-    ClaimId, Consent, Finish, FlowScope, FlowSetting, Flows, Hold, Leaving, Name, RecipientId, SendId, SendRecord,
-    SendSpec,
+    ClaimId, Consent, Finish, FlowScope, FlowSetting, Flows, Hold, Leaving, Name, RecipientId, SendId,
+    SendRecord, SendSpec,
 };
 use crate::telemetry::{Metric, Registry};
 

@@ -69,8 +69,8 @@ use super::{
     Touched, Wait,
 };
 use crate::model::{
-    ClaimId, Consent, Finish, FlowScope, FlowSetting, Flows, Hold, Leaving, Name, RecipientId, SendId, SendRecord,
-    SendSpec,
+    ClaimId, Consent, Finish, FlowScope, FlowSetting, Flows, Hold, Leaving, Name, RecipientId, SendId,
+    SendRecord, SendSpec,
 };
 
 pub use self::figures::Figures;

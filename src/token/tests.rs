@@ -95,7 +95,9 @@ fn what_is_no_hash_costs_an_hmac_and_is_nobody() {
     let somebody = identity.of_address("a@b.example").expect("an address");
     assert_eq!(identity.of_anything(hash.as_bytes()), Some(somebody));
     assert_eq!(identity.of_anything(hash.to_uppercase().as_bytes()), Some(somebody));
-    for bad in ["", "a@b.example", &hash[1..], &format!("{hash}0"), &hash.replace(|c: char| c.is_alphabetic(), "g")] {
+    for bad in
+        ["", "a@b.example", &hash[1..], &format!("{hash}0"), &hash.replace(|c: char| c.is_alphabetic(), "g")]
+    {
         assert_eq!(identity.of_anything(bad.as_bytes()), None, "{bad:?}");
     }
 }

@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use vigie::clock::Clock;
 use vigie::config::StoreUrl;
-use vigie::model::{ClaimId, Finish};
+use vigie::model::{ClaimId, Finish, Worth};
 use vigie::model::{
     ConsentRule, Name, OnDeadline, OnUncertain, Origin, RecipientId, SendId, SendSpec, Source,
 };
@@ -60,7 +60,6 @@ fn rules() -> Rules {
     Rules {
         window: Duration::from_mins(3),
         min_gap: Duration::ZERO,
-        scan_grace: Duration::ZERO,
         lease: Duration::from_secs(30),
         claims_per_touch: 4,
         max_attempts: 3,
@@ -68,6 +67,7 @@ fn rules() -> Rules {
         max_online: 1_000_000,
         keep_finished: Duration::from_hours(24),
         consent: BTreeMap::from([(brand(), ConsentRule::Presumed)]),
+        ..Rules::default()
     }
 }
 
@@ -104,6 +104,7 @@ fn signal(recipient: RecipientId) -> Touch {
         source: Source::Portal,
         origin: Origin::Trusted,
         about: None,
+        worth: Worth::PRESENCE,
     }
 }
 
@@ -120,7 +121,7 @@ async fn long_up(redis: &RedisServer) {
 
 /// The relay's yes.
 fn accepted() -> Finish {
-    Finish::Accepted { reply: "250 2.0.0 queued".into() }
+    Finish::Accepted { reply: "250 2.0.0 queued".into(), provider: None }
 }
 
 /// Sixteen bytes that lie in this partition of 256 and are told apart by a number.

@@ -29,6 +29,7 @@ mod model;
 mod moving;
 mod sharing;
 mod spacing;
+mod worth;
 
 /// Makes one test of each case.
 macro_rules! each {
@@ -120,8 +121,20 @@ macro_rules! timed {
             presence_ends_with_the_window,
             one_visit_one_mail,
             two_brands_share_one_person,
-            a_scan_of_a_fresh_mail_is_no_presence,
             the_gap_is_forgotten_when_it_is_over,
+        ],
+        worth: [
+            what_a_signal_is_worth_follows_from_its_mails_age,
+            a_mail_being_handed_over_is_younger_than_any,
+            a_mail_that_was_not_taken_has_no_age,
+            an_uncertain_mail_has_an_age,
+            hints_of_two_kinds_make_presence,
+            hints_of_one_kind_never_do,
+            hints_end,
+            a_mail_servers_hint_after_a_mail_is_its_echo,
+            a_mail_lands_once_and_in_time,
+            a_machine_found_out_ends_what_was_just_seen,
+            hours_are_remembered_of_those_who_agreed,
         ],
         deadlines: [
             not_before_holds_until_its_moment,

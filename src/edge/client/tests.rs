@@ -46,12 +46,18 @@ fn the_last_address_that_is_no_proxys_counts() {
     let who = |values: &[&'static str]| who(&proxies, "10.0.0.1", values);
     let public = Some("203.0.113.1");
     assert_eq!(who(&["203.0.113.1"]).as_deref(), public);
-    assert_eq!(who(&["1.1.1.1, 203.0.113.1 ,10.9.9.9, 2001:db8:1::5"]).as_deref(), public, "the first is claimed");
+    assert_eq!(
+        who(&["1.1.1.1, 203.0.113.1 ,10.9.9.9, 2001:db8:1::5"]).as_deref(),
+        public,
+        "the first is claimed"
+    );
     assert_eq!(who(&["1.1.1.1", "203.0.113.1, 10.2.2.2"]).as_deref(), public, "several headers are one list");
     assert_eq!(who(&["203.0.113.1:8080"]).as_deref(), public);
     assert_eq!(who(&["[2001:db8::7]:443"]).as_deref(), Some("2001:db8::7"));
     assert_eq!(who(&["[2001:db8::7]"]).as_deref(), Some("2001:db8::7"));
-    for nobody in ["", "unknown", "203.0.113.1, unknown", "203.0.113.1,", "10.1.1.1", "203.0.113.1, 192.168.0.9"] {
+    for nobody in
+        ["", "unknown", "203.0.113.1, unknown", "203.0.113.1,", "10.1.1.1", "203.0.113.1, 192.168.0.9"]
+    {
         assert_eq!(who(&[nobody]), None, "{nobody:?}");
     }
     assert_eq!(who(&[]), None);
@@ -61,9 +67,16 @@ fn the_last_address_that_is_no_proxys_counts() {
 fn the_standard_header_is_read_too() {
     let proxies = proxies("Forwarded", &["10.0.0.0/8"]);
     let who = |values: &[&'static str]| who(&proxies, "10.0.0.1", values);
-    assert_eq!(who(&["for=1.1.1.1, For=203.0.113.1;proto=https;by=10.0.0.1"]).as_deref(), Some("203.0.113.1"));
+    assert_eq!(
+        who(&["for=1.1.1.1, For=203.0.113.1;proto=https;by=10.0.0.1"]).as_deref(),
+        Some("203.0.113.1")
+    );
     assert_eq!(who(&["proto=http; for=\"[2001:db8::7]:4711\""]).as_deref(), Some("2001:db8::7"));
-    assert_eq!(who(&["for=\"x, for=203.0.113.1"]).as_deref(), Some("203.0.113.1"), "a quote left open by the client");
+    assert_eq!(
+        who(&["for=\"x, for=203.0.113.1"]).as_deref(),
+        Some("203.0.113.1"),
+        "a quote left open by the client"
+    );
     for nobody in ["for=_hidden", "for=unknown", "by=203.0.113.1", "203.0.113.1"] {
         assert_eq!(who(&[nobody]), None, "{nobody:?}");
     }

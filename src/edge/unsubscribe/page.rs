@@ -43,7 +43,9 @@ struct Set {
 
 impl Pages {
     pub(super) fn new(brands: &BTreeMap<Name, Brand>) -> Self {
-        let set = |(name, brand): (&Name, &Brand)| (name.clone(), Set::new(Some(&shown(name, brand)), &brand.language));
+        let set = |(name, brand): (&Name, &Brand)| {
+            (name.clone(), Set::new(Some(&shown(name, brand)), &brand.language))
+        };
         Self { brands: brands.iter().map(set).collect(), others: Set::new(None, "en") }
     }
 
@@ -86,7 +88,8 @@ fn preferred(headers: &HeaderMap) -> Option<Language> {
     let value = headers.get(ACCEPT_LANGUAGE)?.to_str().ok()?;
     let mut best = None;
     for range in value.split(',') {
-        let (tag, weight) = range.split_once(";q=").map_or((range, 1.0), |(tag, q)| (tag, q.trim().parse().unwrap_or(0.0)));
+        let (tag, weight) =
+            range.split_once(";q=").map_or((range, 1.0), |(tag, q)| (tag, q.trim().parse().unwrap_or(0.0)));
         if let Some(language) = Language::of(tag.trim())
             && weight > best.map_or(0.0_f32, |(_, weight)| weight)
         {
@@ -110,7 +113,9 @@ fn write(brand: Option<&str>, language: Language, saying: Saying) -> Bytes {
         (Language::English, Saying::Done) => (
             "en",
             "You are unsubscribed",
-            format!("Your wish is recorded: {brand} should send you no more mails like this, and does not notice any more when you read them. Letters about a contract may still reach you."),
+            format!(
+                "Your wish is recorded: {brand} should send you no more mails like this, and does not notice any more when you read them. Letters about a contract may still reach you."
+            ),
             None,
         ),
         (Language::French, Saying::Question) => (
@@ -122,7 +127,9 @@ fn write(brand: Option<&str>, language: Language, saying: Saying) -> Bytes {
         (Language::French, Saying::Done) => (
             "fr",
             "Vous êtes désabonné",
-            format!("Votre souhait est enregistré\u{a0}: {brand} ne devrait plus vous envoyer de messages de ce type et ne sait plus quand vous les lisez. Les courriers relatifs à un contrat peuvent encore vous parvenir."),
+            format!(
+                "Votre souhait est enregistré\u{a0}: {brand} ne devrait plus vous envoyer de messages de ce type et ne sait plus quand vous les lisez. Les courriers relatifs à un contrat peuvent encore vous parvenir."
+            ),
             None,
         ),
     };

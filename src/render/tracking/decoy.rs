@@ -67,7 +67,10 @@ mod tests {
     #[test]
     fn the_link_stands_in_the_middle_paragraph() {
         let (before, after) = around("<body><p>1</p><p>2</p><!-- <p> --><p>3</p></body>");
-        assert_eq!((before.as_str(), after.as_str()), ("<body><p>1</p><p>", "2</p><!-- <p> --><p>3</p></body>"));
+        assert_eq!(
+            (before.as_str(), after.as_str()),
+            ("<body><p>1</p><p>", "2</p><!-- <p> --><p>3</p></body>")
+        );
     }
 
     #[test]

@@ -35,7 +35,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::model::{
-    ClaimId, Consent, FlowScope, FlowSetting, Flows, Hint, HistoryEntry, RecipientId, SendId, SendState, Source,
+    ClaimId, Consent, FlowScope, FlowSetting, Flows, Hint, HistoryEntry, RecipientId, SendId, SendState,
+    Source,
 };
 use crate::redact::foreign;
 use crate::store::{Rules, Snapshot};

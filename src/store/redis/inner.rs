@@ -78,7 +78,8 @@ impl Spans {
 fn touching(rules: &Rules) -> String {
     let (gap, most, lease) = (span(rules.min_gap), rules.claims_per_touch, span(rules.lease));
     let (landed, threshold, ttl) = (span(rules.landed_within), rules.fire_threshold, span(rules.hint_ttl));
-    let (echo, history, width) = (span(rules.echo), u8::from(rules.history), (span(rules.window) / 16).max(1));
+    let (echo, history, width) =
+        (span(rules.echo), u8::from(rules.history), (span(rules.window) / 16).max(1));
     format!("{gap} {most} {lease} {landed} {threshold} {ttl} {echo} {history} {width}")
 }
 

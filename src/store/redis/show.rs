@@ -2,7 +2,9 @@
 
 use redis::{Value, cmd};
 
-use crate::model::{Consent, FlowScope, Grantee, Hint, HintKind, Hours, RecipientId, SendId, SendRecord, Source};
+use crate::model::{
+    Consent, FlowScope, Grantee, Hint, HintKind, Hours, RecipientId, SendId, SendRecord, Source,
+};
 use crate::store::time::timestamp;
 use crate::store::{Person, Snapshot, StoreError};
 

@@ -15,8 +15,9 @@ use vigie::api::{Doors, Keys, TryOut, Unfit};
 use vigie::clock::Clock;
 use vigie::config::{Api, ApiKey, Brand, Role};
 use vigie::flow::Gate;
-use vigie::model::{Claim, ClaimId, ConsentRule, Grantee, Name, Origin, SendSpec, Source};
+use vigie::model::{Claim, ClaimId, ConsentRule, Grantee, Name, Origin, SendSpec, Source, Worth};
 use vigie::ops::Phase;
+use vigie::partners::Partners;
 use vigie::redact::Secret;
 use vigie::store::embedded::Embedded;
 use vigie::store::{Rules, Store, Touch};
@@ -87,7 +88,6 @@ fn rules(plan: &Plan) -> Rules {
     Rules {
         window: Duration::from_mins(3),
         min_gap: Duration::from_mins(10),
-        scan_grace: Duration::from_mins(1),
         lease: Duration::from_secs(30),
         claims_per_touch: 1,
         max_attempts: 8,
@@ -95,6 +95,7 @@ fn rules(plan: &Plan) -> Rules {
         max_online: 1000,
         keep_finished: Duration::from_hours(48),
         consent: consent.into(),
+        ..Rules::default()
     }
 }
 
@@ -105,10 +106,19 @@ fn brands() -> BTreeMap<Name, Brand> {
     [(name("demo"), brand(demo)), (name("other"), brand(other))].into()
 }
 
+/// One partner, called `paper`.
+fn partners(store: &Arc<dyn Store>, clock: &Clock) -> Partners {
+    let paper = toml::from_str("tracking_url = 'https://t.paper.example'").expect("a partner");
+    let gate = Gate::new(store.flows(), clock.clone());
+    Partners::new(&[(name("paper"), paper)].into(), gate, clock.clone(), &Registry::new())
+}
+
 fn ring() -> KeyRing {
     let kinds = vec![Kind::Open, Kind::Click, Kind::Beacon, Kind::Unsubscribe];
     let key = Key::new(1, Grantee::Brand(name("demo")), kinds, true, &[1; 32]).expect("a key");
-    KeyRing::new(vec![key], vec![]).expect("a ring")
+    let paper = Grantee::Partner(name("paper"));
+    let theirs = Key::new(2, paper, vec![Kind::Partner], true, &[2; 32]).expect("a key");
+    KeyRing::new(vec![key, theirs], vec![]).expect("a ring")
 }
 
 fn keys() -> Keys {
@@ -164,6 +174,7 @@ impl House {
             identity: identity.clone(),
             ring: Arc::clone(&ring),
             brands: Arc::new(brands()),
+            partners: Arc::new(partners(&store, &clock)),
             keys: keys(),
             gate: Gate::new(store.flows(), clock.clone()),
             clock: clock.clone(),
@@ -222,6 +233,7 @@ impl House {
             source: Source::Portal,
             origin: Origin::Trusted,
             about: None,
+            worth: Worth::PRESENCE,
         };
         self.store.touch(touch).await.expect("touched").claims
     }

@@ -162,7 +162,7 @@ async fn what_is_being_handed_over_or_sent_cannot_be_cancelled() {
     house.store.begin(claim.hold).await.expect("begun");
     let problem = producer.delete("/v1/sends/s-1").await.problem(409);
     assert_eq!(problem["type"], "urn:vigie:problem:in-hand-over");
-    let accepted = vigie::model::Finish::Accepted { reply: "250 ok".into() };
+    let accepted = vigie::model::Finish::Accepted { reply: "250 ok".into(), provider: None };
     house.store.finish(claim.hold, accepted).await.expect("finished");
     let problem = producer.delete("/v1/sends/s-1").await.problem(409);
     assert_eq!(problem["detail"], "it had ended before, as sent");

@@ -8,16 +8,19 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use tokio::runtime::Runtime;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use vigie::classify::Classifier;
 use vigie::clock::Clock;
 use vigie::config;
-use vigie::edge::{Edge, Tracker};
-use vigie::intake::{Intake, Outlet};
-use vigie::model::{ConsentRule, Grantee, RecipientId, SendId, Signal};
+use vigie::edge::{Edge, Parts, Recorder, Tracker, Unsubscriber};
+use vigie::flow::Gate;
+use vigie::intake::{Intake, Outlet, Report};
+use vigie::model::{ConsentRule, Flows, Grantee, Name, RecipientId, SendId, Signal};
+use vigie::partners::Partners;
 use vigie::telemetry::Registry;
-use vigie::token::{Key, KeyRing, Kind, Purpose, Token};
+use vigie::token::{Identity, Key, KeyRing, Kind, Purpose, Token};
 
 /// Longer than anything here should take.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
@@ -32,11 +35,16 @@ pub(super) struct House {
     pub(super) address: SocketAddr,
     pub(super) intake: Arc<Intake>,
     pub(super) stop: CancellationToken,
+    pub(super) identity: Identity,
+    /// What operators have paused.
+    pub(super) flows: watch::Sender<Arc<Flows>>,
+    /// Nobody writes down unsubscriptions yet: the store is as slow as can be.
+    pub(super) recorder: Option<Recorder>,
     outlet: Outlet,
     registry: Registry,
     ring: Arc<KeyRing>,
     served: JoinHandle<io::Result<()>>,
-    runtime: Runtime,
+    pub(super) runtime: Runtime,
 }
 
 pub(super) fn edge_config() -> config::Edge {
@@ -49,7 +57,31 @@ pub(super) fn edge_config() -> config::Edge {
         request_timeout: Duration::from_secs(15),
         max_target: 2048,
         max_head: 16 * 1024,
+        origins: vec!["https://portal.example".into(), "http://127.0.0.1:8090".into()],
+        trusted_proxies: Vec::new(),
+        client_ip_header: "X-Forwarded-For".into(),
+        proxy_protocol: config::ProxyProtocol::Off,
     }
+}
+
+/// Two brands and what people know them by.
+fn brands() -> BTreeMap<Name, config::Brand> {
+    let brand = |name: &str, from: &str, language: &str| {
+        let text =
+            format!("from = '{from}'\ntracking_url = 'https://t.{name}.example'\nlanguage = '{language}'");
+        (name.parse().expect("a name"), toml::from_str(&text).expect("a brand"))
+    };
+    [brand("demo", "Démo & Cie <a@demo.example>", "fr"), brand("strict", "a@strict.example", "en")].into()
+}
+
+/// Two partners: one may use the pixel without a token.
+fn partners() -> BTreeMap<Name, config::Partner> {
+    let partner = |name: &str, more: &str| {
+        let text = format!("tracking_url = 'https://t.{name}.example'\n{more}");
+        (name.parse().expect("a name"), toml::from_str(&text).expect("a partner"))
+    };
+    let more = "hashed_pixel = true\nquota_per_second = 20000\nquota_per_day = 20000";
+    [partner("paper", more), partner("signed", "purposes = ['statistics']\nquota_per_day = 2")].into()
 }
 
 fn presence() -> config::Presence {
@@ -59,24 +91,34 @@ fn presence() -> config::Presence {
         recent_capacity: 1_000,
         min_gap: Duration::from_hours(4),
         scan_grace: Duration::from_secs(30),
+        landed_within: Duration::from_mins(3),
+        history: true,
         max_online: 1_000,
     }
+}
+
+/// The rules that ship with vigie.
+fn classifier() -> Classifier {
+    let config = config::Config::load(&[], []).expect("the embedded configuration");
+    Classifier::new(&config.classify, Duration::from_secs(30)).expect("the embedded rules")
 }
 
 pub(super) fn brand(name: &str) -> Grantee {
     Grantee::Brand(name.parse().expect("a name"))
 }
 
-pub(super) fn partner() -> Grantee {
-    Grantee::Partner("paper".parse().expect("a name"))
+pub(super) fn partner(name: &str) -> Grantee {
+    Grantee::Partner(name.parse().expect("a name"))
 }
 
 fn ring() -> KeyRing {
-    let ours = vec![Kind::Open, Kind::Click, Kind::Beacon];
+    let ours = vec![Kind::Open, Kind::Click, Kind::Beacon, Kind::Unsubscribe];
     let keys = vec![
         Key::new(1, brand("demo"), ours.clone(), true, &[1; 32]).expect("a key"),
         Key::new(2, brand("strict"), ours, true, &[2; 32]).expect("a key"),
-        Key::new(3, partner(), vec![Kind::Partner], true, &[3; 32]).expect("a key"),
+        Key::new(3, partner("paper"), vec![Kind::Partner], true, &[3; 32]).expect("a key"),
+        Key::new(4, partner("signed"), vec![Kind::Partner], true, &[4; 32]).expect("a key"),
+        Key::new(5, partner("stranger"), vec![Kind::Partner], true, &[5; 32]).expect("a key"),
     ];
     KeyRing::new(keys, vec![]).expect("a ring")
 }
@@ -110,15 +152,22 @@ impl House {
         let (intake, ring) = (Arc::new(intake), Arc::new(ring()));
         let rules = BTreeMap::from([("demo".parse().expect("a name"), ConsentRule::Presumed)]);
         let now = Timestamp::from_second(i64::from(TODAY) * 86_400 + 7).expect("a moment");
-        let tracker = Tracker::new(
-            Arc::clone(&ring),
+        let (clock, identity) = (Clock::manual(now), Identity::new(&[9; 32]));
+        let (flows, receiver) = watch::channel(Arc::default());
+        let partners =
+            Partners::new(&partners(), Gate::new(receiver, clock.clone()), clock.clone(), &registry);
+        let parts = Parts {
+            keys: Arc::clone(&ring),
+            identity: identity.clone(),
             rules,
-            Arc::new(Classifier::new()),
-            Arc::clone(&intake),
-            Clock::manual(now),
-            &registry,
-        );
-        let edge = Edge::bind(config, tracker, &registry).expect("a free port");
+            classifier: Arc::new(classifier()),
+            intake: Arc::clone(&intake),
+            partners: Arc::new(partners),
+            clock: clock.clone(),
+        };
+        let (unsubscriber, recorder) = Unsubscriber::new(&brands(), clock, &registry);
+        let tracker = Tracker::new(parts, &registry);
+        let edge = Edge::bind(config, tracker, unsubscriber, &registry).expect("a free port");
         let (address, stop) = (edge.local_addr(), CancellationToken::new());
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
@@ -127,7 +176,8 @@ impl House {
             .expect("a runtime");
         let served = runtime.spawn(edge.run(stop.clone()));
         let outlet = outlets.pop().expect("one shard");
-        Self { address, intake, stop, outlet, registry, ring, served, runtime }
+        let recorder = Some(recorder);
+        Self { address, intake, stop, identity, flows, recorder, outlet, registry, ring, served, runtime }
     }
 
     pub(super) fn mint(&self, token: &Token, owner: &Grantee) -> String {
@@ -145,10 +195,26 @@ impl House {
         self.connect().ask(&format!("GET {target} HTTP/1.1\r\nHost: t\r\nUser-Agent: {BROWSER}\r\n\r\n"))
     }
 
-    /// The next signal the pipeline would see.
-    pub(super) fn signal(&mut self) -> Signal {
+    /// One POST on a connection of its own.
+    pub(super) fn post(&self, target: &str, body: &str) -> Reply {
+        let length = body.len();
+        self.connect().ask(&format!(
+            "POST {target} HTTP/1.1\r\nHost: t\r\nUser-Agent: {BROWSER}\r\nContent-Length: {length}\r\n\r\n{body}"
+        ))
+    }
+
+    /// The next report the pipeline would see.
+    pub(super) fn report(&mut self) -> Report {
         let next = async { tokio::time::timeout(PATIENCE, self.outlet.recv()).await };
-        self.runtime.block_on(next).expect("a signal in time").expect("an open intake")
+        self.runtime.block_on(next).expect("a report in time").expect("an open intake")
+    }
+
+    /// The next report, which must be a signal.
+    pub(super) fn signal(&mut self) -> Signal {
+        match self.report() {
+            Report::Seen(signal) => signal,
+            Report::Gone(..) => panic!("somebody left"),
+        }
     }
 
     /// Whether nothing more is queued once the outlet is closed.

@@ -20,7 +20,7 @@ fn a_pixel_is_the_gif_of_the_contract() {
     );
     let signal = house.signal();
     assert_eq!((signal.recipient, signal.source), (RecipientId([7; 16]), Source::Open));
-    assert_eq!((signal.about, signal.verdict.class), (Some(SendId([5; 16])), Class::Human));
+    assert_eq!((signal.about, signal.judgement.settled().class), (Some(SendId([5; 16])), Class::Human));
     assert_eq!(signal.origin, Origin::Tracked { grantee: brand("demo"), rule: ConsentRule::Presumed });
     house.close().expect("an orderly end");
 }
@@ -117,11 +117,11 @@ fn whose_token_it_is_decides_whose_consent_counts() {
         house.signal().origin,
         Origin::Tracked { grantee: brand("strict"), rule: ConsentRule::Required },
     );
-    let theirs = house.mint(&Token { kind: Kind::Partner, send: None, ..open(9) }, &partner());
+    let theirs = house.mint(&Token { kind: Kind::Partner, send: None, ..open(9) }, &partner("paper"));
     house.get(&format!("/o/{theirs}.gif"));
     let signal = house.signal();
     assert_eq!((signal.source, signal.about), (Source::Partner, None));
-    assert_eq!(signal.origin, Origin::Tracked { grantee: partner(), rule: ConsentRule::Required });
+    assert_eq!(signal.origin, Origin::Tracked { grantee: partner("paper"), rule: ConsentRule::Required });
 }
 
 #[test]
@@ -150,7 +150,7 @@ fn a_recipient_touched_a_moment_ago_is_not_queued_again() {
     let token = house.mint(&open(7), &brand("demo"));
     house.get(&format!("/o/{token}.gif"));
     let signal = house.signal();
-    house.intake.touched(&signal.recipient);
+    house.intake.recorded(&signal, true);
     house.get(&format!("/o/{token}.gif"));
     assert!(house.no_more_signals());
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use vigie::clock::{Clock, after};
-use vigie::model::{ClaimId, RecipientId, SendId, SendState};
+use vigie::model::{ClaimId, Leaving, RecipientId, SendId, SendState};
 use vigie::store::redis::RedisStore;
 use vigie::store::{Enqueued, Store, StoreError, Wait};
 
@@ -196,7 +196,7 @@ async fn live(
             fire(&store, &sink, claim.iter().cloned().collect()).await;
             let touched = store.touch(signal(who)).await.expect("touch works");
             fire(&store, &sink, touched.claims).await;
-            store.away(who).await.expect("away works");
+            store.away(who, Leaving::Left).await.expect("away works");
         }
     }
     accepted

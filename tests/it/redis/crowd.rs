@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 use vigie::clock::{Clock, after};
-use vigie::model::{ClaimId, RecipientId, SendId, SendSpec, SendState};
+use vigie::model::{ClaimId, Leaving, RecipientId, SendId, SendSpec, SendState};
 use vigie::store::redis::RedisStore;
 use vigie::store::{Cancelled, Counts, Enqueued, Store, Wait};
 
@@ -84,7 +84,7 @@ async fn visit(store: Arc<RedisStore>, sink: Arc<Sink>, first: usize, done: Arc<
         let touched = store.touch(signal(person)).await.expect("touch works");
         fire(&store, &sink, touched.claims).await;
         if number.is_multiple_of(5) {
-            store.away(person).await.expect("away works");
+            store.away(person, Leaving::Left).await.expect("away works");
         }
     }
 }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use vigie::clock::{Clock, after};
 use vigie::model::{
-    ClaimId, Consent, Deferral, Finish, FlowScope, FlowSetting, FlowState, Grantee, Hold, RecipientId,
-    SendId, SendState,
+    ClaimId, Consent, Deferral, Finish, FlowScope, FlowSetting, FlowState, Grantee, Hold, Leaving,
+    RecipientId, SendId, SendState,
 };
 use vigie::store::redis::RedisStore;
 use vigie::store::{Cancelled, Enqueued, Fenced, Store, Wait};
@@ -58,7 +58,7 @@ async fn lives(store: &RedisStore, id: [u8; 16], word: &str) {
     assert_eq!(store.begin(holds[0]).await.expect("begin works"), Fenced::Done);
     let until = after(Clock::system().now(), Duration::from_mins(1));
     let finishes = [
-        Finish::Accepted { reply: word.into() },
+        Finish::Accepted { reply: word.into(), provider: None },
         Finish::Deferred(Deferral { until, reason: word.into(), counts: true }),
     ];
     for (hold, finish) in holds.iter().zip(finishes) {
@@ -69,7 +69,7 @@ async fn lives(store: &RedisStore, id: [u8; 16], word: &str) {
     let person = store.person(who).await.expect("person works");
     assert_eq!((person.waiting.len(), person.consents[0].proof.as_str()), (1, word));
     assert!(person.online.is_some());
-    store.away(who).await.expect("away works");
+    store.away(who, Leaving::Left).await.expect("away works");
     assert_eq!(
         store.cancel(holds[0].send, word).await.expect("cancel works"),
         Cancelled::Ended(SendState::Sent)

@@ -1,6 +1,6 @@
 //! Accepting sends, and claiming them.
 
-use vigie::model::{Cause, ClaimId, SendState};
+use vigie::model::{Cause, ClaimId, Leaving, SendState};
 use vigie::store::{Enqueued, Fenced};
 
 use super::bench::{Backend, Bench, references, send, signal, who};
@@ -159,8 +159,8 @@ pub(crate) async fn away_ends_presence<B: Backend>() {
     let bench = Bench::<B>::new().await;
     bench.touch(who(1)).await;
     assert!(bench.store().person(who(1)).await.expect("person works").online.is_some());
-    bench.store().away(who(1)).await.expect("away works");
+    bench.store().away(who(1), Leaving::Left).await.expect("away works");
     assert!(bench.accept(&send("s-1", who(1))).await.is_none());
     assert!(bench.store().person(who(1)).await.expect("person works").online.is_none());
-    bench.store().away(who(1)).await.expect("away of the absent works");
+    bench.store().away(who(1), Leaving::Left).await.expect("away of the absent works");
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use vigie::model::{Claim, ClaimId, Finish, RecipientId, SendState};
+use vigie::model::{Claim, ClaimId, Finish, Leaving, RecipientId, SendState};
 use vigie::store::{Enqueued, Fenced, Store};
 
 use super::bench::{Backend, Bench, accepted, send, signal, who};
@@ -67,7 +67,7 @@ async fn visit(store: Arc<dyn Store>, visitor: u8) -> Vec<[u8; 16]> {
         let claims = store.touch(signal(person)).await.expect("touch works").claims;
         sent.extend(fire(&*store, claims).await);
         if n % 16 == 0 {
-            store.away(person).await.expect("away works");
+            store.away(person, Leaving::Left).await.expect("away works");
         }
         tokio::task::yield_now().await;
     }

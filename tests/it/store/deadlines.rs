@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use vigie::model::{Cause, ClaimId, Deferral, Finish, FlowSetting, OnDeadline, SendSpec, SendState};
+use vigie::model::{Cause, ClaimId, Deferral, Finish, FlowSetting, Leaving, OnDeadline, SendSpec, SendState};
 
 use super::bench::{Backend, Bench, references, send, who};
 use super::flows::{paused, scope};
@@ -20,7 +20,7 @@ pub(crate) async fn not_before_holds_until_its_moment<B: Backend>() {
     bench.accept(&letter).await;
     bench.pass(HOUR.saturating_sub(Duration::from_millis(1)));
     assert!(bench.touch(who(1)).await.is_empty());
-    bench.store().away(who(1)).await.expect("away works");
+    bench.store().away(who(1), Leaving::Left).await.expect("away works");
     bench.pass(Duration::from_millis(1));
     assert!(bench.tick().await.claims.is_empty(), "nobody is there");
     assert_eq!(references(&bench.touch(who(1)).await), ["s-1"]);

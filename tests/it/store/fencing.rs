@@ -30,7 +30,7 @@ pub(crate) async fn an_accepted_send_is_sent_and_keeps_nothing_personal<B: Backe
     let record = bench.store().send(letter.id).await.expect("send works").expect("known");
     assert!(record.handing_over);
     let reply = "250 ok marie@example.org".to_owned();
-    assert_eq!(finish(&bench, hold, Finish::Accepted { reply }).await, Fenced::Done);
+    assert_eq!(finish(&bench, hold, Finish::Accepted { reply, provider: None }).await, Fenced::Done);
     let record = bench.store().send(letter.id).await.expect("send works").expect("known");
     assert_eq!((record.state, record.sent_at, record.spec), (SendState::Sent, Some(bench.now()), None));
     assert!(!record.handing_over);

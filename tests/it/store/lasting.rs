@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use vigie::model::{ClaimId, Deferral, Finish, Hold, SendState};
+use vigie::model::{ClaimId, Deferral, Finish, Hold, SendState, Worth};
 use vigie::store::{Enqueued, Fenced, Ignored, StoreError, Touch};
 
 use super::bench::{Backend, Bench, accepted, references, send, signal, who};
@@ -54,14 +54,15 @@ pub(crate) async fn everything_survives_a_crash<B: Backend>() {
 
 pub(crate) async fn the_gap_and_the_grace_survive_a_crash<B: Backend>() {
     let (gap, grace) = (Duration::from_mins(10), Duration::from_mins(1));
-    let mut bench = Bench::<B>::with(|rules| (rules.min_gap, rules.scan_grace) = (gap, grace)).await;
+    let mut bench = Bench::<B>::with(|rules| (rules.min_gap, rules.recent) = (gap, grace)).await;
     bench.enqueue(&[send("a", who(1)), send("b", who(1))]).await;
     let hold = bench.claim(who(1)).await.hold;
     bench.sent(hold).await;
     bench.backend.crash().await;
-    let scan = Touch { about: Some(hold.send), ..signal(who(1)) };
+    let worth = Worth { fires: Some(grace), ..Worth::default() };
+    let scan = Touch { about: Some(hold.send), worth, ..signal(who(1)) };
     let touched = bench.store().touch(scan).await.expect("touch works");
-    assert_eq!(touched.ignored, Some(Ignored::ScanGrace));
+    assert_eq!(touched.ignored, Some(Ignored::TooYoung));
     assert!(bench.touch(who(1)).await.is_empty());
     bench.pass(gap);
     assert_eq!(references(&bench.touch(who(1)).await), ["b"]);

@@ -12,7 +12,7 @@ use proptest::test_runner::{Config, TestRunner};
 use tokio::runtime::Runtime;
 use vigie::model::{
     ClaimId, Consent, ConsentRule, Deferral, Finish, FlowScope, FlowSetting, FlowState, Grantee, Hold,
-    OnUncertain, Origin, RecipientId, SendSpec,
+    Leaving, OnUncertain, Origin, SendSpec,
 };
 use vigie::store::{Enqueued, Fenced, Rules, Touch};
 
@@ -20,7 +20,7 @@ use super::bench::{
     Backend, Bench, ClusterBackend, EmbeddedBackend, Habits, RedisBackend, SpreadBackend, ValkeyBackend,
     name, send_of, signal, who,
 };
-use history::{End, Step, Wish, step};
+use history::{End, Step, Visit, WORTHS, Wish, step};
 use reference::{Fate, Reference};
 
 const BRANDS: [&str; 2] = ["demo", "rival"];
@@ -29,7 +29,10 @@ fn rules(spaced: bool, grace: bool, habits: Habits) -> Rules {
     Rules {
         window: Duration::from_secs(100),
         min_gap: Duration::from_secs(if spaced { 50 } else { 0 }),
-        scan_grace: Duration::from_secs(if grace { 20 } else { 0 }),
+        recent: Duration::from_secs(if grace { 40 } else { 0 }),
+        landed_within: Duration::from_secs(30),
+        hint_ttl: Duration::from_secs(25),
+        echo: Duration::from_secs(15),
         claims_per_touch: 2,
         max_attempts: 2,
         max_waiting: 8 * u64::from(habits.partitions),
@@ -75,10 +78,15 @@ impl<B: Backend> Both<B> {
     async fn apply(&mut self, step: Step) {
         match step {
             Step::Enqueue(wishes) => self.enqueue(&wishes).await,
-            Step::Touch { who, tracked, about } => self.touch(super::bench::who(who), tracked, about).await,
+            Step::Touch(visit) => self.touch(visit).await,
             Step::Away(n) => {
-                self.bench.store().away(who(n)).await.expect("away works");
-                self.reference.online.remove(&who(n));
+                self.bench.store().away(who(n), Leaving::Left).await.expect("away works");
+                self.reference.away(who(n), Leaving::Left);
+            }
+            Step::Unmask(n) => {
+                let leaving = Leaving::Unmasked(Duration::from_secs(10));
+                self.bench.store().away(who(n), leaving).await.expect("away works");
+                self.reference.away(who(n), leaving);
             }
             Step::Tick { limit } => self.tick(limit).await,
             Step::Pass(seconds) => {
@@ -143,7 +151,9 @@ impl<B: Backend> Both<B> {
         }));
     }
 
-    async fn touch(&mut self, person: RecipientId, tracked: bool, about: Option<u8>) {
+    async fn touch(&mut self, visit: Visit) {
+        let Visit { who: n, tracked, about, worth } = visit;
+        let person = who(n);
         let grantee = Grantee::Brand(name("demo"));
         let said = self.reference.consents.get(&(person, grantee.clone())).copied();
         // A mail is its recipient's: what is known of it is kept with them.
@@ -151,12 +161,15 @@ impl<B: Backend> Both<B> {
         let about = about.map(|n| send_of(BRANDS[usize::from(n) % 2], &n.to_string(), person).id);
         let origin =
             if tracked { Origin::Tracked { grantee, rule: ConsentRule::Presumed } } else { Origin::Trusted };
-        let touch = Touch { request: self.request(), origin, about, ..signal(person) };
+        let worth = WORTHS[worth];
+        let touch = Touch { request: self.request(), origin, about, worth, ..signal(person) };
         let touched = self.bench.store().touch(touch.clone()).await.expect("touch works");
         let claims = touched.claims.iter().map(|claim| claim.hold.send).collect::<Vec<_>>();
         let consent = said.filter(|_| tracked);
-        let expected = self.reference.touch(touch.request, person, consent, about);
-        assert_eq!(touched.ignored.is_none().then_some(claims), expected);
+        let seen = self.reference.touch(&touch, consent);
+        assert_eq!((touched.ignored, touched.age, touched.joined), (seen.ignored, seen.age, seen.joined));
+        let landed = touched.landed.map(|landed| landed.after);
+        assert_eq!((claims, landed), (seen.claims, seen.landed));
         self.holds.extend(touched.claims.iter().map(|claim| claim.hold));
         let again = self.bench.store().touch(touch).await.expect("touch works").claims;
         if !touched.claims.is_empty() {
@@ -252,6 +265,8 @@ impl<B: Backend> Both<B> {
             let seen = self.reference.online.get(&who(n)).filter(|_| self.reference.is_online(who(n)));
             assert_eq!(person.online.map(|(at, _)| at), seen.copied());
             assert_eq!(person.last_sent, self.reference.last_sent(who(n)));
+            assert_eq!(person.hints, self.reference.hints(who(n)));
+            assert_eq!(person.hours, self.reference.hours.get(&who(n)).copied());
             let waiting: BTreeSet<_> = person.waiting.iter().map(|record| record.id).collect();
             assert_eq!(waiting, self.reference.waiting(who(n)));
             online += u64::from(seen.is_some());

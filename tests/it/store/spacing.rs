@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use vigie::model::SendId;
-use vigie::store::{Enqueued, Ignored, Touch};
+use vigie::store::Enqueued;
 
-use super::bench::{Backend, Bench, references, send, send_of, signal, who};
+use super::bench::{Backend, Bench, references, send, send_of, who};
 
 const GAP: Duration = Duration::from_mins(10);
 
@@ -44,25 +43,6 @@ pub(crate) async fn two_brands_share_one_person<B: Backend>() {
     assert!(bench.touch(who(1)).await.is_empty(), "the gap is the person's, not the brand's");
     bench.pass(GAP);
     assert_eq!(references(&bench.touch(who(1)).await), ["b"]);
-}
-
-pub(crate) async fn a_scan_of_a_fresh_mail_is_no_presence<B: Backend>() {
-    let bench = Bench::<B>::with(|rules| rules.scan_grace = Duration::from_mins(1)).await;
-    bench.enqueue(&[send("a", who(1)), send("b", who(2))]).await;
-    let claim = bench.claim(who(1)).await;
-    bench.sent(claim.hold).await;
-    bench.store().away(who(1)).await.expect("away works");
-    bench.accept(&send("next", who(1))).await;
-    let about = |id: SendId| Touch { about: Some(id), ..signal(who(1)) };
-    bench.pass(Duration::from_secs(59));
-    let scanned = bench.store().touch(about(claim.hold.send)).await.expect("touch works");
-    assert_eq!((scanned.ignored, scanned.claims.len()), (Some(Ignored::ScanGrace), 0));
-    assert!(bench.store().person(who(1)).await.expect("person works").online.is_none());
-    bench.pass(Duration::from_secs(1));
-    let opened = bench.store().touch(about(claim.hold.send)).await.expect("touch works");
-    assert_eq!((opened.ignored, references(&opened.claims)), (None, vec!["next"]));
-    let never_sent = bench.store().touch(about(send("b", who(2)).id)).await.expect("touch works");
-    assert_eq!(never_sent.ignored, None);
 }
 
 pub(crate) async fn the_gap_is_forgotten_when_it_is_over<B: Backend>() {

@@ -27,7 +27,8 @@ impl Hints {
     /// The hints that still count, by kind.
     pub(super) fn of(&self, who: RecipientId, now: Millis) -> Vec<Hint> {
         let known = self.people.get(&who).map(Vec::as_slice).unwrap_or_default();
-        let mut hints: Vec<_> = known.iter().filter(|(_, until)| now < *until).map(|(hint, _)| *hint).collect();
+        let mut hints: Vec<_> =
+            known.iter().filter(|(_, until)| now < *until).map(|(hint, _)| *hint).collect();
         hints.sort_by_key(|hint| hint.kind);
         hints
     }

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use crate::model::{
-    Cause, ConsentRule, Grantee, HistoryEntry, Landed, Leaving, MailAge, Origin, RecipientId, SendId, Worth, reaches,
+    Cause, ConsentRule, Grantee, HistoryEntry, Landed, Leaving, MailAge, Origin, RecipientId, SendId, Worth,
+    reaches,
 };
 use crate::store::{Ignored, Touch};
 

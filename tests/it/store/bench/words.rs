@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use vigie::model::{
     Claim, ClaimId, ConsentRule, Finish, Name, OnDeadline, OnUncertain, Origin, RecipientId, SendId,
-    SendSpec, Source,
+    SendSpec, Source, Worth,
 };
 use vigie::redact::Mailbox;
 use vigie::store::{Rules, Touch};
@@ -21,14 +21,19 @@ pub(crate) fn rules() -> Rules {
     Rules {
         window: Duration::from_mins(3),
         min_gap: Duration::ZERO,
-        scan_grace: Duration::ZERO,
         lease: Duration::from_secs(30),
         claims_per_touch: 4,
         max_attempts: 3,
         max_waiting: 10_000,
         max_online: 1000,
         keep_finished: Duration::from_hours(24),
+        recent: Duration::from_mins(1),
+        landed_within: Duration::from_secs(50),
+        fire_threshold: 80,
+        hint_ttl: Duration::from_secs(30),
+        history: true,
         consent: BTreeMap::from([(name("demo"), ConsentRule::Presumed)]),
+        ..Rules::default()
     }
 }
 
@@ -77,12 +82,13 @@ pub(crate) fn signal(recipient: RecipientId) -> Touch {
         source: Source::Portal,
         origin: Origin::Trusted,
         about: None,
+        worth: Worth::PRESENCE,
     }
 }
 
 /// The relay's yes.
 pub(crate) fn accepted() -> Finish {
-    Finish::Accepted { reply: "250 2.0.0 queued".into() }
+    Finish::Accepted { reply: "250 2.0.0 queued".into(), provider: Some(name("gmail")) }
 }
 
 /// The references of claims, in order.

@@ -1,14 +1,17 @@
 //! What can happen in a history, and how often.
 
+use std::time::Duration;
+
 use proptest::prelude::*;
-use vigie::model::OnDeadline;
+use vigie::model::{Hint, HintKind, OnDeadline, Worth};
 
 /// One step of a history. Numbers choose among few people, sends and claims, so that steps meet each other.
 #[derive(Debug, Clone)]
 pub(super) enum Step {
     Enqueue(Vec<Wish>),
-    Touch { who: u8, tracked: bool, about: Option<u8> },
+    Touch(Visit),
     Away(u8),
+    Unmask(u8),
     Tick { limit: usize },
     Renew(usize),
     Begin(usize),
@@ -21,6 +24,40 @@ pub(super) enum Step {
     Pass(u16),
     Reopen,
     Crash,
+}
+
+/// A signal: of which person, by a pixel or not, about which of the sends, and which of the [`WORTHS`].
+#[derive(Debug, Clone)]
+pub(super) struct Visit {
+    pub(super) who: u8,
+    pub(super) tracked: bool,
+    pub(super) about: Option<u8>,
+    pub(super) worth: usize,
+}
+
+/// What signals are worth here: presence, what mail clients, proxies, prefetchers and mail servers show, and nothing.
+pub(super) const WORTHS: [Worth; 7] = [
+    Worth::PRESENCE,
+    worth(Some(20), Some((0, HintKind::Image, 35)), Some(20)),
+    worth(Some(20), Some((0, HintKind::Proxy, 45)), Some(20)),
+    worth(None, Some((0, HintKind::Prefetch, 70)), Some(0)),
+    worth(None, Some((0, HintKind::Mailbox, 40)), None),
+    worth(None, Some((30, HintKind::Click, 75)), None),
+    worth(Some(35), None, None),
+];
+
+const fn worth(fires: Option<u64>, hint: Option<(u64, HintKind, u8)>, lands: Option<u64>) -> Worth {
+    const fn seconds(n: Option<u64>) -> Option<Duration> {
+        match n {
+            Some(n) => Some(Duration::from_secs(n)),
+            None => None,
+        }
+    }
+    let hint = match hint {
+        Some((from, kind, percent)) => Some((Duration::from_secs(from), Hint { kind, percent })),
+        None => None,
+    };
+    Worth { fires: seconds(fires), hint, lands: seconds(lands) }
 }
 
 /// A send to be accepted; times in seconds from now.
@@ -79,9 +116,10 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
     let people = 0..3_u8;
     prop_oneof![
         12 => prop::collection::vec(wish(), 1..4).prop_map(Step::Enqueue),
-        12 => (people.clone(), any::<bool>(), prop::option::weighted(0.3, 0..16_u8))
-            .prop_map(|(who, tracked, about)| Step::Touch { who, tracked, about }),
+        16 => (people.clone(), any::<bool>(), prop::option::weighted(0.5, 0..16_u8), 0..WORTHS.len())
+            .prop_map(|(who, tracked, about, worth)| Step::Touch(Visit { who, tracked, about, worth })),
         2 => people.clone().prop_map(Step::Away),
+        1 => people.clone().prop_map(Step::Unmask),
         10 => prop_oneof![1 => 1..4_usize, 3 => Just(1000)].prop_map(|limit| Step::Tick { limit }),
         2 => (0..4_usize).prop_map(Step::Renew),
         8 => (0..4_usize).prop_map(Step::Begin),

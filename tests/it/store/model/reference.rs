@@ -1,14 +1,16 @@
 //! The reference: the contract in the plainest words, without indexes, timers or files. Everything is looked for in
 //! one list, every time.
 
+mod signals;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use vigie::clock::after;
 use vigie::model::{
-    ClaimId, Consent, Finish, FlowScope, FlowSetting, Flows, Grantee, Hold, Name, OnDeadline, OnUncertain,
-    RecipientId, SendId, SendSpec, SendState,
+    ClaimId, Consent, Finish, FlowScope, FlowSetting, Flows, Grantee, HintKind, Hold, Hours, Leaving, Name,
+    OnDeadline, OnUncertain, RecipientId, SendId, SendSpec, SendState,
 };
 use vigie::store::{Cancelled, Counts, Fenced, Forgotten, Rules, Settled, Ticked};
 
@@ -54,7 +56,10 @@ pub(super) struct Reference {
     pub(super) letters: Vec<Letter>,
     pub(super) online: BTreeMap<RecipientId, Timestamp>,
     sent: BTreeMap<RecipientId, Timestamp>,
-    accepted: BTreeMap<SendId, Timestamp>,
+    /// When the relay took which mail, and whether it was seen to land.
+    accepted: BTreeMap<SendId, (Timestamp, bool)>,
+    hints: BTreeMap<(RecipientId, HintKind), (u8, Timestamp)>,
+    pub(super) hours: BTreeMap<RecipientId, Hours>,
     pub(super) consents: BTreeMap<(RecipientId, Grantee), bool>,
     flows: Flows,
 }
@@ -109,7 +114,22 @@ impl Reference {
     pub(super) fn new(rules: Rules, habits: Habits, now: Timestamp) -> Self {
         let (letters, online, sent) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
         let (accepted, consents, flows) = (BTreeMap::new(), BTreeMap::new(), Flows::default());
-        Self { rules, habits, quiet_until: now, now, letters, online, sent, accepted, consents, flows }
+        let (hints, hours) = (BTreeMap::new(), BTreeMap::new());
+        let quiet_until = now;
+        Self {
+            rules,
+            habits,
+            quiet_until,
+            now,
+            letters,
+            online,
+            sent,
+            accepted,
+            hints,
+            hours,
+            consents,
+            flows,
+        }
     }
 
     pub(super) fn pass(&mut self, by: Duration) {
@@ -135,7 +155,7 @@ impl Reference {
         let became = letter.doubt(most, again);
         let who = Some(letter.spec.recipient).filter(|_| !letter.forgotten);
         if became == SendState::Uncertain {
-            self.accepted.insert(id, now);
+            self.accepted.insert(id, (now, false));
         }
         self.sent.extend(who.map(|who| (who, now)));
         became
@@ -211,32 +231,6 @@ impl Reference {
             });
         }
         fates
-    }
-
-    /// What a signal claims, or nothing if it is ignored.
-    pub(super) fn touch(
-        &mut self,
-        request: ClaimId,
-        who: RecipientId,
-        consent: Option<bool>,
-        about: Option<SendId>,
-    ) -> Option<Vec<SendId>> {
-        let scan = |id| self.accepted.get(&id).is_some_and(|at| self.now < after(*at, self.rules.scan_grace));
-        if consent == Some(false) || about.is_some_and(scan) {
-            return None;
-        }
-        let others = self.online.keys().filter(|other| **other != who && self.is_online(**other)).count();
-        let room = !self.habits.bounds_presence || others < self.rules.max_online;
-        if self.is_online(who) || room {
-            self.online.insert(who, self.now);
-        }
-        let most = if self.rules.min_gap.is_zero() { self.rules.claims_per_touch } else { 1 };
-        let mut ids = if self.free(who) { self.candidates(who, true) } else { Vec::new() };
-        ids.truncate(most);
-        for id in &ids {
-            self.claim(*id, request);
-        }
-        Some(ids)
     }
 
     /// Checks that each thing a tick did was right, and does the same.
@@ -323,7 +317,7 @@ impl Reference {
             Finish::Accepted { .. } => {
                 letter.state = SendState::Sent;
                 let who = Some(letter.spec.recipient).filter(|_| !letter.forgotten);
-                self.accepted.insert(hold.send, now);
+                self.accepted.insert(hold.send, (now, false));
                 self.sent.extend(who.map(|who| (who, now)));
             }
             Finish::Deferred(deferral) if deferral.counts && !letter.tries_again(most) => {
@@ -375,7 +369,8 @@ impl Reference {
         }
         let before = self.consents.len();
         self.consents.retain(|(person, _), _| *person != who);
-        self.online.remove(&who);
+        self.away(who, Leaving::Left);
+        self.hours.remove(&who);
         self.sent.remove(&who);
         Forgotten { sends, in_hand_over, consents: (before - self.consents.len()) as u64, presence }
     }
@@ -383,7 +378,8 @@ impl Reference {
     pub(super) fn consent(&mut self, consent: &Consent) {
         self.consents.insert((consent.recipient, consent.grantee.clone()), consent.granted);
         if !consent.granted {
-            self.online.remove(&consent.recipient);
+            self.away(consent.recipient, Leaving::Left);
+            self.hours.remove(&consent.recipient);
         }
     }
 
@@ -401,6 +397,7 @@ impl Reference {
     pub(super) fn reopen(&mut self) {
         if self.habits.presence_dies_with_store {
             self.online.clear();
+            self.hints.clear();
         }
         if self.habits.holders_die_with_store {
             self.frees_all();
