@@ -13,10 +13,11 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::classify::Classifier;
 use crate::dispatch::Dispatcher;
 use crate::ops::Phase;
 use crate::relay::Relay;
-use crate::render::{RenderError, Renderer};
+use crate::render::Renderer;
 use crate::store::{Store, StoreError};
 use crate::telemetry::Registry;
 
@@ -41,6 +42,7 @@ pub struct Gateway {
     claimers: TaskTracker,
     dispatcher: Dispatcher,
     renderer: Arc<Renderer>,
+    classifier: Arc<Classifier>,
     relay: Relay,
     store: Arc<dyn Store>,
     /// How long each part may take to end.
@@ -90,9 +92,15 @@ impl Gateway {
         &self.registry
     }
 
-    /// Reads the templates again; on an error the old ones stay in use.
-    pub fn reload(&self) -> Result<(), RenderError> {
-        self.renderer.reload()
+    /// Reads the templates, and the files of agents and networks, again; what cannot be used stays as it was.
+    ///
+    /// # Errors
+    /// One sentence for each kind of file that stayed.
+    pub fn reload(&self) -> Result<(), Vec<String>> {
+        let templates = self.renderer.reload().map_err(|error| error.to_string());
+        let rules = self.classifier.reload().map_err(|error| error.to_string());
+        let wrong: Vec<_> = [templates, rules].into_iter().filter_map(Result::err).collect();
+        if wrong.is_empty() { Ok(()) } else { Err(wrong) }
     }
 
     /// Waits until the store has failed for good: a supervisor should start a new process.

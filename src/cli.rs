@@ -1,6 +1,7 @@
 //! The command line: one file per command, and one place where a failure becomes an exit code.
 
 mod check;
+mod classify;
 pub mod demo;
 mod exit;
 pub mod http;
@@ -54,6 +55,9 @@ enum Command {
     Demo,
     /// Say whether a gateway with this configuration would do its work: templates, store, relay, names
     Check,
+    /// Say what requests would be worth, by the rules that judge them at the edge
+    #[command(long_about = classify::ABOUT, verbatim_doc_comment)]
+    Classify(classify::Classify),
     /// Print every metric with its labels, its meaning and when to alert
     ListMetrics {
         /// As JSON, for tools.
@@ -100,6 +104,7 @@ impl Command {
             }
             Self::Demo => wait_for(demo::run()),
             Self::Check => wait_for(check::run(&configuration(files)?)),
+            Self::Classify(command) => command.run(),
             Self::ListMetrics { json } => wait_for(list_metrics::run(json)),
             Self::Token(command) => command.run(&configuration(files)?),
             Self::Redis(command) => wait_for(command.run(configuration(files)?)),

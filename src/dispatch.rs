@@ -22,6 +22,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::classify::Classifier;
 use crate::clock::Clock;
 use crate::config;
 use crate::flow::Gate;
@@ -53,6 +54,7 @@ struct Inner {
     relay: Relay,
     intake: Arc<Intake>,
     clock: Clock,
+    classifier: Arc<Classifier>,
     providers: Providers,
     settings: config::Dispatch,
     places: Arc<Semaphore>,
@@ -79,6 +81,8 @@ pub struct Parts {
     pub intake: Arc<Intake>,
     /// Wall time.
     pub clock: Clock,
+    /// Told whose domain a mail went to.
+    pub classifier: Arc<Classifier>,
     /// Whose mailboxes mails go to.
     pub providers: Providers,
 }
@@ -93,7 +97,7 @@ pub type Since = Option<Instant>;
 impl Dispatcher {
     /// Puts a dispatcher together and starts the renewal of leases.
     pub fn new(parts: Parts, settings: config::Dispatch, registry: &Registry) -> Self {
-        let Parts { store, gate, renderer, relay, intake, clock, providers } = parts;
+        let Parts { store, gate, renderer, relay, intake, clock, classifier, providers } = parts;
         let places = Arc::new(Semaphore::new(settings.max_in_flight));
         let background = Arc::new(Semaphore::new((settings.max_in_flight / 2).max(1)));
         let leases = Leases::default();
@@ -107,6 +111,7 @@ impl Dispatcher {
             relay,
             intake,
             clock,
+            classifier,
             providers,
             settings,
             places,

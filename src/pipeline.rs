@@ -18,9 +18,10 @@ use prometheus::{Histogram, IntCounter, IntCounterVec};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
+use crate::classify::Classifier;
 use crate::dispatch::{Dispatcher, Room};
 use crate::intake::{Intake, Outlet, Report};
-use crate::model::{Claim, ClaimId, Landed, Leaving, Name, RecipientId, Signal};
+use crate::model::{Claim, ClaimId, Landed, Leaving, Name, RecipientId, Signal, Source};
 use crate::store::{Ignored, Store, Touch, Touched};
 use crate::telemetry::{Metric, Registry};
 
@@ -30,6 +31,7 @@ pub struct Pipeline {
     store: Arc<dyn Store>,
     intake: Arc<Intake>,
     dispatcher: Dispatcher,
+    classifier: Arc<Classifier>,
     metrics: Arc<Metrics>,
 }
 
@@ -52,6 +54,7 @@ impl Pipeline {
         store: Arc<dyn Store>,
         intake: Arc<Intake>,
         dispatcher: Dispatcher,
+        classifier: Arc<Classifier>,
         registry: &Registry,
     ) -> Self {
         let metrics = Metrics {
@@ -59,7 +62,7 @@ impl Pipeline {
             lost: registry.counter(LOST).with_label_values::<&str>(&[]),
             landed: registry.counter(LANDED),
         };
-        Self { store, intake, dispatcher, metrics: Arc::new(metrics) }
+        Self { store, intake, dispatcher, classifier, metrics: Arc::new(metrics) }
     }
 
     /// Follows the signals of one outlet until it is told to stop; what then still waits in the intake is dropped
@@ -127,6 +130,9 @@ impl Pipeline {
         self.intake.count(signal.source, &signal.judgement.at(age));
         if done.ignored != Some(Ignored::NoConsent) {
             self.intake.recorded(&signal, done.ignored.is_none());
+        }
+        if done.age.is_some() && matches!(signal.source, Source::Open | Source::Click) {
+            self.classifier.was_young(signal.recipient, &signal.judgement, done.age);
         }
         if let Some(landed) = &done.landed {
             self.metrics.landed(landed);

@@ -39,6 +39,7 @@ fn already_online() -> Signal {
         open: true,
         presence: Presence::Yes,
         fires: true,
+        hint: 0,
     };
     Signal {
         recipient: RECIPIENT,

@@ -112,6 +112,7 @@ impl Gateway {
             drain: base.config.dispatch.drain,
             registry: base.registry,
             renderer: base.renderer,
+            classifier: base.classifier,
             relay: base.relay,
             store: base.store,
         })
@@ -201,6 +202,7 @@ impl Foundation {
             relay: self.relay.clone(),
             intake: Arc::clone(&self.intake),
             clock: self.clock.clone(),
+            classifier: Arc::clone(&self.classifier),
             providers: Providers::new(&self.config.providers),
         };
         Dispatcher::new(parts, self.config.dispatch.clone(), &self.registry)
@@ -210,8 +212,13 @@ impl Foundation {
     fn claimers(&self, outlets: Vec<Outlet>, dispatcher: &Dispatcher) -> (CancellationToken, TaskTracker) {
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let (store, intake) = (&self.store, &self.intake);
-        let pipeline =
-            Pipeline::new(Arc::clone(store), Arc::clone(intake), dispatcher.clone(), &self.registry);
+        let pipeline = Pipeline::new(
+            Arc::clone(store),
+            Arc::clone(intake),
+            dispatcher.clone(),
+            Arc::clone(&self.classifier),
+            &self.registry,
+        );
         for outlet in outlets {
             tasks.spawn(pipeline.clone().run(outlet, stop.clone()));
         }

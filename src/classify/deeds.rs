@@ -32,6 +32,9 @@ pub(super) fn judge(source: Source, deed: Deed) -> Judgement {
         Source::Portal | Source::Beacon => HintKind::Page,
         _ => HintKind::Mailbox,
     };
-    let judgement = Judgement::new(kind, Verdict { class, confidence, reason, open: false, presence, fires });
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 100")]
+    let hint = (confidence * 100.0_f32).round() as u8;
+    let verdict = Verdict { class, confidence, reason, open: false, presence, fires, hint };
+    let judgement = Judgement::new(kind, verdict);
     if deed == Leave { judgement.for_statistics() } else { judgement }
 }

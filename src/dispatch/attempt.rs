@@ -8,7 +8,7 @@ use backon::{ExponentialBuilder, Retryable};
 use super::leases::Lease;
 use super::{Inner, Room, Since, retry};
 use crate::clock::after;
-use crate::model::{Claim, Deferral, Finish, Letter};
+use crate::model::{Claim, Deferral, Finish, Letter, Name};
 use crate::relay::{Delivery, Session};
 use crate::render::RenderError;
 use crate::store::{Fenced, StoreError};
@@ -124,13 +124,21 @@ impl Attempt {
         match delivery {
             Delivery::Accepted { reply } => {
                 self.accepted(Instant::now());
-                let provider = self.inner.providers.of(&self.claim.spec.to);
-                self.inner.metrics.delivered(provider.as_ref());
-                Finish::Accepted { reply, provider }
+                Finish::Accepted { reply, provider: self.delivered() }
             }
             Delivery::Refused(refusal) => self.refused(refusal),
             Delivery::Unknown { reason } => Finish::Uncertain { reason },
         }
+    }
+
+    /// Tells those who count by domains, and whose mailbox the mail went to.
+    fn delivered(&self) -> Option<Name> {
+        let to = &self.claim.spec.to;
+        let (_, domain) = to.email().rsplit_once('@')?;
+        self.inner.classifier.delivered(self.claim.spec.recipient, domain);
+        let provider = self.inner.providers.of(domain);
+        self.inner.metrics.delivered(provider.as_ref());
+        provider
     }
 
     /// Observes the number that matters: signal received → relay's 250.

@@ -27,7 +27,7 @@ fn intake(capacity: usize, shards: usize) -> (Intake, Vec<Outlet>, Registry) {
 fn signal(recipient: u8, class: Class) -> Signal {
     let fires = matches!(class, Class::Human | Class::Proxy);
     let presence = if fires { Presence::Yes } else { Presence::No };
-    let verdict = Verdict { class, confidence: 0.9, reason: "test", open: fires, presence, fires };
+    let verdict = Verdict { class, confidence: 0.9, reason: "test", open: fires, presence, fires, hint: 0 };
     Signal {
         recipient: RecipientId([recipient; 16]),
         source: Source::Click,

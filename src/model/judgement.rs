@@ -24,6 +24,9 @@ pub struct Judgement {
     settled: Verdict,
     /// What holds below an age, the youngest first.
     young: [Option<(Duration, Verdict)>; Self::STEPS],
+    /// It fires nothing while its mail is younger, whatever the verdict: a scanner that opens each mail on arrival would
+    /// let the next one out.
+    guarded: Duration,
     /// Nobody may be taken for present by it.
     statistics: bool,
 }
@@ -84,7 +87,13 @@ impl Judgement {
 
     /// The same at every age.
     pub const fn new(kind: HintKind, verdict: Verdict) -> Self {
-        Self { kind, settled: verdict, young: [None; Self::STEPS], statistics: false }
+        Self {
+            kind,
+            settled: verdict,
+            young: [None; Self::STEPS],
+            guarded: Duration::ZERO,
+            statistics: false,
+        }
     }
 
     /// As before, but `verdict` for mails younger than `age`.
@@ -108,6 +117,13 @@ impl Judgement {
     pub fn map(mut self, change: impl Fn(Verdict) -> Verdict) -> Self {
         self.settled = change(self.settled);
         self.young = self.young.map(|step| step.map(|(age, verdict)| (age, change(verdict))));
+        self
+    }
+
+    /// The same, but it fires nothing while its mail is younger than this.
+    #[must_use]
+    pub const fn guarded(mut self, until: Duration) -> Self {
+        self.guarded = until;
         self
     }
 
@@ -139,13 +155,12 @@ impl Judgement {
         if self.statistics {
             return Worth::default();
         }
-        let hints = |verdict: &Verdict| verdict.presence != Presence::No || verdict.class == Class::Unknown;
-        let hint = self.from(hints).map(|(age, verdict)| (age, Hint::of(self.kind, verdict.confidence)));
+        let hint = self.from(|verdict| verdict.hint > 0);
         let session =
             |verdict: &Verdict| verdict.class == Class::Prefetch && verdict.presence != Presence::No;
         Worth {
-            fires: self.from(|verdict| verdict.fires).map(|(age, _)| age),
-            hint,
+            fires: self.from(|verdict| verdict.fires).map(|(age, _)| age.max(self.guarded)),
+            hint: hint.map(|(age, verdict)| (age, Hint { kind: self.kind, percent: verdict.hint })),
             lands: self.from(|verdict| verdict.open || session(verdict)).map(|(age, _)| age),
         }
     }
@@ -191,13 +206,6 @@ impl Hint {
     /// Two signs together are never surer than this, however sure each is.
     pub const MOST: u8 = 85;
 
-    /// A hint from a confidence between 0 and 1.
-    pub fn of(kind: HintKind, confidence: f32) -> Self {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 100")]
-        let percent = (confidence.clamp(0.0, 0.99) * 100.0).round() as u8;
-        Self { kind, percent }
-    }
-
     /// Whether two hints are as sure as `threshold` percent together, taken as independent: 1 − (1−p)(1−q).
     pub fn suffices_with(self, other: Self, threshold: u8) -> bool {
         let doubt = |hint: Self| u32::from(100 - hint.percent.min(100));
@@ -215,12 +223,13 @@ pub fn reaches(age: Option<MailAge>, from: Duration) -> bool {
 mod tests {
     use super::*;
 
-    const UNKNOWN: Verdict = verdict(Class::Unknown, 0.35, Presence::No);
-    const SCAN: Verdict = verdict(Class::Scanner, 0.85, Presence::No);
-    const HUMAN: Verdict = Verdict { open: true, fires: true, ..verdict(Class::Human, 0.85, Presence::Yes) };
+    const UNKNOWN: Verdict = Verdict { hint: 35, ..verdict(Class::Unknown, Presence::No) };
+    const SCAN: Verdict = verdict(Class::Scanner, Presence::No);
+    const HUMAN: Verdict =
+        Verdict { open: true, fires: true, hint: 85, ..verdict(Class::Human, Presence::Yes) };
 
-    const fn verdict(class: Class, confidence: f32, presence: Presence) -> Verdict {
-        Verdict { class, confidence, reason: "test", open: false, presence, fires: false }
+    const fn verdict(class: Class, presence: Presence) -> Verdict {
+        Verdict { class, confidence: 0.9, reason: "test", open: false, presence, fires: false, hint: 0 }
     }
 
     fn seconds(seconds: u64) -> Duration {
@@ -243,7 +252,9 @@ mod tests {
         let shadowed = judged.below(seconds(600), SCAN);
         assert_eq!((shadowed.at(since(10)), shadowed.at(since(600))), (SCAN, HUMAN));
         assert_eq!(shadowed.worth().hint.map(|(from, hint)| (from, hint.percent)), Some((seconds(600), 85)));
+        assert_eq!(judged.guarded(seconds(60)).worth().fires, Some(seconds(60)), "the verdict stays");
         assert_eq!(Judgement::new(HintKind::Image, SCAN).worth(), Worth::default());
+        assert_eq!(judged.for_statistics().worth(), Worth::default());
     }
 
     #[test]
@@ -254,7 +265,6 @@ mod tests {
         assert!(!prefetch.suffices_with(hint(HintKind::Prefetch, 99), 80));
         assert!(!hint(HintKind::Image, 35).suffices_with(hint(HintKind::Click, 35), 80));
         assert!(!prefetch.suffices_with(hint(HintKind::Proxy, 99), 86), "never surer than 85 percent");
-        assert_eq!(Hint::of(HintKind::Click, 0.35).percent, 35);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use super::{Judgement, Origin, RecipientId, SendId};
 #[serde(rename_all = "lowercase")]
 pub enum Source {
     /// A tracking pixel in one of our mails.
+    #[serde(alias = "pixel")]
     Open,
     /// A tracked link in one of our mails.
     Click,

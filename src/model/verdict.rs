@@ -78,4 +78,6 @@ pub struct Verdict {
     pub presence: Presence,
     /// Sure enough for a waiting send to go out; only where `presence` is [`Presence::Yes`].
     pub fires: bool,
+    /// What it is worth beside a [hint](super::Hint) of another kind, in percent; 0 is nothing.
+    pub hint: u8,
 }

@@ -1,5 +1,6 @@
 //! The program from outside: exit codes, sentences, files and their modes.
 
+mod classify;
 mod store;
 
 use std::fs;

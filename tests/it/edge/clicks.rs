@@ -28,7 +28,7 @@ fn head_follows_a_link_but_is_no_presence() {
     let reply = house.connect().ask(&format!("HEAD /c/{token} HTTP/1.1\r\nHost: t\r\n\r\n"));
     assert_eq!((reply.status, reply.header("location")), (302, Some("https://example.org/")));
     assert!(house.no_more_signals());
-    assert_eq!(house.metric(r#"vigie_signals_total{source="click",verdict="bot"}"#), Some(1));
+    assert_eq!(house.metric(r#"vigie_signals_total{source="click",verdict="scanner"}"#), Some(1));
 }
 
 #[test]

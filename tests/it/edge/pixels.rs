@@ -105,7 +105,7 @@ fn head_has_the_same_head_and_is_no_presence() {
     }
     house.signal();
     assert!(house.no_more_signals());
-    assert_eq!(house.metric(r#"vigie_signals_total{source="open",verdict="bot"}"#), Some(2));
+    assert_eq!(house.metric(r#"vigie_signals_total{source="open",verdict="scanner"}"#), Some(2));
 }
 
 #[test]
