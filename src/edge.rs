@@ -37,6 +37,7 @@
 
 mod accept;
 mod answer;
+mod aside;
 mod beacon;
 mod body;
 mod client;
@@ -58,12 +59,13 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread;
 
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::config;
 use crate::telemetry::Registry;
 use accept::Door;
+use service::Call;
 
 pub use answer::{CACHE_CONTROL, GIF};
 pub use tracker::{Parts, Tracker};
@@ -76,6 +78,8 @@ pub struct Edge {
     listeners: Vec<TcpListener>,
     address: SocketAddr,
     door: Arc<Door>,
+    /// What the threads put aside.
+    aside: mpsc::Receiver<Call>,
 }
 
 impl Edge {
@@ -94,8 +98,9 @@ impl Edge {
             some => some,
         };
         let (listeners, address) = listen::bind(config.listen, threads)?;
-        let door = Arc::new(Door::new(config, tracker, unsubscriber, registry));
-        Ok(Self { listeners, address, door })
+        let (put, aside) = aside::aside();
+        let door = Arc::new(Door::new(config, Arc::new(tracker), unsubscriber, put, registry));
+        Ok(Self { listeners, address, door, aside })
     }
 
     /// Where it listens.
@@ -112,6 +117,7 @@ impl Edge {
         let stop = shutdown.child_token();
         // Whoever drops this future stops the threads.
         let _stops = stop.clone().drop_guard();
+        let hearing = tokio::spawn(aside::hear(self.aside, Arc::clone(&self.door.tracker)));
         let threads: Vec<_> = self
             .listeners
             .into_iter()
@@ -129,6 +135,9 @@ impl Edge {
                 outcome = outcome.and(ended);
             }
         }
+        // The last who could put anything aside.
+        drop(self.door);
+        let _ = hearing.await;
         outcome
     }
 }

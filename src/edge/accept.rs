@@ -12,6 +12,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::aside::Aside;
 use super::client::{Peer, Proxies};
 use super::connection;
 use super::introduction::{self, Speaker};
@@ -32,7 +33,8 @@ const SMALLEST_BUFFER: usize = 8192;
 /// What all threads of the edge share.
 #[derive(Debug)]
 pub(super) struct Door {
-    pub(super) tracker: Tracker,
+    pub(super) tracker: Arc<Tracker>,
+    pub(super) aside: Aside,
     pub(super) unsubscriber: Unsubscriber,
     pub(super) proxies: Proxies,
     pub(super) origins: Origins,
@@ -48,8 +50,9 @@ pub(super) struct Door {
 impl Door {
     pub(super) fn new(
         config: &config::Edge,
-        tracker: Tracker,
+        tracker: Arc<Tracker>,
         unsubscriber: Unsubscriber,
+        aside: Aside,
         registry: &Registry,
     ) -> Self {
         let mut http = http1::Builder::new();
@@ -60,6 +63,7 @@ impl Door {
         http.writev(false);
         Self {
             tracker,
+            aside,
             unsubscriber,
             proxies: Proxies::new(config),
             origins: Origins::new(&config.origins),

@@ -2,6 +2,7 @@
 
 mod reply;
 
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -32,10 +33,20 @@ pub(super) struct Desk {
 }
 
 /// One request without its body.
-struct Call {
+#[derive(Debug)]
+pub(super) struct Call {
     head: http::request::Parts,
     received: Instant,
-    client: Option<IpAddr>,
+    client: Client,
+}
+
+/// Who made a request, as far as that is known. Not to be shown.
+struct Client(Option<IpAddr>);
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Client")
+    }
 }
 
 /// What a request's head comes to.
@@ -44,8 +55,8 @@ enum Step {
     Answer(Answer),
     /// The body matters.
     Listen,
-    /// A partner's pixel: answered before anything about it is looked at.
-    Partner,
+    /// A partner's pixel: answered, and looked at [aside](super::aside).
+    Aside,
 }
 
 impl Service<Request<Incoming>> for Desk {
@@ -60,14 +71,16 @@ impl Service<Request<Incoming>> for Desk {
         if framed(&head, &body) {
             return Reply::now(self.door.close(Route::Nowhere, Answer::Ambiguous, head.headers));
         }
-        let client = self.door.proxies.client(self.peer, &head.headers);
+        let client = Client(self.door.proxies.client(self.peer, &head.headers));
         let call = Call { head, received, client };
         let (route, step) = self.door.step(&call);
         match step {
             Step::Answer(answer) => Reply::now(self.door.close(route, answer, call.head.headers)),
             Step::Listen => Reply::later(listen(Arc::clone(&self.door), call, body)),
-            Step::Partner => {
-                tokio::spawn(tell(Arc::clone(&self.door), call));
+            Step::Aside => {
+                if self.door.aside.try_send(call).is_err() {
+                    self.door.metrics.unheard.inc();
+                }
                 Reply::now(self.door.close(route, Answer::Pixel, HeaderMap::new()))
             }
         }
@@ -99,21 +112,14 @@ async fn listen(door: Arc<Door>, call: Call, body: Incoming) -> Response<Full<By
     door.close(route, answer, call.head.headers)
 }
 
-/// Looks at a partner's pixel after it was answered: on this thread, and as hyper writes an answer before it waits for
-/// anything, after that. So how long an answer takes says nothing about the person.
-async fn tell(door: Arc<Door>, call: Call) {
-    let (_, rest) = call.route();
-    door.tracker.hashed(rest, call.visit());
-}
-
 impl Call {
-    fn route(&self) -> (Route, &str) {
+    pub(super) fn route(&self) -> (Route, &str) {
         Route::of(self.head.uri.path())
     }
 
-    fn visit(&self) -> Visit<'_> {
+    pub(super) fn visit(&self) -> Visit<'_> {
         let (method, headers) = (&self.head.method, &self.head.headers);
-        Visit { method, headers, client: self.client, received: self.received }
+        Visit { method, headers, client: self.client.0, received: self.received }
     }
 }
 
@@ -149,7 +155,7 @@ impl Door {
             Route::Script => script::answer(&head.headers),
             Route::Unsubscribe if head.method != Method::POST => self.leaving(rest, &head.headers),
             Route::Beacon | Route::Unsubscribe => return (route, Step::Listen),
-            Route::Partner => return (route, Step::Partner),
+            Route::Partner => return (route, Step::Aside),
             Route::Nowhere => Answer::NotFound,
         };
         (route, Step::Answer(answer))

@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
 use hyper::header::HeaderMap;
+use memchr::memmem;
 use prometheus::IntCounter;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
@@ -52,8 +53,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 /// Attempts: about an hour of them.
 const ATTEMPTS: usize = 250;
 
-/// How RFC 8058 has mail programs say it.
-const ONE_CLICK: &[u8] = b"List-Unsubscribe=One-Click";
+/// How RFC 8058 has mail programs say it: as one field of a form, in either of the two ways forms are sent.
+const ONE_CLICK: [&[u8]; 2] = [b"List-Unsubscribe", b"One-Click"];
 
 /// Who unsubscribes, and from whom.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,7 +104,7 @@ impl Unsubscriber {
 
     /// Somebody unsubscribed, by the page or (with a body that says so) by their mail program.
     pub(super) fn withdraw(&self, leaver: Leaver, body: &[u8], headers: &HeaderMap) -> Answer {
-        let one_click = body.windows(ONE_CLICK.len()).any(|part| part.eq_ignore_ascii_case(ONE_CLICK));
+        let one_click = ONE_CLICK.iter().all(|word| memmem::find(body, word).is_some());
         let proof = if one_click { "one-click (RFC 8058)" } else { "unsubscribe link" };
         let Ok(place) = self.queue.try_reserve() else {
             self.refused.inc();

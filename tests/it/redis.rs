@@ -16,6 +16,7 @@ mod load;
 mod memory;
 mod outages;
 mod shooting;
+mod unsubscribing;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
