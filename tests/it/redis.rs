@@ -15,6 +15,7 @@ mod leases;
 mod load;
 mod memory;
 mod outages;
+mod partners;
 mod shooting;
 mod unsubscribing;
 

@@ -23,7 +23,7 @@ fn config(version: ProxyProtocol, trusted: &[&str]) -> config::Edge {
     }
 }
 
-/// A version 2 header for this client, as HAProxy's `send-proxy-v2` writes it.
+/// A version 2 header for this client, as `HAProxy` writes it with `send-proxy-v2`.
 fn introduction(client: Ipv4Addr) -> Vec<u8> {
     let mut header = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c".to_vec();
     header.extend(client.octets());

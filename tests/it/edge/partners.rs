@@ -38,7 +38,7 @@ fn a_hash_of_an_enabled_partner_is_a_signal() {
         assert_eq!((signal.source, signal.about), (Source::Partner, None));
         assert_eq!(signal.origin, Origin::Tracked { grantee: partner("paper"), rule: ConsentRule::Required });
     }
-    assert_eq!(house.metric(r#"vigie_partner_signals_total{partner="paper",verdict="human"}"#), Some(2));
+    house.wait_for(r#"vigie_partner_signals_total{partner="paper",verdict="human"}"#, 2);
 }
 
 #[test]
