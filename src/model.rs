@@ -22,7 +22,7 @@ pub use hours::Hours;
 pub use id::{BadName, ClaimId, Name, RecipientId, SendId};
 pub use judgement::{Hint, HintKind, Judgement, Landed, MailAge, Worth, reaches};
 pub use letter::Letter;
-pub use person::{Consent, ConsentRule, Grantee, Origin};
+pub use person::{Consent, ConsentRule, Grantee, Origin, Said};
 pub use send::{HistoryEntry, OnDeadline, OnUncertain, SendRecord, SendSpec, SendState};
 pub use signal::{Leaving, Signal, Source};
 pub use verdict::{Class, Presence, Verdict};

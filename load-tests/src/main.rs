@@ -12,6 +12,7 @@ mod known;
 mod pixels;
 mod present;
 mod process;
+mod scanned;
 mod store;
 mod touches;
 
@@ -42,6 +43,8 @@ enum Test {
     Known(known::Options),
     /// Signals of people with nothing waiting through edge and Redis: touches per second, processor time of each part.
     Touches(touches::Options),
+    /// A scanner behind people who have much waiting: sends that its scans fire, which must be none.
+    Scanned(scanned::Options),
     /// Runs one edge until killed; `pixels` starts it.
     #[command(hide = true)]
     Edge(child::Arguments),
@@ -56,6 +59,7 @@ fn main() -> ExitCode {
         Test::Present(options) => wait_for(present::run(options)),
         Test::Known(options) => wait_for(known::run(options)),
         Test::Touches(options) => wait_for(touches::run(options)),
+        Test::Scanned(options) => wait_for(scanned::run(options)),
         Test::Edge(arguments) => child::run(&arguments),
     };
     match outcome {

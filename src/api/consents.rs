@@ -15,7 +15,7 @@ use super::whom::Whom;
 use super::{Access, Doors, Problem, body};
 use crate::clock::Clock;
 use crate::config::Role;
-use crate::model::{Consent, Grantee, Name, RecipientId};
+use crate::model::{Consent, Grantee, Name, RecipientId, Said};
 use crate::store::Store;
 use crate::token::{Identity, normalise};
 
@@ -99,6 +99,26 @@ pub(super) struct ConsentView {
     proof: String,
     /// When it was recorded.
     at: Timestamp,
+    /// What was said before, the latest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    earlier: Vec<SaidView>,
+}
+
+/// A statement that another one replaced.
+#[derive(Debug, Serialize, ToSchema)]
+struct SaidView {
+    /// `true` granted, `false` withdrawn.
+    granted: bool,
+    /// How it can be shown.
+    proof: String,
+    /// When it was recorded.
+    at: Timestamp,
+}
+
+impl From<Said> for SaidView {
+    fn from(said: Said) -> Self {
+        Self { granted: said.granted, proof: said.proof, at: said.at }
+    }
 }
 
 impl From<Consent> for ConsentView {
@@ -115,6 +135,7 @@ impl From<Consent> for ConsentView {
             granted: consent.granted,
             proof: consent.proof,
             at: consent.at,
+            earlier: consent.earlier.into_iter().map(SaidView::from).collect(),
         }
     }
 }
@@ -139,7 +160,7 @@ async fn record(
     let recipient = whom.find(&register.identity)?;
     check_proof(&statement)?;
     let at = register.clock.now();
-    let consent = Consent { recipient, grantee, granted: statement.granted, proof: statement.proof, at };
+    let consent = Consent { recipient, grantee, granted: statement.granted, proof: statement.proof, at, earlier: Vec::new() };
     register.store.consent(consent.clone()).await?;
     Ok(Json(consent.into()))
 }

@@ -181,6 +181,16 @@ fn agents_are_known_by_their_names() {
         ("Mozilla/5.0 (X11; Linux x86_64)", Class::Unknown, "agent:unknown"),
         ("UnheardOfMail/2.0 CFNetwork/1490 Darwin/23.2.0", Class::Human, "agent:mailclient"),
         ("Mozilla/5.0 (compatible; Unheard-Of/2.0)", Class::Bot, "agent:crawler"),
+        (
+            "Mozilla/5.0 (Linux; Android 9; CUBOT_X19) Gecko/140.0 Firefox/140.0",
+            Class::Human,
+            "agent:browser",
+        ),
+        (
+            "Mozilla/5.0 (Linux; Android 9; Unheardbot/1) Gecko/140.0 Firefox/140.0",
+            Class::Bot,
+            "agent:crawler",
+        ),
     ];
     for (agent, class, reason) in table {
         let verdict = |agent: &str| {

@@ -112,8 +112,14 @@ impl Unsubscriber {
         };
         let page = self.pages.page(&leaver.grantee, Saying::Done, headers);
         let Leaver { recipient, grantee } = leaver;
-        let consent =
-            Consent { recipient, grantee, granted: false, proof: proof.to_owned(), at: self.clock.now() };
+        let consent = Consent {
+            recipient,
+            grantee,
+            granted: false,
+            proof: proof.to_owned(),
+            at: self.clock.now(),
+            earlier: Vec::new(),
+        };
         let (recorded, lost) = (self.recorded.clone(), Some(self.lost.clone()));
         place.send(Withdrawal { consent, recorded, lost });
         Answer::Page(page)

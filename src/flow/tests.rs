@@ -172,8 +172,7 @@ fn consent_decides_on_the_pixel_only() {
         grantee: Grantee::Brand(name("demo")),
         granted,
         proof: "form-2".into(),
-        at: at(-100),
-    };
+        at: at(-100), earlier: Vec::new() };
     for (granted, words) in [(true, "Pass: granted"), (false, "Pass: withdrawn")] {
         let person = Person { consents: vec![said(granted)], ..online() };
         check("consent", &waiting, &person, &flows, words);

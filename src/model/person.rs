@@ -54,4 +54,35 @@ pub struct Consent {
     pub proof: String,
     /// When it was recorded.
     pub at: Timestamp,
+    /// What they had said to them before, the latest first: what can be shown to have held in its time. At most
+    /// [`EARLIER`](Self::EARLIER); stores fill it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<Said>,
+}
+
+/// A statement that another one replaced.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Said {
+    /// `true` granted, `false` withdrawn.
+    pub granted: bool,
+    /// How it can be shown.
+    pub proof: String,
+    /// When it was recorded.
+    pub at: Timestamp,
+}
+
+impl Consent {
+    /// Statements kept besides the one that holds.
+    pub const EARLIER: usize = 7;
+
+    /// This statement in place of what was known to have been said; the same said again changes nothing.
+    #[must_use]
+    pub fn replacing(mut self, known: Option<&Self>) -> Self {
+        let Some(known) = known else { return self };
+        let last = Said { granted: known.granted, proof: known.proof.clone(), at: known.at };
+        let same = last == Said { granted: self.granted, proof: self.proof.clone(), at: self.at };
+        self.earlier = if same { Vec::new() } else { vec![last] };
+        self.earlier.extend(known.earlier.iter().take(Self::EARLIER - self.earlier.len()).cloned());
+        self
+    }
 }

@@ -8,6 +8,7 @@ mod operators;
 mod partners;
 mod real_servers;
 mod relay_down;
+mod scanned;
 mod stopping;
 mod templates;
 mod tokens;

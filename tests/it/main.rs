@@ -14,3 +14,4 @@ mod redis_setup;
 mod relay;
 mod store;
 mod support;
+mod watch_imap;

@@ -53,7 +53,9 @@ macro_rules! in_turn {
             let ground = $backend::ground().await;
             $($(
                 println!("{}::{}", stringify!($module), stringify!($case));
-                $backend::on(ground.clone(), crate::store::$module::$case::<$backend>()).await;
+                // Boxed: together they would not fit a stack.
+                let case = Box::pin(crate::store::$module::$case::<$backend>());
+                Box::pin($backend::on(ground.clone(), case)).await;
             )*)*
         }
     };
@@ -102,6 +104,7 @@ macro_rules! timeless {
             a_withdrawal_wins_over_presumption,
             a_later_statement_replaces_an_earlier_one,
             a_withdrawal_holds_whatever_the_clocks_say,
+            what_was_said_before_can_be_shown,
             a_claim_says_whether_it_may_be_tracked,
         ],
         flows: [

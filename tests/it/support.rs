@@ -25,9 +25,9 @@ pub mod process;
 pub mod redis;
 pub mod sink;
 pub mod tap;
+pub mod user;
 pub mod wait;
 pub mod watcher;
 
 mod maildir;
 mod server;
-mod user;

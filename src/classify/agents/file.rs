@@ -44,10 +44,6 @@ pub(super) struct Rule {
     reason: String,
     class: Class,
     confidence: f32,
-    #[serde(rename = "open")]
-    _open: bool,
-    #[serde(rename = "presence")]
-    _presence: bool,
     /// Where the rule comes from and when that was last read, for people.
     #[serde(rename = "source")]
     _source: String,

@@ -5,8 +5,6 @@ const RULE: &str = r#"
 reason = "agent:ours"
 class = "scanner"
 confidence = 0.9
-open = false
-presence = false
 source = "our own gateway"
 date = "2026-11-23"
 "#;
@@ -83,9 +81,9 @@ fn a_bad_file_says_where_and_what_to_do() {
         (part(&long), "is longer than 200 bytes"),
         ("agents = []".into(), "ours.toml: rule 1 (agent:ours): `agents` is empty"),
         (String::new(), "ours.toml: line 2, rule[0]: missing field `agents`"),
-        ("agents = 7".into(), "ours.toml: line 10, rule[0].agents: invalid type"),
-        ("agents = [\"a\"]\nuntil = 1".into(), "line 11, rule[0].until: unknown field `until`"),
-        ("agents = [".into(), "ours.toml: line 10, "),
+        ("agents = 7".into(), "ours.toml: line 8, rule[0].agents: invalid type"),
+        ("agents = [\"a\"]\nuntil = 1".into(), "line 9, rule[0].until: unknown field `until`"),
+        ("agents = [".into(), "ours.toml: line 8, "),
     ] {
         let error = with(&lines).expect_err(&lines).to_string();
         assert!(error.contains(sentence) && error.lines().count() == 1, "{error}");
@@ -94,7 +92,7 @@ fn a_bad_file_says_where_and_what_to_do() {
         ("0.9", "1.1", "rule 1 (agent:ours): the confidence 1.1 is not between 0 and 1"),
         ("agent:ours", "Ours", "rule 1 (Ours): the reason is not `agent:`"),
         ("scanner", "robot", "line 4, rule[0].class: unknown variant `robot`"),
-        ("2026-11-23", "yesterday", "line 9, rule[0].date: "),
+        ("2026-11-23", "yesterday", "line 7, rule[0].date: "),
     ] {
         let text = RULE.replace(right, wrong) + "agents = [\"a\"]";
         let error = Agents::from_files([AgentsFile { name: "ours.toml", text: &text }]).expect_err(wrong);

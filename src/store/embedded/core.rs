@@ -229,12 +229,17 @@ impl Core {
     /// `consent`, but for the sync. A withdrawal always holds, whatever the clocks say; a grant only if nothing later is
     /// known.
     pub(super) fn consent(&self, consent: &Consent) -> Result<(), StoreError> {
-        self.consent_if(consent, |known| consent.granted && known.at > consent.at).map(drop)
+        self.consent_if(consent, true, |known| consent.granted && known.at > consent.at).map(drop)
     }
 
     /// Records a consent, unless what the person said to the same grantee is `better`; tells whether it did. One that
-    /// replaces what seems later takes its moment over.
-    fn consent_if(&self, consent: &Consent, better: impl Fn(&Consent) -> bool) -> Result<bool, StoreError> {
+    /// replaces what seems later takes its moment over; what it replaces is kept behind it if it `keeps` that.
+    fn consent_if(
+        &self,
+        consent: &Consent,
+        keeps: bool,
+        better: impl Fn(&Consent) -> bool,
+    ) -> Result<bool, StoreError> {
         let mut state = self.lock()?;
         let known = self.disk.consents(consent.recipient)?;
         let known = known.iter().find(|known| known.grantee == consent.grantee);
@@ -243,7 +248,8 @@ impl Core {
         }
         let at = known.map_or(consent.at, |known| known.at.max(consent.at));
         let mut step = self.disk.step();
-        step.consent(&Consent { at, ..consent.clone() });
+        let said = Consent { at, ..consent.clone() };
+        step.consent(&said.replacing(known.filter(|_| keeps)));
         step.write().map_err(|error| self.fail(error))?;
         state.consent(consent, self.now());
         self.disk.write(&state.take_changes()).map_err(|error| self.fail(error))?;

@@ -116,7 +116,7 @@ impl Inner {
         call.arg(&consent.recipient.0[..])
             .arg(show::grantee(&consent.grantee))
             .arg(i32::from(consent.granted));
-        call.arg(millis(consent.at)).arg(&consent.proof);
+        call.arg(millis(consent.at)).arg(show::said(consent));
         (partition.place, call)
     }
 

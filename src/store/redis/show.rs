@@ -3,9 +3,9 @@
 use redis::{Value, cmd};
 
 use crate::model::{
-    Consent, FlowScope, Grantee, Hint, HintKind, Hours, RecipientId, SendId, SendRecord, Source,
+    Consent, FlowScope, Grantee, Hint, HintKind, Hours, RecipientId, Said, SendId, SendRecord, Source,
 };
-use crate::store::time::timestamp;
+use crate::store::time::{millis, timestamp};
 use crate::store::{Person, Snapshot, StoreError};
 
 use super::fault::Fault;
@@ -181,15 +181,41 @@ fn consent(who: RecipientId, to: &str, said: &str) -> Option<Consent> {
         ("b", brand) => Grantee::Brand(brand.parse().ok()?),
         (_, partner) => Grantee::Partner(partner.parse().ok()?),
     };
-    let (yes, rest) = said.split_at_checked(1)?;
+    let mut statements = said.split('\n').map(statement);
+    let Said { granted, proof, at } = statements.next()??;
+    let earlier = statements.collect::<Option<_>>()?;
+    Some(Consent { recipient: who, grantee, granted, proof, at, earlier })
+}
+
+/// `1` or `0`, when, a space, the proof.
+fn statement(line: &str) -> Option<Said> {
+    let (yes, rest) = line.split_at_checked(1)?;
     let (at, proof) = rest.split_once(' ')?;
-    Some(Consent {
-        recipient: who,
-        grantee,
-        granted: yes == "1",
-        proof: proof.to_owned(),
-        at: timestamp(at.parse().ok()?),
-    })
+    Some(Said { granted: yes == "1", proof: unescaped(proof), at: timestamp(at.parse().ok()?) })
+}
+
+/// A text in which line breaks and backslashes stand behind a backslash.
+fn unescaped(text: &str) -> String {
+    let (mut plain, mut rest) = (String::with_capacity(text.len()), text.chars());
+    while let Some(next) = rest.next() {
+        plain.push(match next {
+            '\\' => match rest.next() {
+                Some('n') => '\n',
+                other => other.unwrap_or('\\'),
+            },
+            other => other,
+        });
+    }
+    plain
+}
+
+/// A statement's proof, and behind it the earlier statements, a line each.
+pub(super) fn said(consent: &Consent) -> String {
+    let line = |text: &str| text.replace('\\', "\\\\").replace('\n', "\\n");
+    let earlier = consent.earlier.iter().map(|said| {
+        format!("\n{}{} {}", u8::from(said.granted), millis(said.at), line(&said.proof))
+    });
+    std::iter::once(line(&consent.proof)).chain(earlier).collect()
 }
 
 /// How a grantee is named in keys.

@@ -18,19 +18,15 @@ async fn scripts_and_link_checkers_release_nothing() {
         (Method::GET, ""),
         (Method::HEAD, IPHONE),
     ];
-    for (method, agent) in machines.clone() {
+    for (method, agent) in machines {
         let answer = gateway.visit(method, &pixel, agent).await;
         assert_eq!((answer.status, answer.header("content-type")), (StatusCode::OK, "image/gif"), "{agent}");
     }
     gateway.settled().await;
     assert_eq!(gateway.state("held").await, "waiting");
     let metrics = gateway.metrics();
-    assert_eq!(
-        metrics.count("vigie_signals_total", &["verdict=\"bot\""]),
-        machines.len() as u64,
-        "{}",
-        metrics.text
-    );
+    let counted = |verdict| metrics.count("vigie_signals_total", &[verdict]);
+    assert_eq!((counted("verdict=\"bot\""), counted("verdict=\"scanner\"")), (3, 1), "{}", metrics.text);
 
     gateway.open(&pixel).await;
     gateway.reaches("held", "sent").await;

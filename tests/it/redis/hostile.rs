@@ -45,8 +45,7 @@ async fn lives(store: &RedisStore, id: [u8; 16], word: &str) {
         grantee: Grantee::Brand(brand()),
         granted,
         proof: word.into(),
-        at: Clock::system().now(),
-    };
+        at: Clock::system().now(), earlier: Vec::new() };
     store.consent(said(true)).await.expect("consent works");
     let mut touch = signal(who);
     (touch.request, touch.about) = (ClaimId(id), Some(SendId(id)));

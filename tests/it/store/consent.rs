@@ -10,7 +10,7 @@ use super::bench::{Backend, Bench, name, references, send, send_of, signal, who}
 
 /// What somebody said to `demo`.
 pub(crate) fn said(recipient: RecipientId, granted: bool, at: Timestamp) -> Consent {
-    Consent { recipient, grantee: Grantee::Brand(name("demo")), granted, proof: "form 3".into(), at }
+    Consent { recipient, grantee: Grantee::Brand(name("demo")), granted, proof: "form 3".into(), at, earlier: Vec::new() }
 }
 
 fn tracked(recipient: RecipientId, rule: ConsentRule) -> Touch {
@@ -60,11 +60,28 @@ pub(crate) async fn a_withdrawal_holds_whatever_the_clocks_say<B: Backend>() {
     bench.touch(who(1)).await;
     bench.store().consent(said(who(1), false, behind)).await.expect("consent works");
     let person = bench.store().person(who(1)).await.expect("person works");
-    assert_eq!(person.consents, [said(who(1), false, ahead)], "with the moment of what it replaces");
+    let [holds] = &person.consents[..] else { panic!("one, not {:?}", person.consents) };
+    assert_eq!((holds.granted, holds.at), (false, ahead), "with the moment of what it replaces");
     assert_eq!(person.online, None);
     bench.store().consent(said(who(1), true, behind)).await.expect("consent works");
     let touched = bench.store().touch(tracked(who(1), ConsentRule::Presumed)).await.expect("touch works");
     assert_eq!(touched.ignored, Some(Ignored::NoConsent), "a grant that is older does not hold");
+}
+
+pub(crate) async fn what_was_said_before_can_be_shown<B: Backend>() {
+    let bench = Bench::<B>::new().await;
+    let moments: Vec<_> = (0..12).map(|n| bench.later(Duration::from_secs(n))).collect();
+    for (n, at) in moments.iter().enumerate() {
+        let statement = Consent { proof: format!("form {n}"), ..said(who(1), n % 2 == 0, *at) };
+        bench.store().consent(statement.clone()).await.expect("consent works");
+        bench.store().consent(statement).await.expect("the same again changes nothing");
+    }
+    let person = bench.store().person(who(1)).await.expect("person works");
+    let [holds] = &person.consents[..] else { panic!("one, not {:?}", person.consents) };
+    assert_eq!((holds.granted, &*holds.proof, holds.at), (false, "form 11", moments[11]));
+    let earlier: Vec<_> = holds.earlier.iter().map(|said| (said.granted, said.proof.clone(), said.at)).collect();
+    let expected = (4..11).rev().map(|n| (n % 2 == 0, format!("form {n}"), moments[n]));
+    assert_eq!(earlier, expected.collect::<Vec<_>>(), "the last of them, the latest first");
 }
 
 pub(crate) async fn a_claim_says_whether_it_may_be_tracked<B: Backend>() {

@@ -236,7 +236,7 @@ impl<B: Backend> Both<B> {
             }
             Step::Consent { who: n, granted } => {
                 let (grantee, at) = (Grantee::Brand(name("demo")), self.bench.now());
-                let consent = Consent { recipient: who(n), grantee, granted, proof: "form 3".into(), at };
+                let consent = Consent { recipient: who(n), grantee, granted, proof: "form 3".into(), at, earlier: Vec::new() };
                 store.consent(consent.clone()).await.expect("consent works");
                 self.reference.consent(&consent);
             }

@@ -144,7 +144,7 @@ pub(crate) async fn hints_end<B: Backend>() {
     bench.store().away(who(1), Leaving::Left).await.expect("away works");
     assert!(!touch(&bench, who(1), None, one).await.joined, "when somebody leaves");
     let grantee = Grantee::Brand(name("demo"));
-    let no = Consent { recipient: who(1), grantee, granted: false, proof: String::new(), at: bench.now() };
+    let no = Consent { recipient: who(1), grantee, granted: false, proof: String::new(), at: bench.now(), earlier: Vec::new() };
     bench.store().consent(no).await.expect("consent works");
     assert!(!touch(&bench, who(1), None, other).await.joined, "when they withdraw");
     bench.store().forget(who(1)).await.expect("forget works");
@@ -218,8 +218,7 @@ pub(crate) async fn hours_are_remembered_of_those_who_agreed<B: Backend>() {
         grantee: grantee.clone(),
         granted,
         proof: "form 3".into(),
-        at: bench.now(),
-    };
+        at: bench.now(), earlier: Vec::new() };
     bench.store().consent(said(1, true)).await.expect("consent works");
     let origin = Origin::Tracked { grantee: grantee.clone(), rule: ConsentRule::Presumed };
     let pixel = async |n| {

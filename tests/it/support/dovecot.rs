@@ -55,7 +55,7 @@ pub struct Setup {
     pub crowd: usize,
     /// Settings after all others, in Dovecot's words; `LABDIR` in it stands for the server's directory.
     pub configuration: String,
-    /// More files in the server's directory: name and content.
+    /// More files in the server's directory: name and content, in which `LABDIR` means the same.
     pub files: Vec<(String, String)>,
 }
 

@@ -86,7 +86,7 @@ impl Core {
                     let known = |known: &FlowSetting| known.since >= setting.since;
                     new_if(self.set_flow_if(scope.clone(), setting.clone(), known)?)
                 }
-                Item::Consent(consent) => new_if(self.consent_if(consent, |known| known.at >= consent.at)?),
+                Item::Consent(consent) => new_if(self.consent_if(consent, false, |known| known.at >= consent.at)?),
                 Item::Send(moved) => nursery.take(moved)?,
             });
         }

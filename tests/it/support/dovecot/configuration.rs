@@ -24,7 +24,9 @@ pub(super) fn write(dovecot: &Dovecot, setup: &Setup) {
     fs::create_dir(dir.join("mail")).expect("the directory is ours");
     let text = dir.to_str().expect("TMPDIR has a readable name");
     for (name, content) in &setup.files {
-        fs::write(dir.join(name), content).expect("the directory is ours");
+        let file = dir.join(name);
+        fs::create_dir_all(file.parent().expect("it has a name")).expect("the directory is ours");
+        fs::write(file, content.replace("LABDIR", text)).expect("the directory is ours");
     }
     fs::write(dir.join(USERS), users(dir, setup.crowd)).expect("the directory is ours");
     let more = setup.configuration.replace("LABDIR", text);

@@ -10,7 +10,8 @@ use tokio_rustls::TlsAcceptor;
 
 /// Signs one server certificate; its own is in a PEM file.
 pub struct Authority {
-    pub(super) acceptor: TlsAcceptor,
+    /// Shakes hands with its certificate.
+    pub acceptor: TlsAcceptor,
     directory: tempfile::TempDir,
 }
 

@@ -1,0 +1,105 @@
+//! What operators see of watched mailboxes.
+
+use prometheus::{IntCounterVec, IntGauge, IntGaugeVec};
+
+use super::Activity;
+use super::trouble::Trouble;
+use crate::telemetry::{Metric, Registry};
+
+const MAILBOXES: Metric = Metric {
+    name: "vigie_watch_mailboxes",
+    labels: &["state"],
+    meaning: "Mailboxes watched by IMAP, by what their connection does: connecting (and logging in), idle (watched in \
+              earnest), waiting (for their turn, or for the end of a pause), refused (the login was, or the server cannot \
+              do what is needed: tried again after an hour)",
+    alert: "Any `refused` that does not go away: the owner has to give consent anew; `idle` below nine tenths of all \
+            for ten minutes",
+};
+
+const RECONNECTS: Metric = Metric {
+    name: "vigie_watch_reconnects_total",
+    labels: &["reason"],
+    meaning: "Connections to mail servers that failed or were lost, by why: unreachable, tls, timeout, closed, bye, \
+              garbage (not IMAP), too_much (said more than anybody needs), busy (not now), stale_token (another is asked \
+              for), no_token (the token server gives none now), refused, unsupported",
+    alert: "Any `garbage` or `too_much`: a broken or hostile server; any other growing steadily",
+};
+
+const EVENTS: Metric = Metric {
+    name: "vigie_watch_events_total",
+    labels: &["what"],
+    meaning: "Changes seen in watched mailboxes: read, acted (answered, flagged, marked for deletion), removed, arrived",
+    alert: "None for an hour of the day while vigie_watch_mailboxes has any `idle`",
+};
+
+/// The metrics of [`Watchers`](super::Watchers).
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    mailboxes: IntGaugeVec,
+    reconnects: IntCounterVec,
+    events: IntCounterVec,
+}
+
+/// What a mailbox's connection does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    Connecting,
+    Idle,
+    Waiting,
+    Refused,
+}
+
+impl State {
+    const ALL: [Self; 4] = [Self::Connecting, Self::Idle, Self::Waiting, Self::Refused];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Connecting => "connecting",
+            Self::Idle => "idle",
+            Self::Waiting => "waiting",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+impl Metrics {
+    /// Registers them.
+    pub fn new(registry: &Registry) -> Self {
+        let (mailboxes, events) = (registry.gauge(MAILBOXES), registry.counter(EVENTS));
+        // Shown as zero from the start.
+        for state in State::ALL {
+            mailboxes.with_label_values(&[state.as_str()]);
+        }
+        for what in Activity::ALL {
+            events.with_label_values(&[what.as_str()]);
+        }
+        Self { mailboxes, reconnects: registry.counter(RECONNECTS), events }
+    }
+
+    /// Counts a connection that failed or was lost.
+    pub(super) fn lost(&self, trouble: &Trouble) {
+        self.reconnects.with_label_values(&[trouble.reason()]).inc();
+    }
+
+    /// Counts what was seen.
+    pub(super) fn seen(&self, what: Activity) {
+        self.events.with_label_values(&[what.as_str()]).inc();
+    }
+
+    /// Counts a mailbox in this state, as long as what is returned lives.
+    pub(super) fn count(&self, state: State) -> Counted {
+        let gauge = self.mailboxes.with_label_values(&[state.as_str()]);
+        gauge.inc();
+        Counted(gauge)
+    }
+}
+
+/// One up while it lives.
+#[derive(Debug)]
+pub(super) struct Counted(IntGauge);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}

@@ -1,0 +1,11 @@
+//! Mailboxes watched by IMAP: on a real Dovecot, and on servers that nobody would wish for.
+
+mod changes;
+mod crowd;
+mod hostile;
+mod keeping;
+mod rig;
+mod scripted;
+mod tls;
+mod token_server;
+mod tokens;
