@@ -47,6 +47,8 @@ impl Browser {
         let (commands, answers) = (open("commands"), listen(open("answers")));
         let (session, target) = (None, Value::Null);
         let mut browser = Browser { child, commands, answers, session, target, number: 0, _home: home };
+        // The browser ends with its last page, and with it what that page wanted to send: so there is another.
+        browser.ask("Target.createTarget", &json!({"url": "about:blank"}));
         browser.target =
             browser.ask("Target.createTarget", &json!({"url": "about:blank"}))["targetId"].take();
         let attach = json!({"targetId": browser.target, "flatten": true});
