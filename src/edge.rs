@@ -2,12 +2,18 @@
 //!
 //! # One request
 //!
-//! 1. A thread of the edge **accepts** the connection if a permit is free in all and for its address (`limits`).
+//! 1. A thread of the edge **accepts** the connection if a permit is free in all and for its address (`limits`). Behind a
+//!    load balancer that speaks the PROXY protocol the client is introduced first (`introduction`), and has the share of its own address.
 //! 2. hyper reads the head; a watch per connection (`pulse`) cuts clients that send it slowly or read slowly.
 //! 3. The path chooses the `route`; everything unknown is an empty 404.
 //! 4. The token is **verified in memory** and the request judged (`tracker`); what comes of it is offered to the
-//!    [intake](crate::intake), which never waits. Agent and address end here.
+//!    [intake](crate::intake), which never waits. Agent and address (`client`: the peer's, or whom a trusted proxy names)
+//!    end here.
 //! 5. The **answer** is one of a few constants (`answer`). For a pixel it is the same bytes whatever the token was.
+//!
+//! Two endpoints have to hear a `body` out before they answer: a page's `beacon`, and whoever posts to `unsubscribe`. And
+//! one is answered before anything is known of it: a partner's pixel without a token is put `aside`, so that not even the
+//! time it takes tells who is known here.
 //!
 //! Nothing between the first and the last byte touches a disk, a lock that is held over work, or another socket.
 //!

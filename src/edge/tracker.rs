@@ -1,5 +1,6 @@
 //! From a token in a request to a signal at the intake: verified, judged, offered. All in memory.
 
+mod destination;
 mod sighting;
 
 use std::collections::BTreeMap;
@@ -12,7 +13,6 @@ use foldhash::fast::RandomState;
 use hyper::Method;
 use hyper::header::{HeaderMap, HeaderValue};
 use prometheus::IntCounter;
-use url::Url;
 
 use super::beacon::Said;
 use super::unsubscribe::Leaver;
@@ -23,6 +23,7 @@ use crate::model::{Class, ConsentRule, Grantee, Leaving, Name, Origin, Signal, S
 use crate::partners::{Partner, Partners, Refusal, Way};
 use crate::telemetry::{Metric, Registry};
 use crate::token::{Identity, Key, KeyRing, Kind, Purpose, Refused, Token, day};
+use destination::location;
 use sighting::Sighting;
 
 const REFUSED: Metric = Metric {
@@ -243,55 +244,5 @@ struct Refusals([IntCounter; Refused::ALL.len()]);
 impl Refusals {
     fn count(&self, reason: Refused) {
         self.0[reason as usize].inc();
-    }
-}
-
-/// A destination as a `Location`, byte for byte, if it is what may be minted: an absolute http or https URL without
-/// control characters.
-fn location(destination: &str) -> Option<HeaderValue> {
-    let plain =
-        !destination.contains(|c: char| c.is_control() || c == '\\') && destination.trim() == destination;
-    let url = Url::parse(destination).ok().filter(|_| plain)?;
-    let (scheme, rest) = destination.split_once("://")?;
-    let fits = matches!(url.scheme(), "http" | "https")
-        && scheme.eq_ignore_ascii_case(url.scheme())
-        && url.has_host()
-        && !rest.starts_with('/');
-    HeaderValue::from_bytes(destination.as_bytes()).ok().filter(|_| fits)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_absolute_web_addresses_are_followed() {
-        for good in [
-            "https://pay.example.org/case?id=1&b=%0A#x",
-            "http://example.org",
-            "HTTPS://Example.org/é",
-            "https://example.org:8443/a b",
-        ] {
-            assert_eq!(location(good).as_ref().map(HeaderValue::as_bytes), Some(good.as_bytes()));
-        }
-        for bad in [
-            "",
-            "//evil.example",
-            "/path",
-            "javascript:alert(1)",
-            "data:text/html,x",
-            "https:evil.example",
-            "https:///evil.example",
-            "https:\\\\evil.example",
-            "https://evil.example\\@good.example",
-            " https://example.org",
-            "https://example.org\r\nSet-Cookie: a=b",
-            "https://example.org/\u{0}",
-            "https://exam\tple.org",
-            "https://",
-            "ftp://example.org",
-        ] {
-            assert_eq!(location(bad), None, "{bad:?} must not be followed");
-        }
     }
 }
