@@ -23,6 +23,7 @@ mod guard;
 mod keys;
 mod ndjson;
 mod openapi;
+mod partners;
 mod problem;
 mod recipients;
 mod reports;
@@ -50,6 +51,7 @@ pub use sends::{Carried, Counter, Taken};
 
 use crate::clock::Clock;
 use crate::model::{Claim, Name, SendSpec};
+use crate::partners::Partners;
 use crate::store::{Rules, Store};
 use crate::{config, flow, listener, token};
 use guard::{Admission, Authority, Tasks};
@@ -83,6 +85,8 @@ pub struct Doors {
     pub identity: token::Identity,
     /// Signs tokens.
     pub ring: Arc<token::KeyRing>,
+    /// Who carries our pixels in mails of their own.
+    pub partners: Arc<Partners>,
     /// Who writes.
     pub brands: Arc<BTreeMap<Name, config::Brand>>,
     /// Who may call.
@@ -147,6 +151,7 @@ fn routes(doors: &Doors) -> (Router, OpenApi) {
         .merge(consents::router(doors))
         .merge(recipients::router(doors))
         .merge(flows::router(doors))
+        .merge(partners::router(doors))
         .merge(stats::router(doors))
         .merge(signals::router(doors))
         .split_for_parts();

@@ -31,6 +31,8 @@ pub struct Gateway {
     registry: Registry,
     phase: watch::Sender<Phase>,
     edge: Listener,
+    /// Writes down who unsubscribed; ends after the edge, when all is written.
+    recorder: tokio::task::JoinHandle<()>,
     api: Listener,
     ops: Listener,
     /// Listens to producers on Redis, where there is one.
@@ -108,7 +110,7 @@ impl Gateway {
 
     /// Stops in the order in which nothing is lost: say so, take no more, claim no more, let attempts finish, give
     /// claims back, close the store. Returns how many claims are left to their leases.
-    pub async fn stop(self) -> usize {
+    pub async fn stop(mut self) -> usize {
         self.phase.send_replace(Phase::Stopping);
         self.edge.stop().await;
         self.claiming.cancel();
@@ -124,6 +126,10 @@ impl Gateway {
         self.claimers.close();
         self.claimers.wait().await;
         let left = self.dispatcher.stop().await;
+        if tokio::time::timeout(self.drain, &mut self.recorder).await.is_err() {
+            tracing::warn!("not every unsubscription could be written down in time");
+            self.recorder.abort();
+        }
         self.relay.close().await;
         if let Err(error) = self.store.close().await {
             tracing::error!(%error, "the store did not close cleanly");

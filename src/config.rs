@@ -20,6 +20,7 @@ mod invalid;
 mod layers;
 mod mail;
 mod network;
+mod partner;
 mod signals;
 mod span;
 mod state;
@@ -35,10 +36,11 @@ use serde::Deserialize;
 pub use brand::{Brand, MailClass};
 pub use check::{Problem, is_base_url};
 pub use classify::{Ahead, Classify, Hosting};
-pub use edge::{Api, ApiKey, Edge, Intake, Ops, Role};
+pub use edge::{Api, ApiKey, Edge, Intake, Ops, ProxyProtocol, Role};
 pub use invalid::{Invalid, Origin};
 pub use mail::{Dispatch, Relay, RelayTimeouts, Retry};
 pub use network::{BadNetwork, Network};
+pub use partner::{Partner, PartnerPurpose};
 pub use signals::{Ignore, Signals};
 pub use state::{Presence, Store};
 pub use store_url::{BadStoreUrl, RedisUrl, StoreUrl};
@@ -81,6 +83,8 @@ pub struct Config {
     pub relay: Relay,
     /// Who writes.
     pub brands: BTreeMap<Name, Brand>,
+    /// Who carries our pixel in mails of their own.
+    pub partners: BTreeMap<Name, Partner>,
 }
 
 impl Config {

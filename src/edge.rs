@@ -2,12 +2,18 @@
 //!
 //! # One request
 //!
-//! 1. A thread of the edge **accepts** the connection if a permit is free in all and for its address (`limits`).
+//! 1. A thread of the edge **accepts** the connection if a permit is free in all and for its address (`limits`). Behind a
+//!    load balancer that speaks the PROXY protocol the client is introduced first (`introduction`), and has the share of its own address.
 //! 2. hyper reads the head; a watch per connection (`pulse`) cuts clients that send it slowly or read slowly.
 //! 3. The path chooses the `route`; everything unknown is an empty 404.
 //! 4. The token is **verified in memory** and the request judged (`tracker`); what comes of it is offered to the
-//!    [intake](crate::intake), which never waits. Agent and address end here.
+//!    [intake](crate::intake), which never waits. Agent and address (`client`: the peer's, or whom a trusted proxy names)
+//!    end here.
 //! 5. The **answer** is one of a few constants (`answer`). For a pixel it is the same bytes whatever the token was.
+//!
+//! Two endpoints have to hear a `body` out before they answer: a page's `beacon`, and whoever posts to `unsubscribe`. And
+//! one is answered before anything is known of it: a partner's pixel without a token is put `aside`, so that not even the
+//! time it takes tells who is known here.
 //!
 //! Nothing between the first and the last byte touches a disk, a lock that is held over work, or another socket.
 //!
@@ -37,29 +43,39 @@
 
 mod accept;
 mod answer;
+mod aside;
+mod beacon;
+mod body;
+mod client;
 mod connection;
+mod introduction;
 mod limits;
 mod listen;
 mod metrics;
+mod origins;
 mod pulse;
 mod route;
+mod script;
 mod service;
 mod tracker;
+mod unsubscribe;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread;
 
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::config;
 use crate::telemetry::Registry;
 use accept::Door;
+use service::Call;
 
 pub use answer::{CACHE_CONTROL, GIF};
-pub use tracker::Tracker;
+pub use tracker::{Parts, Tracker};
+pub use unsubscribe::{Recorder, Unsubscriber};
 
 /// The public listener, bound and ready to run. The kernel queues connections from here on.
 #[derive(Debug)]
@@ -68,6 +84,8 @@ pub struct Edge {
     listeners: Vec<TcpListener>,
     address: SocketAddr,
     door: Arc<Door>,
+    /// What the threads put aside.
+    aside: mpsc::Receiver<Call>,
 }
 
 impl Edge {
@@ -75,14 +93,20 @@ impl Edge {
     ///
     /// # Errors
     /// If the address is taken or not ours.
-    pub fn bind(config: &config::Edge, tracker: Tracker, registry: &Registry) -> io::Result<Self> {
+    pub fn bind(
+        config: &config::Edge,
+        tracker: Tracker,
+        unsubscriber: Unsubscriber,
+        registry: &Registry,
+    ) -> io::Result<Self> {
         let threads = match config.threads {
             0 => thread::available_parallelism()?.get(),
             some => some,
         };
         let (listeners, address) = listen::bind(config.listen, threads)?;
-        let door = Arc::new(Door::new(config, tracker, registry));
-        Ok(Self { listeners, address, door })
+        let (put, aside) = aside::aside();
+        let door = Arc::new(Door::new(config, Arc::new(tracker), unsubscriber, put, registry));
+        Ok(Self { listeners, address, door, aside })
     }
 
     /// Where it listens.
@@ -99,6 +123,7 @@ impl Edge {
         let stop = shutdown.child_token();
         // Whoever drops this future stops the threads.
         let _stops = stop.clone().drop_guard();
+        let hearing = tokio::spawn(aside::hear(self.aside, Arc::clone(&self.door.tracker)));
         let threads: Vec<_> = self
             .listeners
             .into_iter()
@@ -116,6 +141,9 @@ impl Edge {
                 outcome = outcome.and(ended);
             }
         }
+        // The last who could put anything aside.
+        drop(self.door);
+        let _ = hearing.await;
         outcome
     }
 }

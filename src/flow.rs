@@ -47,6 +47,12 @@ impl Gate {
         }
     }
 
+    /// Whether this very setting is a pause now. Clones nothing: asked for every signal of a partner.
+    pub fn pauses(&self, scope: &FlowScope) -> bool {
+        let flows = self.flows.borrow();
+        flows.settings.get(scope).is_some_and(|setting| setting.paused(self.clock.now()))
+    }
+
     /// The settings as this gateway knows them now.
     pub fn flows(&self) -> Arc<Flows> {
         self.flows.borrow().clone()

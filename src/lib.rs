@@ -66,7 +66,7 @@
 //! | --- | --- | --- |
 //! | 0: words | `clock` `config` `model` `redact` `secrets` `telemetry` `token` | each other |
 //! | 1: doors to the outside | `intake` `listener` `relay` `render` `store` | nothing |
-//! | 2: decisions | `classify` `servers` `flow` `dispatch` `pipeline` | those to the left |
+//! | 2: decisions | `classify` `servers` `flow` `partners` `dispatch` `pipeline` | those to the left |
 //! | 3: edges | `api` `edge` `ops` `watch` | nothing |
 //! | 4: composition | `app` | nothing |
 //! | 5: command line | `cli` | nothing |
@@ -85,6 +85,7 @@ pub mod intake;
 pub mod listener;
 pub mod model;
 pub mod ops;
+pub mod partners;
 pub mod pipeline;
 pub mod redact;
 pub mod relay;

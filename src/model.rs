@@ -17,7 +17,7 @@ mod verdict;
 
 pub use claim::{Cause, Claim, Deferral, Finish, Hold};
 pub use deed::Deed;
-pub use flow::{FlowScope, FlowSetting, FlowState, Flows};
+pub use flow::{FlowScope, FlowSetting, FlowState, Flows, PARTNERS};
 pub use hours::Hours;
 pub use id::{BadName, ClaimId, Name, RecipientId, SendId};
 pub use judgement::{Hint, HintKind, Judgement, Landed, MailAge, Worth, reaches};

@@ -20,7 +20,8 @@ use std::path::{Path, PathBuf};
 pub use api_key::{NewApiKey, Operator, hash};
 pub use error::Error;
 
-use crate::model::Name;
+use crate::config::Config;
+use crate::model::Grantee;
 use crate::token::{Identity, KeyRing};
 
 use self::keyring::Entries;
@@ -62,16 +63,11 @@ impl Secrets {
 }
 
 /// Reads the installation's secrets, and makes those that are missing: on the first start all of them, later the
-/// keys of `brands` that are new. `operator` is the value of `VIGIE_OPERATOR_KEY`, which replaces the file.
-pub fn prepare<'a>(
-    dir: &Path,
-    brands: impl IntoIterator<Item = &'a Name>,
-    operator: Option<&str>,
-) -> Result<Prepared, Error> {
+/// keys of `owners` that are new ([`owners`] of the configuration). `operator` is the value of `VIGIE_OPERATOR_KEY`, which replaces the file.
+pub fn prepare(dir: &Path, owners: &[Grantee], operator: Option<&str>) -> Result<Prepared, Error> {
     private::make_directory(dir)?;
-    let brands: Vec<&Name> = brands.into_iter().collect();
     let mut made = Vec::new();
-    let secrets = prepare_ring(dir, &brands, &mut made)?;
+    let secrets = prepare_ring(dir, owners, &mut made)?;
     let operator = match operator {
         Some(text) => Operator::from_environment(text)?,
         None => prepare_operator(dir, &mut made)?,
@@ -79,21 +75,27 @@ pub fn prepare<'a>(
     Ok(Prepared { secrets, operator, made })
 }
 
+/// Everybody in the configuration who needs keys.
+pub fn owners(config: &Config) -> Vec<Grantee> {
+    let brands = config.brands.keys().cloned().map(Grantee::Brand);
+    brands.chain(config.partners.keys().cloned().map(Grantee::Partner)).collect()
+}
+
 /// Reads the ring; takes the lock only if something is missing, so that a read-only directory that is complete works.
-fn prepare_ring(dir: &Path, brands: &[&Name], made: &mut Vec<PathBuf>) -> Result<Secrets, Error> {
+fn prepare_ring(dir: &Path, owners: &[Grantee], made: &mut Vec<PathBuf>) -> Result<Secrets, Error> {
     let path = dir.join(SECRETS_FILE);
     let file = PrivateFile::new(&path);
     let present = file.read()?;
     if let Some(text) = &present {
         let keys = Entries::parse(&path, text)?;
-        if keys.missing(brands).is_empty() {
+        if keys.missing(owners).is_empty() {
             return keys.build(&path);
         }
     }
     let _lock = Lock::take(dir)?;
     // Another process may have made them while this one waited.
     let text = file.read()?.map_or_else(keyring::fresh, Ok)?;
-    let missing = Entries::parse(&path, &text)?.missing(brands);
+    let missing = Entries::parse(&path, &text)?.missing(owners);
     let text = keyring::extended(&path, text, &missing)?;
     let secrets = Entries::parse(&path, &text)?.build(&path)?;
     if file.replace(&text)? {

@@ -72,7 +72,13 @@ pub enum Purpose {
     Statistics = 0,
     /// Presence: may release a waiting send.
     Presence = 1,
+    /// A link that no person sees: whoever follows it is a scanner.
+    Decoy = 2,
 }
+
+/// How many days after a letter's date its pixel, its tracked links and its payment link stay valid: a year and a
+/// month, since people come back to a letter when the next one quotes it. It also tells a letter's age from its token.
+pub const LINK_DAYS: Day = 400;
 
 /// What a valid token says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -207,6 +213,7 @@ impl Token {
         let purpose = match signed[FIXED - 1] {
             0 => Purpose::Statistics,
             1 => Purpose::Presence,
+            2 if kind == Kind::Click => Purpose::Decoy,
             _ => return Err(Refused::Malformed),
         };
         let destination = std::str::from_utf8(&signed[FIXED..]).map_err(|_| Refused::Malformed)?.to_owned();
@@ -214,6 +221,13 @@ impl Token {
             return Err(Refused::Malformed);
         }
         Ok(Self { kind, expires, recipient: RecipientId(part(signed, 8)), send, purpose, destination })
+    }
+
+    /// How many days ago the letter was dated that it was rendered into, as its own expiry tells; none if it belongs to
+    /// no letter or was given another expiry than letters give.
+    pub fn days_old(&self, today: Day) -> Option<u32> {
+        self.send?;
+        LINK_DAYS.checked_sub(self.expires?.checked_sub(today)?)
     }
 }
 

@@ -10,13 +10,15 @@ use tokio_util::sync::CancellationToken;
 use vigie::classify::Classifier;
 use vigie::clock::Clock;
 use vigie::config;
-use vigie::edge::{Edge, Tracker};
+use vigie::edge::{Edge, Parts, Tracker, Unsubscriber};
+use vigie::flow::Gate;
 use vigie::intake::Intake;
 use vigie::model::{
     Class, ConsentRule, Grantee, HintKind, Judgement, Origin, Presence, RecipientId, Signal, Source, Verdict,
 };
+use vigie::partners::Partners;
 use vigie::telemetry::Registry;
-use vigie::token::{Key, KeyRing, Kind, Purpose, Token, day};
+use vigie::token::{Identity, Key, KeyRing, Kind, Purpose, Token, day};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -76,8 +78,20 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<()> {
     let token = token.mint(&ring, &owner).map_err(io::Error::other)?;
     let rules = BTreeMap::from([(brand, ConsentRule::Presumed)]);
     let classifier = Arc::new(classifier()?);
-    let tracker = Tracker::new(Arc::new(ring), rules, classifier, Arc::new(intake), clock, &registry);
-    let edge = Edge::bind(&edge_config(arguments.threads), tracker, &registry)?;
+    let (_flows, flows) = tokio::sync::watch::channel(Arc::default());
+    let partners = Partners::new(&BTreeMap::new(), Gate::new(flows, clock.clone()), clock.clone(), &registry);
+    let (unsubscriber, _recorder) = Unsubscriber::new(&BTreeMap::new(), clock.clone(), &registry);
+    let parts = Parts {
+        keys: Arc::new(ring),
+        identity: Identity::new(&[42; 32]),
+        rules,
+        classifier,
+        intake: Arc::new(intake),
+        partners: Arc::new(partners),
+        clock,
+    };
+    let tracker = Tracker::new(parts, &registry);
+    let edge = Edge::bind(&edge_config(arguments.threads), tracker, unsubscriber, &registry)?;
     announce(&format!("http://{}/o/{token}.gif", edge.local_addr()));
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     runtime.block_on(edge.run(CancellationToken::new()))
@@ -98,6 +112,10 @@ fn edge_config(threads: usize) -> config::Edge {
         request_timeout: Duration::from_secs(15),
         max_target: 2048,
         max_head: 16 * 1024,
+        origins: Vec::new(),
+        trusted_proxies: Vec::new(),
+        client_ip_header: "X-Forwarded-For".to_owned(),
+        proxy_protocol: config::ProxyProtocol::Off,
     }
 }
 

@@ -1,4 +1,4 @@
-//! `/v1/flows`: what operators pause and resume.
+//! `/v1/flows`: what operators pause and resume. Partners are flows, too: `partner/NAME`, and `partner` is all of them.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,13 +15,15 @@ use super::brands::Brands;
 use super::{Access, Doors, Problem, body};
 use crate::clock::Clock;
 use crate::flow::{Gate, effective};
-use crate::model::{FlowScope, FlowSetting, FlowState, Name};
+use crate::model::{FlowScope, FlowSetting, FlowState, Name, PARTNERS};
+use crate::partners::Partners;
 use crate::store::Store;
 
 pub(super) fn router(doors: &Doors) -> OpenApiRouter {
     let desk = Desk {
         store: Arc::clone(&doors.store),
         brands: Brands::new(&doors.brands),
+        partners: Arc::clone(&doors.partners),
         gate: doors.gate.clone(),
         clock: doors.clock.clone(),
     };
@@ -37,6 +39,7 @@ pub(super) fn router(doors: &Doors) -> OpenApiRouter {
 struct Desk {
     store: Arc<dyn Store>,
     brands: Brands,
+    partners: Arc<Partners>,
     gate: Gate,
     clock: Clock,
 }
@@ -105,7 +108,8 @@ impl FlowView {
 async fn list(State(desk): State<Desk>, Extension(access): Extension<Access>) -> Json<FlowList> {
     let settings = desk.gate.flows();
     let brands = desk.brands.of(&access).map(|brand| FlowScope { brand: brand.clone(), campaign: None });
-    let scopes: BTreeSet<_> = brands.chain(settings.settings.keys().cloned()).collect();
+    let partners = desk.partners.names().map(FlowScope::partner);
+    let scopes: BTreeSet<_> = brands.chain(partners).chain(settings.settings.keys().cloned()).collect();
     let now = desk.clock.now();
     let view = |scope: &FlowScope| {
         let setting = settings.settings.get(scope).map(|setting| effective(setting, now));
@@ -117,7 +121,7 @@ async fn list(State(desk): State<Desk>, Extension(access): Extension<Access>) ->
 /// Pause or resume a brand.
 #[utoipa::path(
     put, path = "/v1/flows/{brand}", tag = "flows", security(("key" = ["operator"])),
-    params(("brand" = String, Path, description = "The brand")),
+    params(("brand" = String, Path, description = "The brand, or `partner` for all partners")),
     request_body = FlowChange,
     responses(
         (status = 200, description = "The flow as it stands now", body = FlowView),
@@ -130,16 +134,16 @@ async fn set_brand(
     Path(brand): Path<String>,
     body::Json(change): body::Json<FlowChange>,
 ) -> Result<Json<FlowView>, Problem> {
-    let brand = desk.brands.in_path(&access, &brand)?;
-    desk.set(&access, FlowScope { brand, campaign: None }, change).await
+    let scope = desk.scope(&access, &brand, None)?;
+    desk.set(&access, scope, change).await
 }
 
 /// Pause or resume one campaign of a brand.
 #[utoipa::path(
     put, path = "/v1/flows/{brand}/{campaign}", tag = "flows", security(("key" = ["operator"])),
     params(
-        ("brand" = String, Path, description = "The brand"),
-        ("campaign" = String, Path, description = "The campaign; it need not have sends yet"),
+        ("brand" = String, Path, description = "The brand, or `partner`"),
+        ("campaign" = String, Path, description = "The campaign, which need not have sends yet; or the partner"),
     ),
     request_body = FlowChange,
     responses(
@@ -153,13 +157,29 @@ async fn set_campaign(
     Path((brand, campaign)): Path<(String, String)>,
     body::Json(change): body::Json<FlowChange>,
 ) -> Result<Json<FlowView>, Problem> {
-    let brand = desk.brands.in_path(&access, &brand)?;
-    let campaign: Name =
-        campaign.parse().map_err(|bad: crate::model::BadName| Problem::field("campaign", bad.to_string()))?;
-    desk.set(&access, FlowScope { brand, campaign: Some(campaign) }, change).await
+    let scope = desk.scope(&access, &brand, Some(&campaign))?;
+    desk.set(&access, scope, change).await
 }
 
 impl Desk {
+    /// The flow that a path names: a brand's or a campaign's of it, all partners' or one's.
+    fn scope(&self, access: &Access, brand: &str, campaign: Option<&str>) -> Result<FlowScope, Problem> {
+        if brand == PARTNERS {
+            return match campaign {
+                None => Ok(FlowScope::partners()),
+                Some(name) => {
+                    let partner = self.partners.named(name).ok_or_else(|| Problem::not_found("partner"))?;
+                    Ok(FlowScope::partner(partner.name()))
+                }
+            };
+        }
+        let brand = self.brands.in_path(access, brand)?;
+        let named = |text: &str| text.parse::<Name>();
+        let campaign =
+            campaign.map(named).transpose().map_err(|bad| Problem::field("campaign", bad.to_string()))?;
+        Ok(FlowScope { brand, campaign })
+    }
+
     async fn set(
         &self,
         access: &Access,

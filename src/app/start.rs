@@ -14,11 +14,12 @@ use crate::classify::Classifier;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::dispatch::{Dispatcher, Parts, Providers};
-use crate::edge::{Edge, Tracker};
+use crate::edge::{self, Edge, Recorder, Tracker, Unsubscriber};
 use crate::flow::Gate;
 use crate::intake::{Intake, Outlet};
 use crate::model::{Flows, SendState};
 use crate::ops::Phase;
+use crate::partners::Partners;
 use crate::pipeline::{Pipeline, time};
 use crate::relay::Relay;
 use crate::render::Renderer;
@@ -64,6 +65,7 @@ struct Foundation {
     config: Config,
     clock: Clock,
     registry: Registry,
+    identity: Identity,
     ring: Arc<KeyRing>,
     renderer: Arc<Renderer>,
     relay: Relay,
@@ -71,11 +73,14 @@ struct Foundation {
     gate: Gate,
     intake: Arc<Intake>,
     classifier: Arc<Classifier>,
+    partners: Arc<Partners>,
 }
 
 /// The listeners, bound before anything can claim: an address in use must not leave half a gateway behind.
 struct Bound {
     edge: Edge,
+    /// Writes down who unsubscribes on the edge.
+    recorder: Recorder,
     api: TcpListener,
     ops: TcpListener,
 }
@@ -84,7 +89,6 @@ impl Gateway {
     /// Starts a gateway in this runtime: lays the foundation, binds the listeners, and only then lets claims happen.
     pub async fn start(config: Config, prepared: Prepared, clock: Clock) -> Result<Self, StartError> {
         let keys = keys(&config, &prepared)?;
-        let identity = prepared.secrets.identity.clone();
         let (base, outlets) = Foundation::lay(config, prepared, clock).await?;
         base.warn_of_strangers().await?;
         let bound = base.bind().await?;
@@ -92,12 +96,13 @@ impl Gateway {
         let dispatcher = base.dispatcher();
         let (claiming, claimers) = base.claimers(outlets, &dispatcher);
         let phase = watch::Sender::new(Phase::Running);
-        let doors = base.api_doors(keys, identity, &dispatcher);
+        let doors = base.api_doors(keys, &dispatcher);
         let figures = base.ops_doors(&phase);
         Ok(Self {
             addresses,
             phase,
             edge: Listener::start(|stop| run_edge(bound.edge, stop)),
+            recorder: tokio::spawn(bound.recorder.run(Arc::clone(&base.store))),
             producers: producers::listen(&base.config.store, &doors, &base.registry),
             api: Listener::start(|stop| api::serve(bound.api, doors, stop)),
             ops: Listener::start(|stop| ops::serve(bound.ops, figures, stop)),
@@ -125,18 +130,31 @@ impl Foundation {
         let ring = Arc::new(prepared.secrets.ring);
         let renderer = Arc::new(Renderer::new(&config.brands, Arc::clone(&ring)).map_err(configuration)?);
         let relay = Relay::new(&config.relay, &config.data.dir, &registry).map_err(configuration)?;
-        let identity = (!config.store.guest).then_some(&prepared.secrets.identity);
-        let store = open_store(&config, identity, &clock, &registry).await?;
+        let identity = prepared.secrets.identity;
+        let known = (!config.store.guest).then_some(&identity);
+        let store = open_store(&config, known, &clock, &registry).await?;
         let store = Arc::new(Measured::new(store, &registry));
         let gate = Gate::new(store.flows(), clock.clone());
         let (intake, outlets) = Intake::new(&config.intake, &config.presence, &registry);
         let intake = Arc::new(intake);
         let classifier =
             Arc::new(Classifier::new(&config.classify, config.presence.scan_grace).map_err(configuration)?);
-        Ok((
-            Self { config, clock, registry, ring, renderer, relay, store, gate, intake, classifier },
-            outlets,
-        ))
+        let partners = Partners::new(&config.partners, gate.clone(), clock.clone(), &registry);
+        let base = Self {
+            config,
+            clock,
+            registry,
+            identity,
+            ring,
+            renderer,
+            relay,
+            store,
+            gate,
+            intake,
+            classifier,
+            partners: Arc::new(partners),
+        };
+        Ok((base, outlets))
     }
 
     /// Sends of a brand that the configuration lost would wait for it: better somebody hears of that now.
@@ -151,21 +169,29 @@ impl Foundation {
     }
 
     async fn bind(&self) -> Result<Bound, StartError> {
-        let tracker = Tracker::new(
-            Arc::clone(&self.ring),
-            consent_rules(&self.config),
-            Arc::clone(&self.classifier),
-            Arc::clone(&self.intake),
-            self.clock.clone(),
-            &self.registry,
-        );
+        let (unsubscriber, recorder) =
+            Unsubscriber::new(&self.config.brands, self.clock.clone(), &self.registry);
         let at = self.config.edge.listen;
-        let edge = Edge::bind(&self.config.edge, tracker, &self.registry).map_err(|error| {
+        let edge = Edge::bind(&self.config.edge, self.tracker(), unsubscriber, &self.registry);
+        let edge = edge.map_err(|error| {
             StartError::Unavailable(format!("edge.listen = \"{at}\" cannot be bound: {error}"))
         })?;
         let api = listen("api.listen", self.config.api.listen).await?;
         let ops = listen("ops.listen", self.config.ops.listen).await?;
-        Ok(Bound { edge, api, ops })
+        Ok(Bound { edge, recorder, api, ops })
+    }
+
+    fn tracker(&self) -> Tracker {
+        let parts = edge::Parts {
+            keys: Arc::clone(&self.ring),
+            identity: self.identity.clone(),
+            rules: consent_rules(&self.config),
+            classifier: Arc::clone(&self.classifier),
+            intake: Arc::clone(&self.intake),
+            partners: Arc::clone(&self.partners),
+            clock: self.clock.clone(),
+        };
+        Tracker::new(parts, &self.registry)
     }
 
     fn dispatcher(&self) -> Dispatcher {
@@ -201,11 +227,11 @@ impl Foundation {
         (stop, tasks)
     }
 
-    fn api_doors(&self, keys: api::Keys, identity: Identity, dispatcher: &Dispatcher) -> api::Doors {
+    fn api_doors(&self, keys: api::Keys, dispatcher: &Dispatcher) -> api::Doors {
         let (renderer, dispatcher) = (Arc::clone(&self.renderer), dispatcher.clone());
         let ears = api::Ears::new(
             self.config.signals.clone(),
-            identity.clone(),
+            self.identity.clone(),
             Arc::clone(&self.intake),
             Arc::clone(&self.classifier),
             self.clock.clone(),
@@ -214,9 +240,10 @@ impl Foundation {
         api::Doors {
             store: Arc::clone(&self.store),
             rules: Arc::new(rules(&self.config)),
-            identity,
+            identity: self.identity.clone(),
             ears: Arc::new(ears),
             ring: Arc::clone(&self.ring),
+            partners: Arc::clone(&self.partners),
             brands: Arc::new(self.config.brands.clone()),
             keys,
             gate: self.gate.clone(),

@@ -75,7 +75,7 @@ fn describe(info: &TemplateInfo) -> String {
 
 fn throw_away(config: &Config) -> Result<Secrets, String> {
     let directory = tempfile::tempdir().map_err(|error| error.to_string())?;
-    let prepared = secrets::prepare(directory.path(), config.brands.keys(), None);
+    let prepared = secrets::prepare(directory.path(), &secrets::owners(config), None);
     Ok(prepared.map_err(|error| error.to_string())?.secrets)
 }
 

@@ -36,7 +36,7 @@ impl Scratch {
     pub(super) async fn start(relay: Option<String>, variables: Variables) -> Result<Self, Failure> {
         let directory = tempfile::Builder::new().prefix("vigie-").tempdir().map_err(no_room)?;
         let config = configuration(relay, variables, directory.path())?;
-        let prepared = secrets::prepare(&config.data.dir, config.brands.keys(), None)?;
+        let prepared = secrets::prepare(&config.data.dir, &secrets::owners(&config), None)?;
         let key = prepared.operator.text.clone();
         let store = config.store.url.clone();
         // The whole configuration is in that future.

@@ -17,7 +17,7 @@ pub(super) async fn run(config: Config) -> Result<(), Failure> {
     telemetry::logs(&config.log)?;
     // 2. Secrets: read, or made on the first start.
     let operator = std::env::var("VIGIE_OPERATOR_KEY").ok();
-    let prepared = secrets::prepare(&config.data.dir, config.brands.keys(), operator.as_deref())?;
+    let prepared = secrets::prepare(&config.data.dir, &secrets::owners(&config), operator.as_deref())?;
     let files = files(&prepared);
     // 3. The signals that stop, before there is anything to stop.
     let mut signals = Signals::new().map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;

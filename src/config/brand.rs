@@ -37,6 +37,9 @@ pub struct Brand {
     /// Transactional or promotional; decides on `List-Unsubscribe`.
     #[serde(default)]
     pub class: MailClass,
+    /// Whether tracked mails carry a link that no person sees, to tell scanners by.
+    #[serde(default)]
+    pub decoy: bool,
     /// What to do when nobody can know whether the relay took a mail.
     #[serde(default)]
     pub on_uncertain: OnUncertain,

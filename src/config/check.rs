@@ -5,8 +5,10 @@
 
 mod brands;
 mod classify;
+mod doors;
 mod keys;
 mod limits;
+mod partners;
 mod urls;
 
 pub use brands::is_base_url;
@@ -35,7 +37,7 @@ const COMMAND_STEPS: u32 = 3;
 
 /// Everything that is wrong with `config`; nothing if it can be relied on.
 pub(super) fn problems(config: &Config) -> Vec<Problem> {
-    let checks: [fn(&Config, &mut Vec<Problem>); 16] = [
+    let checks: [fn(&Config, &mut Vec<Problem>); 20] = [
         limits::at_least,
         limits::not_zero,
         limits::ordered,
@@ -47,7 +49,11 @@ pub(super) fn problems(config: &Config) -> Vec<Problem> {
         finished_sends_stay_a_day,
         urls::store,
         urls::relay,
+        doors::origins,
+        doors::client_ip_header,
         brands::all,
+        partners::all,
+        partners::no_brand_is_called_partner,
         keys::all,
         classify::thresholds,
         classify::windows,

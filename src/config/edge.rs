@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::Listen;
+use super::network::Network;
 use super::span::duration;
 
 /// `[edge]`: the public listener that mail clients reach.
@@ -29,6 +30,26 @@ pub struct Edge {
     pub max_target: usize,
     /// Most bytes of a request's head; longer ones get 431.
     pub max_head: usize,
+    /// Origins whose pages may read the beacon's answers (CORS), each exactly as browsers send it.
+    pub origins: Vec<String>,
+    /// Networks of load balancers that are believed what they say about their clients.
+    pub trusted_proxies: Vec<Network>,
+    /// The header they say it in.
+    pub client_ip_header: String,
+    /// Whether they say it before the first request of a connection.
+    pub proxy_protocol: ProxyProtocol,
+}
+
+/// Whether connections begin with a header of the PROXY protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ProxyProtocol {
+    /// They do not.
+    Off,
+    /// They all do, in one line of text.
+    V1,
+    /// They all do, in bytes.
+    V2,
 }
 
 /// `[api]`: the private listener.

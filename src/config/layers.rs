@@ -5,6 +5,7 @@ mod refusal;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::Path;
+use std::sync::LazyLock;
 
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
@@ -14,6 +15,12 @@ use super::{DEFAULT, Invalid, Origin};
 
 /// The path of a key, one element per table.
 pub(super) type KeyPath = Vec<String>;
+
+/// The kinds of a partner's values; no partner ships in the default file.
+static PARTNER: LazyLock<Table> = LazyLock::new(|| {
+    let sample = "purposes = []\nhashed_pixel = false\nquota_per_second = 1\nquota_per_day = 1";
+    sample.parse().expect("a literal that is TOML")
+});
 
 /// Everything read so far.
 #[derive(Debug)]
@@ -68,6 +75,7 @@ impl Layers {
             [section, _, key] if section == "brands" => {
                 self.merged.get("brands")?.get("demo")?.get(key.as_str())
             }
+            [section, _, key] if section == "partners" => PARTNER.get(key),
             _ => None,
         })
     }

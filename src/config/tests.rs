@@ -103,6 +103,29 @@ fn networks_and_secrets_of_servers_are_read_and_not_shown() {
 }
 
 #[test]
+fn a_partner_can_be_made_of_variables() {
+    let config = load(
+        &[],
+        &[
+            ("VIGIE__PARTNERS__NEWS__TRACKING_URL", "https://t.news.example"),
+            ("VIGIE__PARTNERS__NEWS__HASHED_PIXEL", "true"),
+            ("VIGIE__PARTNERS__NEWS__QUOTA_PER_DAY", "7"),
+            ("VIGIE__PARTNERS__NEWS__PURPOSES", "statistics"),
+            ("VIGIE__EDGE__TRUSTED_PROXIES", "10.0.0.0/8, 192.0.2.7"),
+            ("VIGIE__EDGE__PROXY_PROTOCOL", "v2"),
+        ],
+    )
+    .expect("valid");
+    let news = &config.partners[&"news".parse::<Name>().expect("a name")];
+    assert!(news.hashed_pixel && !news.tells_presence());
+    assert_eq!((news.quota_per_second, news.quota_per_day), (100, 7));
+    assert_eq!(config.edge.trusted_proxies.len(), 2);
+    assert_eq!(config.edge.proxy_protocol, ProxyProtocol::V2);
+    let refused = variable_refusal("VIGIE__EDGE__TRUSTED_PROXIES", "lb.example");
+    assert!(refused.contains("a network such as"), "{refused}");
+}
+
+#[test]
 fn a_short_window_shortens_the_refresh() {
     let config = load(&[], &[("VIGIE__PRESENCE__WINDOW", "2s")]).expect("valid");
     assert_eq!(config.presence.refresh.as_millis(), 500);

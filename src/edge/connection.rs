@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::accept::Door;
+use super::client::Peer;
 use super::pulse::Pulse;
 use super::service::Desk;
 
@@ -27,12 +28,12 @@ const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES: usize = 1024 * 1024;
 
 /// Serves one connection to its end: the client leaves, is too slow, sends what is not HTTP, or we `stop`.
-pub(super) async fn serve(stream: TcpStream, door: &Arc<Door>, stop: CancellationToken) {
+pub(super) async fn serve(stream: TcpStream, peer: Peer, door: &Arc<Door>, stop: CancellationToken) {
     if stream.set_nodelay(true).is_err() {
         return;
     }
     let pulse = Pulse::new(door.patience);
-    let desk = Desk { door: Arc::clone(door), pulse: pulse.clone() };
+    let desk = Desk { door: Arc::clone(door), pulse: pulse.clone(), peer };
     let mut conversation = door.http.serve_connection(TokioIo::new(stream), desk);
     let mut alarm = pin!(sleep_until(pulse.deadline()));
     let mut stopped = pin!(stop.cancelled());

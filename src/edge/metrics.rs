@@ -24,8 +24,15 @@ const CONNECTIONS: Metric = Metric {
 const TURNED_AWAY: Metric = Metric {
     name: "vigie_edge_connections_refused_total",
     labels: &["reason"],
-    meaning: "Connections closed by us: too many of one address (address), too slow a client (slow), accept failed (accept)",
-    alert: "address rises with many users behind one proxy: raise edge.max_connections_per_address. accept rises: raise the file limit.",
+    meaning: "Connections closed by us: too many of one address (address), too slow a client (slow), accept failed (accept), not introduced as edge.proxy_protocol wants it (proxy)",
+    alert: "address rises with many users behind one proxy: raise edge.max_connections_per_address. accept rises: raise the file limit. proxy rises: somebody reaches the port past the load balancer, or that one does not send its header.",
+};
+
+const UNHEARD: Metric = Metric {
+    name: "vigie_edge_pixels_unheard_total",
+    labels: &[],
+    meaning: "Partners' pixels without a token that were answered and then dropped, because too many waited to be looked at",
+    alert: "healthy: zero; alert on any: somebody floods /p, or the machine is saturated.",
 };
 
 /// Counters of the listener.
@@ -34,10 +41,14 @@ pub(super) struct Metrics {
     requests: Vec<[IntCounter; Answer::STATUSES.len()]>,
     head_too_large: IntCounter,
     connections: IntGauge,
+    /// Put aside where there was no room.
+    pub(super) unheard: IntCounter,
     /// Closed for having too many neighbours.
     pub(super) crowded: IntCounter,
     /// Closed for being slow.
     pub(super) slow: IntCounter,
+    /// Closed for a missing or broken PROXY header, or for coming from elsewhere than a trusted proxy.
+    pub(super) unintroduced: IntCounter,
     /// `accept` failed for want of files or memory.
     pub(super) accept_failed: IntCounter,
 }
@@ -52,8 +63,10 @@ impl Metrics {
             requests: Route::ALL.map(|route| Answer::STATUSES.map(|status| of(route, status))).into(),
             head_too_large: of(Route::Nowhere, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE),
             connections: registry.gauge(CONNECTIONS).with_label_values::<&str>(&[]),
+            unheard: registry.counter(UNHEARD).with_label_values::<&str>(&[]),
             crowded: refused.with_label_values(&["address"]),
             slow: refused.with_label_values(&["slow"]),
+            unintroduced: refused.with_label_values(&["proxy"]),
             accept_failed: refused.with_label_values(&["accept"]),
         }
     }

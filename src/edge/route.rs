@@ -9,30 +9,67 @@ pub(super) enum Route {
     Open,
     /// `/c/<token>`: a tracked link.
     Click,
+    /// `/b/<token>`: a page's heartbeat.
+    Beacon,
+    /// `/b.js`: what sends it.
+    Script,
+    /// `/u/<token>`: unsubscribing.
+    Unsubscribe,
+    /// `/p/<partner>/<hash>[.gif]`: a partner's pixel without a token.
+    Partner,
     /// Everything else, and requests hyper could not read.
     Nowhere,
 }
 
-/// Path prefixes and what follows them.
-const TABLE: [(&str, Route); 2] = [("/o/", Route::Open), ("/c/", Route::Click)];
+/// Path prefixes and what follows them, the most frequent first.
+const TABLE: [(&str, Route); 5] = [
+    ("/o/", Route::Open),
+    ("/c/", Route::Click),
+    ("/b/", Route::Beacon),
+    ("/u/", Route::Unsubscribe),
+    ("/p/", Route::Partner),
+];
+
+/// The one path that has nothing behind it.
+const SCRIPT: &str = "/b.js";
 
 impl Route {
     /// Every route, in the order of their numbers.
-    pub(super) const ALL: [Self; 3] = [Self::Open, Self::Click, Self::Nowhere];
+    pub(super) const ALL: [Self; 7] = [
+        Self::Open,
+        Self::Click,
+        Self::Beacon,
+        Self::Script,
+        Self::Unsubscribe,
+        Self::Partner,
+        Self::Nowhere,
+    ];
 
     /// The route of a path and what follows its prefix.
     pub(super) fn of(path: &str) -> (Self, &str) {
         let mut routes = TABLE.iter();
-        let found = routes.find_map(|(prefix, route)| Some((*route, path.strip_prefix(prefix)?)));
-        found.unwrap_or((Self::Nowhere, path))
+        match routes.find_map(|(prefix, route)| Some((*route, path.strip_prefix(prefix)?))) {
+            Some(found) => found,
+            None if path == SCRIPT => (Self::Script, ""),
+            None => (Self::Nowhere, path),
+        }
     }
 
     /// Whether this endpoint has a use for a method.
     pub(super) fn allows(self, method: &Method) -> bool {
         match self {
-            Self::Open | Self::Click => matches!(*method, Method::GET | Method::HEAD),
+            Self::Open | Self::Click | Self::Script | Self::Partner => {
+                matches!(*method, Method::GET | Method::HEAD)
+            }
+            Self::Beacon => matches!(*method, Method::POST | Method::OPTIONS),
+            Self::Unsubscribe => matches!(*method, Method::GET | Method::HEAD | Method::POST),
             Self::Nowhere => true,
         }
+    }
+
+    /// Whether a request is answered with the pixel, however long its target.
+    pub(super) const fn is_pixel(self) -> bool {
+        matches!(self, Self::Open | Self::Partner)
     }
 
     /// The word for metric labels.
@@ -40,6 +77,10 @@ impl Route {
         match self {
             Self::Open => "open",
             Self::Click => "click",
+            Self::Beacon => "beacon",
+            Self::Script => "script",
+            Self::Unsubscribe => "unsubscribe",
+            Self::Partner => "partner",
             Self::Nowhere => "nowhere",
         }
     }
@@ -54,7 +95,13 @@ mod tests {
         assert_eq!(Route::of("/o/abc.gif"), (Route::Open, "abc.gif"));
         assert_eq!(Route::of("/o/"), (Route::Open, ""));
         assert_eq!(Route::of("/c/a/b"), (Route::Click, "a/b"));
-        for path in ["", "*", "/", "/o", "/O/abc", "//o/abc", "/c", "/x/abc"] {
+        assert_eq!(Route::of("/b/abc"), (Route::Beacon, "abc"));
+        assert_eq!(Route::of("/b.js"), (Route::Script, ""));
+        assert_eq!(Route::of("/u/abc"), (Route::Unsubscribe, "abc"));
+        assert_eq!(Route::of("/p/news/abc.gif"), (Route::Partner, "news/abc.gif"));
+        for path in
+            ["", "*", "/", "/o", "/O/abc", "//o/abc", "/c", "/x/abc", "/b", "/b.jsx", "/b.js/", "/u", "/p"]
+        {
             assert_eq!(Route::of(path), (Route::Nowhere, path));
         }
     }

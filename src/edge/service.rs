@@ -1,46 +1,89 @@
 //! One request, one answer: the hit path on one page.
 
-use std::convert::Infallible;
-use std::future::{Ready, ready};
+mod reply;
+
+use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use bytes::Bytes;
 use http_body_util::Full;
-use hyper::body::{Body, Incoming};
-use hyper::header::TRANSFER_ENCODING;
+use hyper::body::{Body, Bytes, Incoming};
+use hyper::header::{HeaderMap, TRANSFER_ENCODING};
 use hyper::service::Service;
-use hyper::{Request, Response, http};
+use hyper::{Method, Request, Response, http};
 
 use super::accept::Door;
 use super::answer::Answer;
+use super::beacon::Said;
+use super::body::{self, Read};
+use super::client::Peer;
 use super::pulse::Pulse;
 use super::route::Route;
+use super::script;
 use super::tracker::Visit;
+use reply::Reply;
 
 /// What answers the requests of one connection.
 #[derive(Debug)]
 pub(super) struct Desk {
     pub(super) door: Arc<Door>,
     pub(super) pulse: Pulse,
+    pub(super) peer: Peer,
+}
+
+/// One request without its body.
+#[derive(Debug)]
+pub(super) struct Call {
+    head: http::request::Parts,
+    received: Instant,
+    client: Client,
+}
+
+/// Who made a request, as far as that is known. Not to be shown.
+struct Client(Option<IpAddr>);
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Client")
+    }
+}
+
+/// What a request's head comes to.
+enum Step {
+    /// Everything is known.
+    Answer(Answer),
+    /// The body matters.
+    Listen,
+    /// A partner's pixel: answered, and looked at [aside](super::aside).
+    Aside,
 }
 
 impl Service<Request<Incoming>> for Desk {
     type Response = Response<Full<Bytes>>;
-    type Error = Infallible;
-    type Future = Ready<Result<Self::Response, Infallible>>;
+    type Error = std::convert::Infallible;
+    type Future = Reply;
 
-    fn call(&self, request: Request<Incoming>) -> Self::Future {
+    fn call(&self, request: Request<Incoming>) -> Reply {
         let received = Instant::now();
         self.pulse.beat(received);
         let (head, body) = request.into_parts();
-        let (route, answer) = if framed(&head, &body) {
-            (Route::Nowhere, Answer::Ambiguous)
-        } else {
-            self.answer(&head, received)
-        };
-        self.door.metrics.answered(route, &answer);
-        ready(Ok(answer.into_response(head.headers)))
+        if framed(&head, &body) {
+            return Reply::now(self.door.close(Route::Nowhere, Answer::Ambiguous, head.headers));
+        }
+        let client = Client(self.door.proxies.client(self.peer, &head.headers));
+        let call = Call { head, received, client };
+        let (route, step) = self.door.step(&call);
+        match step {
+            Step::Answer(answer) => Reply::now(self.door.close(route, answer, call.head.headers)),
+            Step::Listen => Reply::later(listen(Arc::clone(&self.door), call, body)),
+            Step::Aside => {
+                if self.door.aside.try_send(call).is_err() {
+                    self.door.metrics.unheard.inc();
+                }
+                Reply::now(self.door.close(route, Answer::Pixel, HeaderMap::new()))
+            }
+        }
     }
 }
 
@@ -50,28 +93,83 @@ fn framed(head: &http::request::Parts, body: &Incoming) -> bool {
     !body.is_end_stream() && head.headers.contains_key(TRANSFER_ENCODING)
 }
 
-impl Desk {
-    fn answer(&self, head: &http::request::Parts, received: Instant) -> (Route, Answer) {
-        let (route, rest) = Route::of(head.uri.path());
+/// Hears a body out, then answers. Other connections are served meanwhile.
+async fn listen(door: Arc<Door>, call: Call, body: Incoming) -> Response<Full<Bytes>> {
+    let read = body::read(body).await;
+    let (route, rest) = call.route();
+    let answer = match (route, read) {
+        (_, Read::TooLong) => Answer::BodyTooLong,
+        (Route::Unsubscribe, Read::Whole(text)) => door.left(rest, &text, &call.head.headers),
+        // Its length says nothing, and a broken one may have been anything.
+        (Route::Unsubscribe, Read::Long) => door.left(rest, b"", &call.head.headers),
+        (Route::Unsubscribe, Read::Broken) => Answer::NotFound,
+        (_, read) => {
+            let said = if let Read::Whole(text) = read { Said::read(&text) } else { Said::Nothing };
+            door.tracker.heard(rest, said, call.visit());
+            Answer::Heard(door.origins.allowed(&call.head.headers))
+        }
+    };
+    door.close(route, answer, call.head.headers)
+}
+
+impl Call {
+    pub(super) fn route(&self) -> (Route, &str) {
+        Route::of(self.head.uri.path())
+    }
+
+    pub(super) fn visit(&self) -> Visit<'_> {
+        let (method, headers) = (&self.head.method, &self.head.headers);
+        Visit { method, headers, client: self.client.0, received: self.received }
+    }
+}
+
+impl Door {
+    /// Counts an answer and makes it a response. `headers` is the request's own map.
+    fn close(&self, route: Route, answer: Answer, headers: HeaderMap) -> Response<Full<Bytes>> {
+        self.metrics.answered(route, &answer);
+        answer.into_response(headers)
+    }
+
+    fn step(&self, call: &Call) -> (Route, Step) {
+        let (route, rest) = call.route();
+        let Call { head, .. } = call;
         if !route.allows(&head.method) {
-            return (route, Answer::NotFound);
+            return (route, Step::Answer(Answer::NotFound));
         }
         // A pixel is a pixel, however long its token: the tracker refuses that without looking at it.
         let length = head.uri.path_and_query().map_or(0, |target| target.as_str().len());
-        if length > self.door.max_target && !matches!(route, Route::Open) {
-            return (Route::Nowhere, Answer::TargetTooLong);
+        if length > self.max_target && !route.is_pixel() {
+            return (Route::Nowhere, Step::Answer(Answer::TargetTooLong));
         }
-        let visit = Visit { method: &head.method, headers: &head.headers, received };
         let answer = match route {
             Route::Open => {
-                self.door.tracker.opened(rest.strip_suffix(".gif").unwrap_or(rest), visit);
+                self.tracker.opened(rest.strip_suffix(".gif").unwrap_or(rest), call.visit());
                 Answer::Pixel
             }
             Route::Click => {
-                self.door.tracker.clicked(rest, visit).map_or(Answer::NoSuchLink, Answer::Redirect)
+                self.tracker.clicked(rest, call.visit()).map_or(Answer::NoSuchLink, Answer::Redirect)
             }
+            Route::Beacon if head.method == Method::OPTIONS => {
+                Answer::MayAsk(self.origins.allowed(&head.headers))
+            }
+            Route::Script => script::answer(&head.headers),
+            Route::Unsubscribe if head.method != Method::POST => self.leaving(rest, &head.headers),
+            Route::Beacon | Route::Unsubscribe => return (route, Step::Listen),
+            Route::Partner => return (route, Step::Aside),
             Route::Nowhere => Answer::NotFound,
         };
-        (route, answer)
+        (route, Step::Answer(answer))
+    }
+
+    /// Somebody, or a scanner, looks at the page that asks whether to unsubscribe.
+    fn leaving(&self, token: &str, headers: &HeaderMap) -> Answer {
+        let leaver = self.tracker.leaver(token);
+        leaver.map_or(Answer::NoSuchLink, |leaver| self.unsubscriber.ask(&leaver, headers))
+    }
+
+    /// Somebody unsubscribes.
+    fn left(&self, token: &str, body: &[u8], headers: &HeaderMap) -> Answer {
+        let leaver = self.tracker.leaver(token);
+        leaver.map_or(Answer::NoSuchLink, |leaver| self.unsubscriber.withdraw(leaver, body, headers))
     }
 }

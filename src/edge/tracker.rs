@@ -1,20 +1,30 @@
 //! From a token in a request to a signal at the intake: verified, judged, offered. All in memory.
 
+mod destination;
+mod sighting;
+
 use std::collections::BTreeMap;
+use std::hash::BuildHasher;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
+use foldhash::fast::RandomState;
 use hyper::Method;
 use hyper::header::{HeaderMap, HeaderValue};
 use prometheus::IntCounter;
-use url::Url;
 
+use super::beacon::Said;
+use super::unsubscribe::Leaver;
 use crate::classify::{Classifier, Evidence, UNMASKED};
 use crate::clock::Clock;
 use crate::intake::Intake;
-use crate::model::{ConsentRule, Grantee, Leaving, Name, Origin, Signal, Source};
+use crate::model::{Class, ConsentRule, Grantee, Leaving, Name, Origin, Signal, Source};
+use crate::partners::{Partner, Partners, Refusal, Way};
 use crate::telemetry::{Metric, Registry};
-use crate::token::{Key, KeyRing, Kind, Purpose, Refused, Token, day};
+use crate::token::{Identity, Key, KeyRing, Kind, Purpose, Refused, Token, day};
+use destination::location;
+use sighting::Sighting;
 
 const REFUSED: Metric = Metric {
     name: "vigie_tokens_refused_total",
@@ -24,50 +34,80 @@ const REFUSED: Metric = Metric {
 };
 
 /// What a request's head shows, as far as a tracker looks.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(super) struct Visit<'request> {
     pub(super) method: &'request Method,
     pub(super) headers: &'request HeaderMap,
+    /// From where, if that is known.
+    pub(super) client: Option<IpAddr>,
     pub(super) received: Instant,
+}
+
+/// What a [`Tracker`] is made of.
+#[derive(Debug)]
+pub struct Parts {
+    /// Verifies tokens.
+    pub keys: Arc<KeyRing>,
+    /// Knows whose hash it is that a partner sends.
+    pub identity: Identity,
+    /// Each brand's consent rule; whoever is not in it, partners included, needs a recorded consent.
+    pub rules: BTreeMap<Name, ConsentRule>,
+    /// Judges.
+    pub classifier: Arc<Classifier>,
+    /// Takes signals.
+    pub intake: Arc<Intake>,
+    /// Knows which partners are heard.
+    pub partners: Arc<Partners>,
+    /// What day it is.
+    pub clock: Clock,
 }
 
 /// Turns visits with tokens into signals.
 #[derive(Debug)]
 pub struct Tracker {
-    keys: Arc<KeyRing>,
-    rules: BTreeMap<Name, ConsentRule>,
-    classifier: Arc<Classifier>,
-    intake: Arc<Intake>,
-    clock: Clock,
+    parts: Parts,
+    /// Tells a mail's links apart, by numbers that nobody outside can foresee.
+    links: RandomState,
     refused_opens: Refusals,
     refused_clicks: Refusals,
+    refused_beacons: Refusals,
+    refused_unsubscribes: Refusals,
 }
 
 impl Tracker {
-    /// A tracker for the tokens of `keys`. `rules` has each brand's consent rule; whoever is not in it, partners
-    /// included, needs a recorded consent.
-    pub fn new(
-        keys: Arc<KeyRing>,
-        rules: BTreeMap<Name, ConsentRule>,
-        classifier: Arc<Classifier>,
-        intake: Arc<Intake>,
-        clock: Clock,
-        registry: &Registry,
-    ) -> Self {
+    /// A tracker of these parts.
+    pub fn new(parts: Parts, registry: &Registry) -> Self {
         let refused = registry.counter(REFUSED);
         let refusals =
             |kind| Refusals(Refused::ALL.map(|reason| refused.with_label_values(&[kind, reason.as_str()])));
-        let (refused_opens, refused_clicks) = (refusals("open"), refusals("click"));
-        Self { keys, rules, classifier, intake, clock, refused_opens, refused_clicks }
+        Self {
+            parts,
+            links: RandomState::default(),
+            refused_opens: refusals("open"),
+            refused_clicks: refusals("click"),
+            refused_beacons: refusals("beacon"),
+            refused_unsubscribes: refusals("unsubscribe"),
+        }
     }
 
     /// A pixel was asked for. What comes of it is nobody's business outside.
     pub(super) fn opened(&self, token: &str, visit: Visit<'_>) {
         match self.verify(token, &[Kind::Open, Kind::Partner]) {
-            Ok((token, key)) => {
-                let source = if token.kind == Kind::Partner { Source::Partner } else { Source::Open };
-                self.signal(source, &token, key, visit);
-            }
+            Ok((token, key)) => match key.owner() {
+                Grantee::Partner(name) if token.kind == Kind::Partner => {
+                    if let Some(partner) = self.parts.partners.named(name.as_str()) {
+                        self.told(
+                            partner,
+                            Way::Signed,
+                            Sighting::of(Source::Partner, &token, key.owner()),
+                            visit,
+                        );
+                    }
+                }
+                owner => {
+                    self.saw(&self.about(Sighting::of(Source::Open, &token, owner), &token), visit);
+                }
+            },
             Err(refused) => self.refused_opens.count(refused),
         }
     }
@@ -78,7 +118,9 @@ impl Tracker {
             Ok((token, key)) => {
                 let destination = location(&token.destination);
                 if destination.is_some() {
-                    self.signal(Source::Click, &token, key, visit);
+                    let sighting = self.about(Sighting::of(Source::Click, &token, key.owner()), &token);
+                    let link = Some(self.links.hash_one(&token.destination));
+                    self.saw(&Sighting { link, decoy: token.purpose == Purpose::Decoy, ..sighting }, visit);
                 } else {
                     self.refused_clicks.count(Refused::Malformed);
                 }
@@ -91,43 +133,104 @@ impl Tracker {
         }
     }
 
-    fn verify(&self, token: &str, kinds: &[Kind]) -> Result<(Token, &Key), Refused> {
-        Token::verify_any(token.as_bytes(), kinds, day(self.clock.now()), &self.keys)
+    /// A page says something about whoever looks at it.
+    pub(super) fn heard(&self, token: &str, said: Said, visit: Visit<'_>) {
+        let (token, key) = match self.verify(token, &[Kind::Beacon]) {
+            Ok(verified) => verified,
+            Err(refused) => return self.refused_beacons.count(refused),
+        };
+        let sighting = self.about(Sighting::of(Source::Beacon, &token, key.owner()), &token);
+        match said {
+            Said::Visible { activated } => {
+                self.saw(&Sighting { activated, ..sighting }, visit);
+            }
+            Said::Hidden if sighting.presence => {
+                self.parts.intake.gone(token.recipient, Leaving::Left);
+            }
+            Said::Hidden | Said::Nothing => {}
+        }
     }
 
-    fn signal(&self, source: Source, token: &Token, key: &Key, visit: Visit<'_>) {
-        let judged = self.classifier.judge(&Evidence {
-            source,
+    /// Who unsubscribes with this token, if it is good.
+    pub(super) fn leaver(&self, token: &str) -> Option<Leaver> {
+        match self.verify(token, &[Kind::Unsubscribe]) {
+            Ok((token, key)) => Some(Leaver { recipient: token.recipient, grantee: key.owner().clone() }),
+            Err(refused) => {
+                self.refused_unsubscribes.count(refused);
+                None
+            }
+        }
+    }
+
+    /// A partner's pixel without a token was asked for: `<partner>/<hash>[.gif]`. It costs an HMAC whoever the partner and
+    /// whatever the hash.
+    pub(super) fn hashed(&self, rest: &str, visit: Visit<'_>) {
+        let (name, hash) = rest.split_once('/').unwrap_or((rest, ""));
+        let hash = hash.strip_suffix(".gif").unwrap_or(hash);
+        let recipient = self.parts.identity.of_anything(hash.as_bytes());
+        let Some(partner) = self.parts.partners.named(name) else { return };
+        match recipient {
+            Some(recipient) => {
+                let owner = Grantee::Partner(partner.name().clone());
+                self.told(partner, Way::Hashed, Sighting::of_somebody(recipient, &owner), visit);
+            }
+            None => partner.refuse(Refusal::Malformed),
+        }
+    }
+
+    /// A partner reports somebody.
+    fn told(&self, partner: &Partner, way: Way, sighting: Sighting<'_>, visit: Visit<'_>) {
+        if self.parts.partners.take(partner, way) {
+            let presence = sighting.presence && partner.tells_presence();
+            partner.judged(self.saw(&Sighting { presence, ..sighting }, visit));
+        }
+    }
+
+    /// What a token says about a letter's age.
+    fn about<'token>(&self, sighting: Sighting<'token>, token: &Token) -> Sighting<'token> {
+        Sighting { days: token.days_old(day(self.parts.clock.now())), ..sighting }
+    }
+
+    fn verify(&self, token: &str, kinds: &[Kind]) -> Result<(Token, &Key), Refused> {
+        Token::verify_any(token.as_bytes(), kinds, day(self.parts.clock.now()), &self.parts.keys)
+    }
+
+    /// Judges what was seen and offers it to the intake; what it was in the end.
+    fn saw(&self, sighting: &Sighting<'_>, visit: Visit<'_>) -> Class {
+        let Parts { classifier, intake, .. } = &self.parts;
+        let judged = classifier.judge(&Evidence {
+            source: sighting.source,
             method: visit.method,
             headers: visit.headers,
-            client: None,
-            recipient: token.recipient,
-            about: token.send,
-            days: None,
-            link: None,
-            decoy: false,
-            activated: false,
+            client: visit.client,
+            recipient: sighting.recipient,
+            about: sighting.send,
+            days: sighting.days,
+            link: sighting.link,
+            decoy: sighting.decoy,
+            activated: sighting.activated,
         });
         for who in judged.unmasked {
-            self.intake.gone(who, Leaving::Unmasked(UNMASKED));
+            intake.gone(who, Leaving::Unmasked(UNMASKED));
         }
         let mut judgement = judged.judgement;
-        if token.purpose != Purpose::Presence {
+        if !sighting.presence {
             judgement = judgement.for_statistics();
         }
-        self.intake.receive(Signal {
-            recipient: token.recipient,
-            source,
-            origin: self.origin(key.owner()),
-            about: token.send,
+        intake.receive(Signal {
+            recipient: sighting.recipient,
+            source: sighting.source,
+            origin: self.origin(sighting.owner),
+            about: sighting.send,
             judgement,
             received: visit.received,
         });
+        judgement.settled().class
     }
 
     fn origin(&self, owner: &Grantee) -> Origin {
         let rule = match owner {
-            Grantee::Brand(name) => self.rules.get(name).copied().unwrap_or_default(),
+            Grantee::Brand(name) => self.parts.rules.get(name).copied().unwrap_or_default(),
             Grantee::Partner(_) => ConsentRule::Required,
         };
         Origin::Tracked { grantee: owner.clone(), rule }
@@ -141,55 +244,5 @@ struct Refusals([IntCounter; Refused::ALL.len()]);
 impl Refusals {
     fn count(&self, reason: Refused) {
         self.0[reason as usize].inc();
-    }
-}
-
-/// A destination as a `Location`, byte for byte, if it is what may be minted: an absolute http or https URL without
-/// control characters.
-fn location(destination: &str) -> Option<HeaderValue> {
-    let plain =
-        !destination.contains(|c: char| c.is_control() || c == '\\') && destination.trim() == destination;
-    let url = Url::parse(destination).ok().filter(|_| plain)?;
-    let (scheme, rest) = destination.split_once("://")?;
-    let fits = matches!(url.scheme(), "http" | "https")
-        && scheme.eq_ignore_ascii_case(url.scheme())
-        && url.has_host()
-        && !rest.starts_with('/');
-    HeaderValue::from_bytes(destination.as_bytes()).ok().filter(|_| fits)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_absolute_web_addresses_are_followed() {
-        for good in [
-            "https://pay.example.org/case?id=1&b=%0A#x",
-            "http://example.org",
-            "HTTPS://Example.org/é",
-            "https://example.org:8443/a b",
-        ] {
-            assert_eq!(location(good).as_ref().map(HeaderValue::as_bytes), Some(good.as_bytes()));
-        }
-        for bad in [
-            "",
-            "//evil.example",
-            "/path",
-            "javascript:alert(1)",
-            "data:text/html,x",
-            "https:evil.example",
-            "https:///evil.example",
-            "https:\\\\evil.example",
-            "https://evil.example\\@good.example",
-            " https://example.org",
-            "https://example.org\r\nSet-Cookie: a=b",
-            "https://example.org/\u{0}",
-            "https://exam\tple.org",
-            "https://",
-            "ftp://example.org",
-        ] {
-            assert_eq!(location(bad), None, "{bad:?} must not be followed");
-        }
     }
 }

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::Name;
 
+/// The brand's name under which partners are flows: `partner/NAME` is one of them, `partner` alone all. No brand may have it.
+pub const PARTNERS: &str = "partner";
+
 /// A brand, or one campaign of it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct FlowScope {
@@ -73,6 +76,18 @@ impl Flows {
             .flatten()
             .filter_map(|scope| self.settings.get_key_value(&scope))
             .find(|(_, setting)| setting.paused(now))
+    }
+}
+
+impl FlowScope {
+    /// One partner.
+    pub fn partner(name: &Name) -> Self {
+        Self { campaign: Some(name.clone()), ..Self::partners() }
+    }
+
+    /// All partners.
+    pub fn partners() -> Self {
+        Self { brand: PARTNERS.parse().expect("a literal that is a name"), campaign: None }
     }
 }
 

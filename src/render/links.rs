@@ -7,11 +7,7 @@ use url::Url;
 
 use super::sender::Sender;
 use crate::model::SendSpec;
-use crate::token::{self, Day, KeyRing, Kind, NoKey, Purpose, Seal, Token};
-
-/// How many days after a letter's date its pixel, its tracked links and its payment link stay valid: a year and a
-/// month, since people come back to a letter when the next one quotes it.
-const LINK_DAYS: u32 = 400;
+use crate::token::{self, Day, KeyRing, Kind, LINK_DAYS, NoKey, Purpose, Seal, Token};
 
 /// What a letter's links are made from. Everything here is the same for every attempt.
 pub(super) struct Links<'a> {
@@ -46,6 +42,17 @@ impl<'a> Links<'a> {
     pub(super) fn click(&self, destination: String) -> Result<String, NoKey> {
         let token = self.mint(Kind::Click, Some(self.expires), Purpose::Presence, destination)?;
         Ok(format!("{}/c/{token}", self.sender.tracking_url))
+    }
+
+    /// The address of the link that nobody sees; it ends at the brand's home.
+    pub(super) fn decoy(&self) -> Result<String, NoKey> {
+        let token = self.mint(Kind::Click, Some(self.expires), Purpose::Decoy, self.sender.home.clone())?;
+        Ok(format!("{}/c/{token}", self.sender.tracking_url))
+    }
+
+    /// Whether this brand's letters carry such a link.
+    pub(super) const fn has_decoy(&self) -> bool {
+        self.sender.decoy
     }
 
     fn mint(

@@ -31,6 +31,10 @@ pub(super) struct Sender {
     pub(super) domain: String,
     /// The public address of the edge, without a trailing slash.
     pub(super) tracking_url: String,
+    /// The web site at the domain of `From`: where a decoy leads whoever follows it.
+    pub(super) home: String,
+    /// Whether letters carry a decoy link.
+    pub(super) decoy: bool,
     /// The page where cases are paid, and what signs links to it; none unless both are there.
     pub(super) payment: Option<(Url, Seal)>,
     pub(super) class: MailClass,
@@ -65,6 +69,8 @@ impl Sender {
             payment: payment_page(&brand.payment_url).map_err(wrong)?.zip(seal),
             brand: Value::from(name.as_str()),
             mailbox: BTreeMap::from([("name", display), ("email", from.email.to_string())]).into(),
+            home: format!("https://{}/", from.email.domain()),
+            decoy: brand.decoy,
             from: header::From::from(Mailboxes::from(from)).display(),
             reply_to: reply_to.map(|to| header::ReplyTo::from(Mailboxes::from(to)).display()),
             return_path: return_path.email.to_string(),

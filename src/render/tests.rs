@@ -44,6 +44,7 @@ fn brand() -> Brand {
         consent: ConsentRule::Presumed,
         class: MailClass::Transactional,
         on_uncertain: OnUncertain::Hold,
+        decoy: false,
     }
 }
 

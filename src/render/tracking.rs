@@ -1,8 +1,11 @@
 //! Links become signed links of the edge, and a pixel is added: HTML in, HTML out.
 
+mod decoy;
+
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
+use lol_html::errors::RewritingError;
 use lol_html::html_content::Element;
 use lol_html::{ElementContentHandlers, RewriteStrSettings, Selector, rewrite_str};
 use url::Url;
@@ -31,16 +34,20 @@ pub(super) fn track(html: &str, links: &Links<'_>) -> Result<String, Unfit> {
         element_content_handlers: vec![(Cow::Borrowed(&*ANCHORS), anchors)],
         ..RewriteStrSettings::new()
     };
-    let mut tracked = rewrite_str(html, settings).map_err(|cause| {
-        Unfit::new(
-            "template",
-            format!("makes HTML whose links cannot be tracked ({cause}): mend its .html file"),
-        )
-    })?;
+    let mut tracked = rewrite_str(html, settings).map_err(|cause| untrackable(&cause))?;
+    if links.has_decoy() {
+        tracked =
+            decoy::hide(&tracked, &links.decoy().map_err(|cause| Unfit::new("brand", cause.to_string()))?)?;
+    }
     let pixel = links.pixel().map_err(|cause| Unfit::new("brand", cause.to_string()))?;
     let pixel = format!(r#"<img src="{pixel}" width="1" height="1" alt="" style="display:block;border:0">"#);
     tracked.insert_str(end_of_body(&tracked), &pixel);
     Ok(tracked)
+}
+
+fn untrackable(cause: &RewritingError) -> Unfit {
+    let problem = format!("makes HTML whose links cannot be tracked ({cause}): mend its .html file");
+    Unfit::new("template", problem)
 }
 
 /// Where the last `</body` begins, or the end. Variables are escaped, so only the template can close the body.

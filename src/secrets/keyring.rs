@@ -30,7 +30,7 @@ const HEADER: &str = "\
 #
 # [[seals]] sign a brand's payment links. Replacing one invalidates the links already sent.
 #
-# A brand that is new in the configuration gets its entries appended at the next start. Vigie changes nothing else.
+# A brand or partner that is new in the configuration gets its entries appended at the next start. Vigie changes nothing else.
 ";
 
 /// The file, read.
@@ -73,15 +73,15 @@ const fn yes() -> bool {
     true
 }
 
-/// What a brand of the configuration lacks.
+/// What a brand or partner of the configuration lacks.
 #[derive(Debug)]
 pub(super) enum Lack {
     /// A token key; the id is the next free one.
-    Key(u16, Name),
+    Key(u16, Grantee),
     /// A payment seal.
     Seal(Name),
-    /// No id is left for a key of this brand.
-    Ids(Name),
+    /// No id is left for a key of theirs.
+    Ids(Grantee),
 }
 
 /// A new file with an identity and no keys yet.
@@ -94,13 +94,15 @@ pub(super) fn extended(file: &Path, mut text: String, missing: &[Lack]) -> Resul
     for lack in missing {
         let secret = random_secret()?;
         let entry = match lack {
-            Lack::Key(id, brand) => format!(
+            Lack::Key(id, Grantee::Brand(brand)) => format!(
                 "[[keys]]\nid = {id}\nbrand = \"{brand}\"\nkinds = [\"open\", \"click\", \"beacon\", \"unsubscribe\"]\n"
             ),
+            Lack::Key(id, Grantee::Partner(partner)) => {
+                format!("[[keys]]\nid = {id}\npartner = \"{partner}\"\nkinds = [\"partner\"]\n")
+            }
             Lack::Seal(brand) => format!("[[seals]]\nbrand = \"{brand}\"\n"),
-            Lack::Ids(brand) => {
-                let what =
-                    format!("no key id is left for the brand {brand}: remove keys that are not needed");
+            Lack::Ids(Grantee::Brand(name) | Grantee::Partner(name)) => {
+                let what = format!("no key id is left for {name}: remove keys that are not needed");
                 return Err(Error::Entry { file: file.to_owned(), what });
             }
         };
@@ -121,19 +123,21 @@ impl Entries {
         })
     }
 
-    /// What `brands` lack here.
-    pub(super) fn missing(&self, brands: &[&Name]) -> Vec<Lack> {
+    /// What these lack here.
+    pub(super) fn missing(&self, owners: &[Grantee]) -> Vec<Lack> {
         let mut last = self.keys.iter().map(|key| key.id).max().unwrap_or(0);
         let mut missing = Vec::new();
-        for &brand in brands {
-            if !self.keys.iter().any(|key| key.brand.as_ref() == Some(brand)) {
+        for owner in owners {
+            if !self.keys.iter().any(|key| key.is_of(owner)) {
                 missing.push(match last.checked_add(1) {
-                    Some(id) => Lack::Key(id, brand.clone()),
-                    None => Lack::Ids(brand.clone()),
+                    Some(id) => Lack::Key(id, owner.clone()),
+                    None => Lack::Ids(owner.clone()),
                 });
                 last = last.saturating_add(1);
             }
-            if !self.seals.iter().any(|seal| seal.brand == *brand) {
+            if let Grantee::Brand(brand) = owner
+                && !self.seals.iter().any(|seal| seal.brand == *brand)
+            {
                 missing.push(Lack::Seal(brand.clone()));
             }
         }
@@ -169,6 +173,13 @@ impl Entries {
 }
 
 impl KeyEntry {
+    fn is_of(&self, owner: &Grantee) -> bool {
+        match owner {
+            Grantee::Brand(brand) => self.brand.as_ref() == Some(brand),
+            Grantee::Partner(partner) => self.partner.as_ref() == Some(partner),
+        }
+    }
+
     fn owner(self) -> Result<Grantee, String> {
         match (self.brand, self.partner) {
             (Some(brand), None) => Ok(Grantee::Brand(brand)),

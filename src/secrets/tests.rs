@@ -4,11 +4,15 @@ use std::os::unix::fs::PermissionsExt;
 use tempfile::TempDir;
 
 use super::*;
-use crate::model::{Grantee, RecipientId};
+use crate::model::{Grantee, Name, RecipientId};
 use crate::token::{Kind, Purpose, Token};
 
 fn name(text: &str) -> Name {
     text.parse().expect("a name")
+}
+
+fn brand(text: &str) -> Grantee {
+    Grantee::Brand(name(text))
 }
 
 fn dir() -> TempDir {
@@ -33,12 +37,12 @@ fn mode(path: &Path) -> u32 {
 /// Why the secrets are refused after `change` to the file made by a first start.
 fn refusal(change: impl FnOnce(&str) -> String) -> String {
     let dir = dir();
-    prepare(dir.path(), [&name("demo")], None).expect("made");
+    prepare(dir.path(), &[brand("demo")], None).expect("made");
     let path = dir.path().join(SECRETS_FILE);
     let text = fs::read_to_string(&path).expect("readable");
     fs::write(&path, change(&text)).expect("written");
     let error = Secrets::read(dir.path()).expect_err("must be refused").to_string();
-    let for_start = prepare(dir.path(), [&name("demo")], None).expect_err("must be refused").to_string();
+    let for_start = prepare(dir.path(), &[brand("demo")], None).expect_err("must be refused").to_string();
     assert_eq!(error, for_start, "reading and starting refuse alike");
     error.strip_prefix(&path.display().to_string()).expect("names the file").to_owned()
 }
@@ -47,15 +51,15 @@ fn refusal(change: impl FnOnce(&str) -> String) -> String {
 fn the_first_start_makes_private_files_and_the_second_reads_them() {
     let dir = dir();
     let data = dir.path().join("deep/data");
-    let first = prepare(&data, [&name("demo")], None).expect("made");
+    let first = prepare(&data, &[brand("demo")], None).expect("made");
     let files = [data.join(SECRETS_FILE), data.join(OPERATOR_FILE)];
     assert_eq!(first.made, files);
     assert_eq!(files.each_ref().map(|file| mode(file)), [0o600, 0o600]);
     assert_eq!(mode(&data), 0o700);
-    let second = prepare(&data, [&name("demo")], None).expect("read");
+    let second = prepare(&data, &[brand("demo")], None).expect("read");
     assert_eq!(second.made, Vec::<PathBuf>::new());
     assert_eq!(second.operator.key.hash, first.operator.key.hash);
-    let token = open().mint(&first.secrets.ring, &Grantee::Brand(name("demo"))).expect("minted");
+    let token = open().mint(&first.secrets.ring, &brand("demo")).expect("minted");
     assert!(Token::verify(token.as_bytes(), Kind::Open, 1, &second.secrets.ring).is_ok());
     let id = |secrets: &Secrets| secrets.identity.of_address("a@b.example").expect("an address");
     assert_eq!(id(&first.secrets), id(&second.secrets));
@@ -66,7 +70,7 @@ fn the_first_start_makes_private_files_and_the_second_reads_them() {
 fn two_installations_have_nothing_in_common() {
     let (a, b) = (dir(), dir());
     let text = |dir: &TempDir| {
-        prepare(dir.path(), [&name("demo")], None).expect("made");
+        prepare(dir.path(), &[brand("demo")], None).expect("made");
         fs::read_to_string(dir.path().join(SECRETS_FILE)).expect("readable")
     };
     let (a, b) = (text(&a), text(&b));
@@ -80,17 +84,30 @@ fn two_installations_have_nothing_in_common() {
 #[test]
 fn a_new_brand_gets_keys_and_nothing_else_changes() {
     let dir = dir();
-    let first = prepare(dir.path(), [&name("demo")], None).expect("made");
+    let first = prepare(dir.path(), &[brand("demo")], None).expect("made");
     let before = fs::read_to_string(dir.path().join(SECRETS_FILE)).expect("readable");
-    let both = [&name("acme.fr"), &name("demo")];
-    let second = prepare(dir.path(), both, None).expect("extended");
+    let both = [brand("acme.fr"), brand("demo")];
+    let second = prepare(dir.path(), &both, None).expect("extended");
     let after = fs::read_to_string(dir.path().join(SECRETS_FILE)).expect("readable");
     assert!(after.starts_with(&before));
     assert_eq!(second.made, [dir.path().join(SECRETS_FILE)]);
-    let key = second.secrets.ring.newest(&Grantee::Brand(name("acme.fr")), Kind::Click).expect("a key");
+    let key = second.secrets.ring.newest(&brand("acme.fr"), Kind::Click).expect("a key");
     assert_eq!(key.id(), 2);
-    let token = open().mint(&first.secrets.ring, &Grantee::Brand(name("demo"))).expect("minted");
+    let token = open().mint(&first.secrets.ring, &brand("demo")).expect("minted");
     assert!(Token::verify(token.as_bytes(), Kind::Open, 1, &second.secrets.ring).is_ok());
+}
+
+#[test]
+fn a_new_partner_gets_a_key_for_its_pixels_alone() {
+    let dir = dir();
+    prepare(dir.path(), &[brand("demo")], None).expect("made");
+    let news = Grantee::Partner(name("news"));
+    let both = [brand("demo"), news.clone()];
+    let second = prepare(dir.path(), &both, None).expect("extended");
+    let ring = &second.secrets.ring;
+    assert_eq!(ring.newest(&news, Kind::Partner).expect("a key").id(), 2);
+    assert!(ring.newest(&news, Kind::Open).is_err() && ring.newest(&brand("news"), Kind::Open).is_err());
+    assert!(prepare(dir.path(), &both, None).expect("read").made.is_empty());
 }
 
 #[test]
@@ -98,8 +115,8 @@ fn gateways_that_start_together_agree() {
     let dir = dir();
     let tokens: Vec<String> = std::thread::scope(|scope| {
         let start = || {
-            let prepared = prepare(dir.path(), [&name("demo")], None).expect("made or read");
-            let token = open().mint(&prepared.secrets.ring, &Grantee::Brand(name("demo"))).expect("minted");
+            let prepared = prepare(dir.path(), &[brand("demo")], None).expect("made or read");
+            let token = open().mint(&prepared.secrets.ring, &brand("demo")).expect("minted");
             format!("{token} {}", prepared.operator.key.hash)
         };
         let gateways: Vec<_> = (0..16).map(|_| scope.spawn(start)).collect();
@@ -112,7 +129,7 @@ fn gateways_that_start_together_agree() {
 fn a_higher_key_signs_and_a_removed_one_no_longer_verifies() {
     let dir = dir();
     let demo = Grantee::Brand(name("demo"));
-    let first = prepare(dir.path(), [&name("demo")], None).expect("made").secrets;
+    let first = prepare(dir.path(), &[brand("demo")], None).expect("made").secrets;
     let old = open().mint(&first.ring, &demo).expect("minted");
     let path = dir.path().join(SECRETS_FILE);
     let text = fs::read_to_string(&path).expect("readable");
@@ -134,10 +151,10 @@ fn a_higher_key_signs_and_a_removed_one_no_longer_verifies() {
 fn files_that_others_may_read_are_refused() {
     for (file, bits) in [(SECRETS_FILE, 0o640), (SECRETS_FILE, 0o604), (OPERATOR_FILE, 0o620)] {
         let dir = dir();
-        prepare(dir.path(), [&name("demo")], None).expect("made");
+        prepare(dir.path(), &[brand("demo")], None).expect("made");
         let path = dir.path().join(file);
         fs::set_permissions(&path, fs::Permissions::from_mode(bits)).expect("changed");
-        let error = prepare(dir.path(), [&name("demo")], None).expect_err("must be refused").to_string();
+        let error = prepare(dir.path(), &[brand("demo")], None).expect_err("must be refused").to_string();
         assert!(error.contains(&format!("has mode {bits:04o}")), "{error}");
         assert!(error.contains(&format!("chmod 600 {}", path.display())), "{error}");
     }
@@ -189,11 +206,11 @@ fn reading_makes_nothing() {
 fn the_operators_key_may_come_from_outside() {
     let dir = dir();
     let given = "vg_operator_outside_0123456789";
-    let prepared = prepare(dir.path(), [&name("demo")], Some(given)).expect("made");
+    let prepared = prepare(dir.path(), &[brand("demo")], Some(given)).expect("made");
     assert_eq!((prepared.operator.key.hash, prepared.operator.file), (hash(given), None));
     assert!(!dir.path().join(OPERATOR_FILE).exists());
     for bad in ["", "short", "nineteen characters", "twenty characters and a space"] {
-        let error = prepare(dir.path(), [&name("demo")], Some(bad)).expect_err(bad).to_string();
+        let error = prepare(dir.path(), &[brand("demo")], Some(bad)).expect_err(bad).to_string();
         assert!(error.starts_with("VIGIE_OPERATOR_KEY must hold"), "{error}");
     }
 }
@@ -201,7 +218,7 @@ fn the_operators_key_may_come_from_outside() {
 #[test]
 fn an_operators_key_names_itself_by_its_id_and_shows_nothing() {
     let dir = dir();
-    let operator = prepare(dir.path(), [&name("demo")], None).expect("made").operator;
+    let operator = prepare(dir.path(), &[brand("demo")], None).expect("made").operator;
     let text = fs::read_to_string(dir.path().join(OPERATOR_FILE)).expect("readable");
     let parts: Vec<&str> = text.trim().splitn(4, '_').collect();
     assert_eq!(

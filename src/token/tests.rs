@@ -69,6 +69,40 @@ fn a_key_signs_only_its_own_kinds_and_owner() {
 }
 
 #[test]
+fn a_letters_age_is_told_by_its_tokens_expiry() {
+    let token = Token { expires: Some(30_000), ..open() };
+    assert_eq!(token.days_old(30_000 - LINK_DAYS), Some(0));
+    assert_eq!(token.days_old(29_999), Some(LINK_DAYS - 1));
+    assert_eq!(token.days_old(30_000 - LINK_DAYS - 1), None, "given another expiry");
+    assert_eq!(Token { send: None, ..token.clone() }.days_old(29_999), None, "of no letter");
+    assert_eq!(Token { expires: None, ..token }.days_old(29_999), None, "for ever");
+}
+
+#[test]
+fn only_links_are_decoys() {
+    let decoy = Token { purpose: Purpose::Decoy, ..open() }.mint(&ring(), &brand("demo")).expect("minted");
+    assert_eq!(Token::verify(decoy.as_bytes(), Kind::Open, 1, &ring()).unwrap_err(), Refused::Malformed);
+    let (kind, destination) = (Kind::Click, "https://example.org/".to_owned());
+    let link = Token { kind, destination, purpose: Purpose::Decoy, ..open() };
+    let text = link.mint(&ring(), &brand("demo")).expect("minted");
+    assert_eq!(Token::verify(text.as_bytes(), Kind::Click, 1, &ring()).expect("valid").0, link);
+}
+
+#[test]
+fn what_is_no_hash_costs_an_hmac_and_is_nobody() {
+    let identity = Identity::new(&[7; 32]);
+    let hash = const_hex::encode(sha2::Sha256::digest("a@b.example"));
+    let somebody = identity.of_address("a@b.example").expect("an address");
+    assert_eq!(identity.of_anything(hash.as_bytes()), Some(somebody));
+    assert_eq!(identity.of_anything(hash.to_uppercase().as_bytes()), Some(somebody));
+    for bad in
+        ["", "a@b.example", &hash[1..], &format!("{hash}0"), &hash.replace(|c: char| c.is_alphabetic(), "g")]
+    {
+        assert_eq!(identity.of_anything(bad.as_bytes()), None, "{bad:?}");
+    }
+}
+
+#[test]
 fn padding_and_spare_bits_are_refused() {
     let text = open().mint(&ring(), &brand("demo")).expect("minted");
     for bad in [format!("{text}="), format!("{text}A"), format!("{text}A="), String::new(), "A".repeat(3000)]

@@ -19,8 +19,8 @@ struct Installation {
 impl Installation {
     fn new() -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
-        let brand = "demo".parse().expect("a name");
-        vigie::secrets::prepare(&dir.path().join("data"), [&brand], None).expect("secrets");
+        let brand = vigie::model::Grantee::Brand("demo".parse().expect("a name"));
+        vigie::secrets::prepare(&dir.path().join("data"), &[brand], None).expect("secrets");
         Self { dir }
     }
 

@@ -5,12 +5,14 @@ mod first_letter;
 mod machines;
 mod moments;
 mod operators;
+mod partners;
 mod real_servers;
 mod relay_down;
 mod scanned;
 mod stopping;
 mod templates;
 mod tokens;
+mod unsubscribing;
 mod visits;
 
 /// Settings of a second brand beside the sample one.

@@ -15,7 +15,9 @@ mod leases;
 mod load;
 mod memory;
 mod outages;
+mod partners;
 mod shooting;
+mod unsubscribing;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -10,6 +10,7 @@
 //! `tests/install` installs the programs; a missing one is a failure, never a
 //! skipped test.
 
+pub mod browser;
 pub mod crowd;
 pub mod dovecot;
 pub mod exim;

@@ -5,12 +5,15 @@ use std::sync::Arc;
 use crate::api::brands::Brands;
 use crate::api::{Access, Doors, Problem};
 use crate::clock::Clock;
+use crate::config::Role;
 use crate::model::Grantee;
+use crate::partners::Partners;
 use crate::token::{Identity, KeyRing, Minted, Order};
 
 /// What minting needs.
 pub(super) struct Mint {
     brands: Brands,
+    partners: Arc<Partners>,
     identity: Identity,
     ring: Arc<KeyRing>,
     clock: Clock,
@@ -20,6 +23,7 @@ impl Mint {
     pub(super) fn new(doors: &Doors) -> Self {
         Self {
             brands: Brands::new(&doors.brands),
+            partners: Arc::clone(&doors.partners),
             identity: doors.identity.clone(),
             ring: Arc::clone(&doors.ring),
             clock: doors.clock.clone(),
@@ -39,10 +43,13 @@ impl Mint {
         minted.map_err(|bad| Problem::field(bad.field, bad.what))
     }
 
-    /// The public address of the edge for an owner. Partners have one once they are configured.
+    /// The public address of the edge for an owner; of a partner for operators alone.
     fn base(&self, access: &Access, owner: &Grantee) -> Option<String> {
         match owner {
             Grantee::Brand(brand) => Some(self.brands.named(access, brand).ok()?.tracking_url.clone()),
+            Grantee::Partner(name) if access.role == Role::Operator => {
+                Some(self.partners.named(name.as_str())?.tracking_url().to_owned())
+            }
             Grantee::Partner(_) => None,
         }
     }

@@ -45,7 +45,7 @@ pub(in crate::cli) struct Mint {
     /// Valid until the end of this day, as in 2030-12-31T00:00:00Z
     #[arg(long, value_name = "TIME")]
     expires: Option<Timestamp>,
-    /// The public address of the edge, instead of the brand's `tracking_url`; partners need it
+    /// The public address of the edge, instead of the brand's or partner's `tracking_url`
     #[arg(long, value_name = "URL", value_parser = base_url)]
     base_url: Option<String>,
     /// Print JSON
@@ -114,11 +114,11 @@ impl Minter<'_> {
     }
 
     fn base(&self, owner: &Grantee) -> Option<String> {
-        let brand = match owner {
-            Grantee::Brand(brand) => self.config.brands.get(brand),
-            Grantee::Partner(_) => None,
+        let configured = match owner {
+            Grantee::Brand(name) => self.config.brands.get(name).map(|brand| &brand.tracking_url),
+            Grantee::Partner(name) => self.config.partners.get(name).map(|partner| &partner.tracking_url),
         };
-        self.base_url.clone().or_else(|| brand.map(|brand| brand.tracking_url.clone()))
+        self.base_url.clone().or_else(|| configured.cloned())
     }
 
     /// One line of output per line of input, in order, blank ones left out; fails in the end if a line gave no token.

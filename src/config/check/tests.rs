@@ -257,6 +257,50 @@ fn api_keys_are_well_formed_and_belong_to_a_brand() {
 }
 
 #[test]
+fn origins_and_headers_are_as_browsers_and_proxies_send_them() {
+    for bad in [
+        "",
+        "*",
+        "portal.example",
+        "https://portal.example/",
+        "https://Portal.example",
+        "https://portal.example:443",
+        "https://portal.example/x",
+        "https://u@portal.example",
+        "file:///x",
+        "null",
+    ] {
+        one("`edge.origins` has", |c| c.edge.origins = vec![bad.into()]);
+    }
+    none(|c| c.edge.origins = vec!["https://portal.example".into(), "http://127.0.0.1:8090".into()]);
+    one("`edge.client_ip_header` (\"\")", |c| c.edge.client_ip_header = String::new());
+    one("`edge.client_ip_header` (\"X: y\")", |c| c.edge.client_ip_header = "X: y".into());
+}
+
+#[test]
+fn partners_have_a_place_a_purpose_and_a_quota() {
+    let partner = |more: &str| -> crate::config::Partner {
+        let text = format!("tracking_url = \"https://t.news.example\"\n{more}");
+        toml::from_str(&text).expect("a partner")
+    };
+    let with = |c: &mut Config, partner| {
+        c.partners.insert("news".parse().expect("a name"), partner);
+    };
+    none(|c| with(c, partner("")));
+    none(|c| with(c, partner("purposes = [\"presence\", \"statistics\"]\nhashed_pixel = true")));
+    one("`partners.news.purposes` must", |c| with(c, partner("purposes = []")));
+    one("`partners.news.quota_per_second` must", |c| with(c, partner("quota_per_second = 0")));
+    one("`partners.news.quota_per_day` must", |c| with(c, partner("quota_per_day = 0")));
+    one("`partners.news.tracking_url` must", |c| {
+        with(c, crate::config::Partner { tracking_url: "https://t.news.example/".into(), ..partner("") });
+    });
+    one("`brands.partner` cannot be", |c| {
+        let demo = demo(c).clone();
+        c.brands.insert("partner".parse().expect("a name"), demo);
+    });
+}
+
+#[test]
 fn all_problems_are_told_at_once() {
     let variables = [("VIGIE__EDGE__MAX_CONNECTIONS", "0"), ("VIGIE__STORE__ENQUEUE_WAIT", "1")];
     let refused = Config::load(&[], variables.map(|(name, text)| (name.into(), text.into())))

@@ -120,6 +120,22 @@ fn a_tracked_letter_leads_through_the_edge() {
 }
 
 #[test]
+fn a_decoy_is_hidden_in_tracked_letters_of_brands_that_want_one() {
+    let wanting = renderer_of(Brand { decoy: true, ..brand() }).expect("a renderer");
+    let hidden = "aria-hidden=\"true\" tabindex=\"-1\"";
+    assert!(!html_of(&letter(&renderer(), reminder(), true)).contains(hidden), "not by default");
+    assert!(!html_of(&letter(&wanting, reminder(), false)).contains("tabindex"), "not in untracked letters");
+    let letter = letter(&wanting, reminder(), true);
+    let html = html_of(&letter);
+    let (before, after) = html.split_once(hidden).expect("a decoy");
+    let token = before.rsplit("/c/").next().expect("a link").trim_end_matches(['"', ' ']);
+    let (token, _) = Token::verify(token.as_bytes(), Kind::Click, 1, &ring()).expect("a valid token");
+    assert_eq!((token.purpose, token.destination.as_str()), (Purpose::Decoy, "https://xn--dmo-bma.example/"));
+    assert!(before.contains("<td") && after.contains("<td"), "in the middle: {html}");
+    assert!(!text_of(&letter).contains("t.demo.example"), "not in the text part");
+}
+
+#[test]
 fn an_untracked_letter_has_neither_pixel_nor_signed_links() {
     let letter = letter(&renderer(), reminder(), false);
     let all = String::from_utf8_lossy(&letter.bytes).into_owned() + &html_of(&letter) + &text_of(&letter);

@@ -34,6 +34,7 @@ async fn every_route_of_the_contract_is_documented() {
         "delete /v1/sends/{id}",
         "get /v1/flows",
         "get /v1/openapi.json",
+        "get /v1/partners",
         "get /v1/sends/{id}",
         "get /v1/stats",
         "post /v1/cases/{brand}/{case}/settle",

@@ -19,6 +19,7 @@ use vigie::flow::Gate;
 use vigie::intake::{Intake, Outlet};
 use vigie::model::{Claim, ClaimId, ConsentRule, Grantee, Name, Origin, SendSpec, Source, Worth};
 use vigie::ops::Phase;
+use vigie::partners::Partners;
 use vigie::redact::Secret;
 use vigie::store::embedded::Embedded;
 use vigie::store::{Rules, Store, Touch};
@@ -134,10 +135,19 @@ fn brands() -> BTreeMap<Name, Brand> {
     [(name("demo"), brand(demo)), (name("other"), brand(other))].into()
 }
 
+/// One partner, called `paper`.
+fn partners(store: &Arc<dyn Store>, clock: &Clock) -> Partners {
+    let paper = toml::from_str("tracking_url = 'https://t.paper.example'").expect("a partner");
+    let gate = Gate::new(store.flows(), clock.clone());
+    Partners::new(&[(name("paper"), paper)].into(), gate, clock.clone(), &Registry::new())
+}
+
 fn ring() -> KeyRing {
     let kinds = vec![Kind::Open, Kind::Click, Kind::Beacon, Kind::Unsubscribe];
     let key = Key::new(1, Grantee::Brand(name("demo")), kinds, true, &[1; 32]).expect("a key");
-    KeyRing::new(vec![key], vec![]).expect("a ring")
+    let paper = Grantee::Partner(name("paper"));
+    let theirs = Key::new(2, paper, vec![Kind::Partner], true, &[2; 32]).expect("a key");
+    KeyRing::new(vec![key, theirs], vec![]).expect("a ring")
 }
 
 fn keys(plan: &Plan) -> Keys {
@@ -197,6 +207,7 @@ impl House {
             identity: identity.clone(),
             ring: Arc::clone(&ring),
             brands: Arc::new(brands()),
+            partners: Arc::new(partners(&store, &clock)),
             keys: keys(&plan),
             ears: Arc::new(ears),
             gate: Gate::new(store.flows(), clock.clone()),

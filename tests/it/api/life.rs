@@ -114,7 +114,12 @@ async fn a_paused_flow_holds_and_says_so() {
     let listed = states(operator.get("/v1/flows").await.with(200));
     assert_eq!(
         listed,
-        ["\"demo\"/null: \"running\"", "\"demo\"/\"wave\": \"paused\"", "\"other\"/null: \"running\""]
+        [
+            "\"demo\"/null: \"running\"",
+            "\"demo\"/\"wave\": \"paused\"",
+            "\"other\"/null: \"running\"",
+            "\"partner\"/\"paper\": \"running\""
+        ]
     );
     house.clock.advance(Duration::from_hours(1));
     let listed = states(operator.get("/v1/flows").await.with(200));

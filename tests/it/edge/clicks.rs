@@ -1,7 +1,8 @@
 //! `/c/<token>`: to the signed destination or nowhere.
 
-use vigie::model::{RecipientId, Source};
-use vigie::token::Token;
+use vigie::intake::Report;
+use vigie::model::{Leaving, RecipientId, Source};
+use vigie::token::{Purpose, Token};
 
 use super::house::{House, TODAY, brand, click, open};
 
@@ -29,6 +30,36 @@ fn head_follows_a_link_but_is_no_presence() {
     assert_eq!((reply.status, reply.header("location")), (302, Some("https://example.org/")));
     assert!(house.no_more_signals());
     assert_eq!(house.metric(r#"vigie_signals_total{source="click",verdict="scanner"}"#), Some(1));
+}
+
+#[test]
+fn a_decoy_leads_home_and_tells_a_scanner() {
+    let mut house = House::open();
+    let decoy = Token { purpose: Purpose::Decoy, ..click("https://demo.example/") };
+    let token = house.mint(&decoy, &brand("demo"));
+    let reply = house.get(&format!("/c/{token}"));
+    assert_eq!((reply.status, reply.header("location")), (302, Some("https://demo.example/")));
+    let report = house.report();
+    assert!(matches!(report, Report::Gone(RecipientId([1, ..]), Leaving::Unmasked(_))), "{report:?}");
+    assert!(house.no_more_signals(), "it is no presence, and ends what was one");
+    assert_eq!(house.metric(r#"vigie_signals_total{source="click",verdict="scanner"}"#), Some(1));
+}
+
+#[test]
+fn whoever_follows_every_link_of_a_mail_is_a_scanner() {
+    let house = House::open();
+    let scanned = || house.metric(r#"vigie_signals_total{source="click",verdict="scanner"}"#);
+    let follow = |destination: &str| {
+        let token = house.mint(&click(destination), &brand("demo"));
+        assert_eq!(house.get(&format!("/c/{token}")).status, 302);
+    };
+    for _ in 0..5 {
+        follow("https://example.org/1");
+    }
+    assert_eq!(scanned(), Some(0), "a person clicks twice");
+    follow("https://example.org/2");
+    follow("https://example.org/3");
+    assert_eq!(scanned(), Some(1));
 }
 
 #[test]

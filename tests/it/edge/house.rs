@@ -1,23 +1,30 @@
-//! A running edge and a client that says exactly what it is told to.
+//! A running edge with everything around it.
+
+mod client;
 
 use std::collections::BTreeMap;
-use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::io;
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use tokio::runtime::Runtime;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use vigie::classify::Classifier;
 use vigie::clock::Clock;
 use vigie::config;
-use vigie::edge::{Edge, Tracker};
+use vigie::edge::{Edge, Parts, Recorder, Tracker, Unsubscriber};
+use vigie::flow::Gate;
 use vigie::intake::{Intake, Outlet, Report};
-use vigie::model::{ConsentRule, Grantee, RecipientId, SendId, Signal};
+use vigie::model::{ConsentRule, Flows, Grantee, Name, RecipientId, SendId, Signal};
+use vigie::partners::Partners;
 use vigie::telemetry::Registry;
-use vigie::token::{Key, KeyRing, Kind, Purpose, Token};
+use vigie::token::{Identity, Key, KeyRing, Kind, Purpose, Token};
+
+pub(super) use client::{Client, Reply};
 
 /// Longer than anything here should take.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
@@ -32,11 +39,16 @@ pub(super) struct House {
     pub(super) address: SocketAddr,
     pub(super) intake: Arc<Intake>,
     pub(super) stop: CancellationToken,
+    pub(super) identity: Identity,
+    /// What operators have paused.
+    pub(super) flows: watch::Sender<Arc<Flows>>,
+    /// Nobody writes down unsubscriptions yet: the store is as slow as can be.
+    pub(super) recorder: Option<Recorder>,
     outlet: Outlet,
     registry: Registry,
     ring: Arc<KeyRing>,
     served: JoinHandle<io::Result<()>>,
-    runtime: Runtime,
+    pub(super) runtime: Runtime,
 }
 
 pub(super) fn edge_config() -> config::Edge {
@@ -49,7 +61,31 @@ pub(super) fn edge_config() -> config::Edge {
         request_timeout: Duration::from_secs(15),
         max_target: 2048,
         max_head: 16 * 1024,
+        origins: vec!["https://portal.example".into(), "http://127.0.0.1:8090".into()],
+        trusted_proxies: Vec::new(),
+        client_ip_header: "X-Forwarded-For".into(),
+        proxy_protocol: config::ProxyProtocol::Off,
     }
+}
+
+/// Two brands and what people know them by.
+fn brands() -> BTreeMap<Name, config::Brand> {
+    let brand = |name: &str, from: &str, language: &str| {
+        let text =
+            format!("from = '{from}'\ntracking_url = 'https://t.{name}.example'\nlanguage = '{language}'");
+        (name.parse().expect("a name"), toml::from_str(&text).expect("a brand"))
+    };
+    [brand("demo", "Démo & Cie <a@demo.example>", "fr"), brand("strict", "a@strict.example", "en")].into()
+}
+
+/// Two partners: one may use the pixel without a token.
+fn partners() -> BTreeMap<Name, config::Partner> {
+    let partner = |name: &str, more: &str| {
+        let text = format!("tracking_url = 'https://t.{name}.example'\n{more}");
+        (name.parse().expect("a name"), toml::from_str(&text).expect("a partner"))
+    };
+    let more = "hashed_pixel = true\nquota_per_second = 20000\nquota_per_day = 20000";
+    [partner("paper", more), partner("signed", "purposes = ['statistics']\nquota_per_day = 2")].into()
 }
 
 fn presence() -> config::Presence {
@@ -75,16 +111,18 @@ pub(super) fn brand(name: &str) -> Grantee {
     Grantee::Brand(name.parse().expect("a name"))
 }
 
-pub(super) fn partner() -> Grantee {
-    Grantee::Partner("paper".parse().expect("a name"))
+pub(super) fn partner(name: &str) -> Grantee {
+    Grantee::Partner(name.parse().expect("a name"))
 }
 
 fn ring() -> KeyRing {
-    let ours = vec![Kind::Open, Kind::Click, Kind::Beacon];
+    let ours = vec![Kind::Open, Kind::Click, Kind::Beacon, Kind::Unsubscribe];
     let keys = vec![
         Key::new(1, brand("demo"), ours.clone(), true, &[1; 32]).expect("a key"),
         Key::new(2, brand("strict"), ours, true, &[2; 32]).expect("a key"),
-        Key::new(3, partner(), vec![Kind::Partner], true, &[3; 32]).expect("a key"),
+        Key::new(3, partner("paper"), vec![Kind::Partner], true, &[3; 32]).expect("a key"),
+        Key::new(4, partner("signed"), vec![Kind::Partner], true, &[4; 32]).expect("a key"),
+        Key::new(5, partner("stranger"), vec![Kind::Partner], true, &[5; 32]).expect("a key"),
     ];
     KeyRing::new(keys, vec![]).expect("a ring")
 }
@@ -118,15 +156,22 @@ impl House {
         let (intake, ring) = (Arc::new(intake), Arc::new(ring()));
         let rules = BTreeMap::from([("demo".parse().expect("a name"), ConsentRule::Presumed)]);
         let now = Timestamp::from_second(i64::from(TODAY) * 86_400 + 7).expect("a moment");
-        let tracker = Tracker::new(
-            Arc::clone(&ring),
+        let (clock, identity) = (Clock::manual(now), Identity::new(&[9; 32]));
+        let (flows, receiver) = watch::channel(Arc::default());
+        let partners =
+            Partners::new(&partners(), Gate::new(receiver, clock.clone()), clock.clone(), &registry);
+        let parts = Parts {
+            keys: Arc::clone(&ring),
+            identity: identity.clone(),
             rules,
-            Arc::new(classifier()),
-            Arc::clone(&intake),
-            Clock::manual(now),
-            &registry,
-        );
-        let edge = Edge::bind(config, tracker, &registry).expect("a free port");
+            classifier: Arc::new(classifier()),
+            intake: Arc::clone(&intake),
+            partners: Arc::new(partners),
+            clock: clock.clone(),
+        };
+        let (unsubscriber, recorder) = Unsubscriber::new(&brands(), clock, &registry);
+        let tracker = Tracker::new(parts, &registry);
+        let edge = Edge::bind(config, tracker, unsubscriber, &registry).expect("a free port");
         let (address, stop) = (edge.local_addr(), CancellationToken::new());
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
@@ -135,7 +180,8 @@ impl House {
             .expect("a runtime");
         let served = runtime.spawn(edge.run(stop.clone()));
         let outlet = outlets.pop().expect("one shard");
-        Self { address, intake, stop, outlet, registry, ring, served, runtime }
+        let recorder = Some(recorder);
+        Self { address, intake, stop, identity, flows, recorder, outlet, registry, ring, served, runtime }
     }
 
     pub(super) fn mint(&self, token: &Token, owner: &Grantee) -> String {
@@ -153,10 +199,23 @@ impl House {
         self.connect().ask(&format!("GET {target} HTTP/1.1\r\nHost: t\r\nUser-Agent: {BROWSER}\r\n\r\n"))
     }
 
-    /// The next signal the pipeline would see.
-    pub(super) fn signal(&mut self) -> Signal {
+    /// One POST on a connection of its own.
+    pub(super) fn post(&self, target: &str, body: &str) -> Reply {
+        let length = body.len();
+        self.connect().ask(&format!(
+            "POST {target} HTTP/1.1\r\nHost: t\r\nUser-Agent: {BROWSER}\r\nContent-Length: {length}\r\n\r\n{body}"
+        ))
+    }
+
+    /// The next report the pipeline would see.
+    pub(super) fn report(&mut self) -> Report {
         let next = async { tokio::time::timeout(PATIENCE, self.outlet.recv()).await };
-        match self.runtime.block_on(next).expect("a signal in time").expect("an open intake") {
+        self.runtime.block_on(next).expect("a report in time").expect("an open intake")
+    }
+
+    /// The next report, which must be a signal.
+    pub(super) fn signal(&mut self) -> Signal {
+        match self.report() {
             Report::Seen(signal) => signal,
             Report::Gone(..) => panic!("somebody left"),
         }
@@ -194,75 +253,4 @@ impl House {
         let ended = async { tokio::time::timeout(PATIENCE, self.served).await };
         self.runtime.block_on(ended).expect("stopped in time").expect("no panic")
     }
-}
-
-/// A connection.
-pub(super) struct Client(TcpStream);
-
-/// One response, byte for byte but for its date.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Reply {
-    pub(super) status: u16,
-    /// The head with its final empty line, the `date` line removed.
-    pub(super) head: String,
-    pub(super) body: Vec<u8>,
-}
-
-impl Reply {
-    /// A header's value.
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
-        let mut lines = self.head.lines().filter_map(|line| line.split_once(": "));
-        lines.find_map(|(each, value)| each.eq_ignore_ascii_case(name).then_some(value))
-    }
-}
-
-impl Client {
-    pub(super) fn send(&mut self, bytes: impl AsRef<[u8]>) {
-        self.0.write_all(bytes.as_ref()).expect("sent");
-    }
-
-    /// Sends what may meet a closed connection.
-    pub(super) fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
-        self.0.write_all(bytes.as_ref())
-    }
-
-    pub(super) fn ask(&mut self, request: &str) -> Reply {
-        self.send(request);
-        self.reply(request.starts_with("HEAD"))
-    }
-
-    /// Reads one response; one to HEAD has no body.
-    pub(super) fn reply(&mut self, to_head: bool) -> Reply {
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            let mut byte = [0];
-            assert_ne!(self.0.read(&mut byte).expect("a response"), 0, "closed after {:?}", text(&head));
-            head.extend(byte);
-        }
-        let head = text(&head);
-        let status = head.split(' ').nth(1).and_then(|word| word.parse().ok()).expect("a status");
-        let head = head.split_inclusive("\r\n").filter(|line| !line.starts_with("date: ")).collect();
-        let mut reply = Reply { status, head, body: Vec::new() };
-        let length = reply.header("content-length").map_or(0, |length| length.parse().expect("a number"));
-        reply.body = vec![0; if to_head { 0 } else { length }];
-        self.0.read_exact(&mut reply.body).expect("the whole body");
-        reply
-    }
-
-    /// Whether the server closes now, having said nothing more. A reset is a close.
-    pub(super) fn ends(&mut self) -> bool {
-        match self.0.read(&mut [0]) {
-            Ok(read) => read == 0,
-            Err(error) => error.kind() == io::ErrorKind::ConnectionReset,
-        }
-    }
-
-    /// Says that nothing more comes.
-    pub(super) fn finish(&self) {
-        self.0.shutdown(Shutdown::Write).expect("half closed");
-    }
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).expect("a head in ASCII")
 }

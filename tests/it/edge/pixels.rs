@@ -117,11 +117,11 @@ fn whose_token_it_is_decides_whose_consent_counts() {
         house.signal().origin,
         Origin::Tracked { grantee: brand("strict"), rule: ConsentRule::Required },
     );
-    let theirs = house.mint(&Token { kind: Kind::Partner, send: None, ..open(9) }, &partner());
+    let theirs = house.mint(&Token { kind: Kind::Partner, send: None, ..open(9) }, &partner("paper"));
     house.get(&format!("/o/{theirs}.gif"));
     let signal = house.signal();
     assert_eq!((signal.source, signal.about), (Source::Partner, None));
-    assert_eq!(signal.origin, Origin::Tracked { grantee: partner(), rule: ConsentRule::Required });
+    assert_eq!(signal.origin, Origin::Tracked { grantee: partner("paper"), rule: ConsentRule::Required });
 }
 
 #[test]

@@ -1,0 +1,174 @@
+//! `/u/<token>`: somebody wants no more of a brand's mails.
+//!
+//! Scanners follow links, so a GET shows a page and changes nothing; the button on it, or the mail program's own (RFC 8058),
+//! posts. What is recorded then is that this person withdrew their consent to the brand, with how they said so: from then on
+//! none of the brand's pixels makes them present, in mails already sent either, and the brand's next mails to them go out
+//! untracked. Keeping further promotional mails from them is for whoever queues those: vigie has no list of its own yet.
+//!
+//! Nothing on the edge waits for the store, so the withdrawal is [queued](Unsubscriber) and a [Recorder] writes it down, again
+//! and again while the store is away. This is the one endpoint that may refuse: if the queue is full the answer is 503 and
+//! not a page that says what is not true. A pixel that is shed costs a later letter; an objection that is lost, a complaint.
+//! A gateway that is killed loses what it has not written down; one that is stopped writes first.
+
+mod page;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use backon::{ExponentialBuilder, Retryable};
+use hyper::header::HeaderMap;
+use memchr::memmem;
+use prometheus::IntCounter;
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinSet;
+
+use super::answer::Answer;
+use crate::clock::Clock;
+use crate::config::Brand;
+use crate::model::{Consent, Grantee, Name, RecipientId};
+use crate::store::Store;
+use crate::telemetry::{Metric, Registry};
+use page::{Pages, Saying};
+
+const UNSUBSCRIBES: Metric = Metric {
+    name: "vigie_unsubscribes_total",
+    labels: &["outcome"],
+    meaning: "Unsubscriptions posted with a good token: written down (recorded), answered 503 because too many wait (refused), given up after answering (lost)",
+    alert: "healthy: recorded alone rises; alert on any lost: somebody was told that they unsubscribed and is not; on refused: the store is away.",
+};
+
+/// Unsubscriptions that wait for the store: an hour of an outage at three a second, some 2 MB.
+const WAITING: usize = 10_000;
+
+/// Written down at the same time.
+const TOGETHER: usize = 16;
+
+/// Between two attempts, at first; doubled each time.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+
+/// Between two attempts, at most.
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+
+/// Attempts: about an hour of them.
+const ATTEMPTS: usize = 250;
+
+/// How RFC 8058 has mail programs say it: as one field of a form, in either of the two ways forms are sent.
+const ONE_CLICK: [&[u8]; 2] = [b"List-Unsubscribe", b"One-Click"];
+
+/// Who unsubscribes, and from whom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Leaver {
+    pub(super) recipient: RecipientId,
+    pub(super) grantee: Grantee,
+}
+
+/// Answers people who unsubscribe, and hands on what they want.
+#[derive(Debug)]
+pub struct Unsubscriber {
+    pages: Pages,
+    clock: Clock,
+    queue: mpsc::Sender<Withdrawal>,
+    refused: IntCounter,
+    recorded: IntCounter,
+    lost: IntCounter,
+}
+
+/// Writes down who unsubscribed.
+#[derive(Debug)]
+pub struct Recorder(mpsc::Receiver<Withdrawal>);
+
+/// One unsubscription that was promised. It is counted exactly once, also if nobody gets to it.
+#[derive(Debug)]
+struct Withdrawal {
+    consent: Consent,
+    recorded: IntCounter,
+    lost: Option<IntCounter>,
+}
+
+impl Unsubscriber {
+    /// Somebody to answer, for these brands, and somebody to write it down.
+    pub fn new(brands: &BTreeMap<Name, Brand>, clock: Clock, registry: &Registry) -> (Self, Recorder) {
+        let counter = registry.counter(UNSUBSCRIBES);
+        let [refused, recorded, lost] =
+            ["refused", "recorded", "lost"].map(|outcome| counter.with_label_values(&[outcome]));
+        let (sender, queue) = mpsc::channel(WAITING);
+        let pages = Pages::new(brands);
+        (Self { pages, clock, queue: sender, refused, recorded, lost }, Recorder(queue))
+    }
+
+    /// What somebody sees who followed the link.
+    pub(super) fn ask(&self, leaver: &Leaver, headers: &HeaderMap) -> Answer {
+        Answer::Page(self.pages.page(&leaver.grantee, Saying::Question, headers))
+    }
+
+    /// Somebody unsubscribed, by the page or (with a body that says so) by their mail program.
+    pub(super) fn withdraw(&self, leaver: Leaver, body: &[u8], headers: &HeaderMap) -> Answer {
+        let one_click = ONE_CLICK.iter().all(|word| memmem::find(body, word).is_some());
+        let proof = if one_click { "one-click (RFC 8058)" } else { "unsubscribe link" };
+        let Ok(place) = self.queue.try_reserve() else {
+            self.refused.inc();
+            return Answer::Busy;
+        };
+        let page = self.pages.page(&leaver.grantee, Saying::Done, headers);
+        let Leaver { recipient, grantee } = leaver;
+        let consent = Consent {
+            recipient,
+            grantee,
+            granted: false,
+            proof: proof.to_owned(),
+            at: self.clock.now(),
+            earlier: Vec::new(),
+        };
+        let (recorded, lost) = (self.recorded.clone(), Some(self.lost.clone()));
+        place.send(Withdrawal { consent, recorded, lost });
+        Answer::Page(page)
+    }
+}
+
+impl Recorder {
+    /// Writes down in `store` until nobody can unsubscribe any more and everything is written. Whoever drops this loses the
+    /// rest.
+    pub async fn run(mut self, store: Arc<dyn Store>) {
+        let turns = Arc::new(Semaphore::new(TOGETHER));
+        let mut writing = JoinSet::new();
+        while let Some(withdrawal) = self.0.recv().await {
+            let turn = Arc::clone(&turns).acquire_owned().await.expect("this semaphore is never closed");
+            let store = Arc::clone(&store);
+            writing.spawn(async move {
+                withdrawal.write(&*store).await;
+                drop(turn);
+            });
+            while writing.try_join_next().is_some() {}
+        }
+        while writing.join_next().await.is_some() {}
+    }
+}
+
+impl Withdrawal {
+    async fn write(mut self, store: &dyn Store) {
+        let pauses = ExponentialBuilder::default()
+            .with_min_delay(FIRST_PAUSE)
+            .with_max_delay(LONGEST_PAUSE)
+            .with_max_times(ATTEMPTS)
+            .with_jitter();
+        let attempt = || store.consent(self.consent.clone());
+        let written = attempt.retry(pauses).await;
+        match written {
+            Ok(()) => {
+                self.lost = None;
+                self.recorded.inc();
+            }
+            Err(error) => tracing::warn!(%error, "the store has not taken an unsubscription for an hour"),
+        }
+    }
+}
+
+impl Drop for Withdrawal {
+    fn drop(&mut self) {
+        if let Some(lost) = &self.lost {
+            lost.inc();
+            tracing::error!("an unsubscription was answered and is not recorded: ask for it again");
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! The two pages of unsubscribing, in English and French: made when vigie starts, for every brand.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use hyper::header::{ACCEPT_LANGUAGE, HeaderMap};
+use lettre::message::Mailbox;
+
+use crate::config::Brand;
+use crate::model::{Grantee, Name};
+
+/// What a page says.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Saying {
+    /// Do you want to?
+    Question,
+    /// It is done.
+    Done,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Language {
+    English,
+    French,
+}
+
+/// Every page.
+#[derive(Debug)]
+pub(super) struct Pages {
+    brands: BTreeMap<Name, Set>,
+    /// For brands that the configuration lost: their old mails still have links.
+    others: Set,
+}
+
+/// The pages of one brand.
+#[derive(Debug)]
+struct Set {
+    /// For readers who name neither language.
+    language: Language,
+    /// By language, then by what they say.
+    pages: [[Bytes; 2]; 2],
+}
+
+impl Pages {
+    pub(super) fn new(brands: &BTreeMap<Name, Brand>) -> Self {
+        let set = |(name, brand): (&Name, &Brand)| {
+            (name.clone(), Set::new(Some(&shown(name, brand)), &brand.language))
+        };
+        Self { brands: brands.iter().map(set).collect(), others: Set::new(None, "en") }
+    }
+
+    /// The page of a brand in the reader's language.
+    pub(super) fn page(&self, grantee: &Grantee, saying: Saying, headers: &HeaderMap) -> Bytes {
+        let (Grantee::Brand(name) | Grantee::Partner(name)) = grantee;
+        let set = self.brands.get(name).unwrap_or(&self.others);
+        let language = preferred(headers).unwrap_or(set.language);
+        set.pages[language as usize][saying as usize].clone()
+    }
+}
+
+impl Set {
+    fn new(brand: Option<&str>, language: &str) -> Self {
+        let language = Language::of(language).unwrap_or(Language::English);
+        let both = |language| [Saying::Question, Saying::Done].map(|saying| write(brand, language, saying));
+        Self { language, pages: [Language::English, Language::French].map(both) }
+    }
+}
+
+impl Language {
+    /// The language of a tag such as `fr-CA`, if it is one of ours.
+    fn of(tag: &str) -> Option<Self> {
+        match tag.split('-').next()?.trim().to_ascii_lowercase().as_str() {
+            "en" => Some(Self::English),
+            "fr" => Some(Self::French),
+            _ => None,
+        }
+    }
+}
+
+/// The name people know a brand by: the one in its mails' `From`.
+fn shown(name: &Name, brand: &Brand) -> String {
+    let from = brand.from.parse::<Mailbox>().ok().and_then(|from| from.name);
+    from.filter(|from| !from.trim().is_empty()).unwrap_or_else(|| name.to_string())
+}
+
+/// Which of our languages the reader likes best; none if they name neither.
+fn preferred(headers: &HeaderMap) -> Option<Language> {
+    let value = headers.get(ACCEPT_LANGUAGE)?.to_str().ok()?;
+    let mut best = None;
+    for range in value.split(',') {
+        let (tag, weight) =
+            range.split_once(";q=").map_or((range, 1.0), |(tag, q)| (tag, q.trim().parse().unwrap_or(0.0)));
+        if let Some(language) = Language::of(tag.trim())
+            && weight > best.map_or(0.0_f32, |(_, weight)| weight)
+        {
+            best = Some((language, weight));
+        }
+    }
+    best.map(|(language, _)| language)
+}
+
+/// Plain HTML that every screen reader and every browser of the last twenty years shows well.
+fn write(brand: Option<&str>, language: Language, saying: Saying) -> Bytes {
+    let nameless = if language == Language::French { "cet expéditeur" } else { "this sender" };
+    let brand = escape(brand.unwrap_or(nameless));
+    let (tag, title, text, button) = match (language, saying) {
+        (Language::English, Saying::Question) => (
+            "en",
+            "Unsubscribe",
+            format!("Do you want no more mails like this from {brand}?"),
+            Some("Unsubscribe"),
+        ),
+        (Language::English, Saying::Done) => (
+            "en",
+            "You are unsubscribed",
+            format!(
+                "Your wish is recorded: {brand} should send you no more mails like this, and does not notice any more when you read them. Letters about a contract may still reach you."
+            ),
+            None,
+        ),
+        (Language::French, Saying::Question) => (
+            "fr",
+            "Se désabonner",
+            format!("Ne souhaitez-vous plus recevoir de messages de ce type de {brand}\u{a0}?"),
+            Some("Se désabonner"),
+        ),
+        (Language::French, Saying::Done) => (
+            "fr",
+            "Vous êtes désabonné",
+            format!(
+                "Votre souhait est enregistré\u{a0}: {brand} ne devrait plus vous envoyer de messages de ce type et ne sait plus quand vous les lisez. Les courriers relatifs à un contrat peuvent encore vous parvenir."
+            ),
+            None,
+        ),
+    };
+    let form = button.map_or_else(String::new, |word| {
+        format!("<form method=\"post\"><p><button type=\"submit\">{word}</button></p></form>\n")
+    });
+    let page = format!(
+        "<!doctype html>\n<html lang=\"{tag}\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta name=\"robots\" content=\"noindex\">\n<meta name=\"color-scheme\" content=\"light dark\">\n\
+         <title>{title}</title>\n</head>\n<body>\n<main>\n<h1>{title}</h1>\n<p>{text}</p>\n{form}</main>\n</body>\n</html>\n"
+    );
+    page.into()
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn best(value: &'static str) -> Option<Language> {
+        preferred(&HeaderMap::from_iter([(ACCEPT_LANGUAGE, value.parse().expect("a value"))]))
+    }
+
+    #[test]
+    fn readers_get_the_language_they_like_best() {
+        assert_eq!(best("fr-CH, fr;q=0.9, en;q=0.8, de;q=0.7, *;q=0.5"), Some(Language::French));
+        assert_eq!(best("de, fr;q=0.4, en-GB;q=0.8"), Some(Language::English));
+        assert_eq!(best("FR"), Some(Language::French));
+        for none in ["de", "*", "", "fr;q=0", "en;q=x", "frr"] {
+            assert_eq!(best(none), None, "{none}");
+        }
+        assert_eq!(preferred(&HeaderMap::new()), None);
+    }
+
+    #[test]
+    fn a_brands_name_stays_text() {
+        let page = write(Some("<script>\"&"), Language::English, Saying::Question);
+        let page = String::from_utf8(page.to_vec()).expect("text");
+        assert!(page.contains("from &lt;script&gt;&quot;&amp;?") && !page.contains("<script"), "{page}");
+        let question = |language| write(None, language, Saying::Question);
+        assert!(String::from_utf8_lossy(&question(Language::English)).contains("from this sender?"));
+        assert!(String::from_utf8_lossy(&question(Language::French)).contains("de cet expéditeur\u{a0}?"));
+    }
+}
