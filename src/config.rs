@@ -22,6 +22,7 @@ mod mail;
 mod span;
 mod state;
 mod store_url;
+mod watch;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -38,6 +39,7 @@ pub use invalid::{Invalid, Origin};
 pub use mail::{Dispatch, Relay, RelayTimeouts, Retry};
 pub use state::{Presence, Store};
 pub use store_url::{BadStoreUrl, RedisUrl, StoreUrl};
+pub use watch::{Watch, is_internal};
 
 use self::layers::Layers;
 use crate::model::Name;
@@ -65,6 +67,8 @@ pub struct Config {
     pub presence: Presence,
     /// What decides whether somebody is there.
     pub classify: Classify,
+    /// Mailboxes whose owners agreed to be watched.
+    pub watch: Watch,
     /// Mailbox providers by name: the domains of each. Mails to others count as `other`.
     pub providers: BTreeMap<Name, Vec<String>>,
     /// Where sends and presence live.

@@ -7,6 +7,7 @@ mod brands;
 mod keys;
 mod limits;
 mod urls;
+mod watch;
 
 pub use brands::is_base_url;
 
@@ -34,7 +35,7 @@ const COMMAND_STEPS: u32 = 3;
 
 /// Everything that is wrong with `config`; nothing if it can be relied on.
 pub(super) fn problems(config: &Config) -> Vec<Problem> {
-    let checks: [fn(&Config, &mut Vec<Problem>); 12] = [
+    let checks: [fn(&Config, &mut Vec<Problem>); 13] = [
         limits::at_least,
         limits::not_zero,
         limits::ordered,
@@ -47,6 +48,7 @@ pub(super) fn problems(config: &Config) -> Vec<Problem> {
         urls::relay,
         brands::all,
         keys::all,
+        watch::all,
     ];
     let mut problems = Vec::new();
     for check in checks {

@@ -25,7 +25,7 @@ use fjall::{Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistM
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::model::{Consent, FlowScope, FlowSetting, Grantee, Hours, RecipientId, SendId, SendSpec};
+use crate::model::{Consent, FlowScope, FlowSetting, Grantee, Hours, RecipientId, Sealed, SendId, SendSpec};
 use crate::store::StoreError;
 
 use super::records::{Change, End, Event, FORMAT, Head, Label, Tally};
@@ -46,6 +46,7 @@ enum Kind {
     LastSent = b's',
     Flow = b'f',
     Hours = b'h',
+    Mailbox = b'm',
     Format = b'v',
 }
 
@@ -210,6 +211,15 @@ impl Step<'_> {
     /// No consent of this person to this grantee.
     pub(super) fn no_consent(&mut self, who: RecipientId, grantee: &Grantee) {
         self.batch.remove(&self.disk.records, key(Kind::Consent, &[&who.0, &json(grantee)]));
+    }
+
+    /// How to get into a person's mailbox, or that it is not watched.
+    pub(super) fn mailbox(&mut self, who: RecipientId, sealed: Option<&Sealed>) {
+        let (records, key) = (&self.disk.records, key(Kind::Mailbox, &[&who.0]));
+        match sealed {
+            Some(sealed) => self.batch.insert(records, key, sealed.as_bytes()),
+            None => self.batch.remove(records, key),
+        }
     }
 
     /// A flow's setting.

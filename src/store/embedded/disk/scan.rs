@@ -5,7 +5,7 @@ use std::sync::PoisonError;
 use fjall::Guard;
 use serde::de::DeserializeOwned;
 
-use crate::model::{Consent, FlowScope, HistoryEntry, Hours, RecipientId, SendId, SendState};
+use crate::model::{Consent, FlowScope, HistoryEntry, Hours, Mailboxes, RecipientId, Sealed, SendId, SendState};
 use crate::store::StoreError;
 
 use super::super::records::{Event, Label, Tally};
@@ -116,6 +116,16 @@ impl Disk {
             Ok(())
         })?;
         Ok(consents)
+    }
+
+    /// All watched mailboxes.
+    pub(in crate::store::embedded) fn mailboxes(&self) -> Result<Mailboxes, StoreError> {
+        let mut mailboxes = Mailboxes::new();
+        for guard in self.records.prefix([Kind::Mailbox as u8]) {
+            let (key, sealed) = self.pair(guard)?;
+            mailboxes.insert(RecipientId(self.id(&key[1..])?), Sealed::new(&sealed[..]));
+        }
+        Ok(mailboxes)
     }
 
     /// When the oldest finished send ended.
