@@ -18,6 +18,7 @@ mod consents;
 mod flows;
 mod guard;
 mod keys;
+mod mailboxes;
 mod ndjson;
 mod openapi;
 mod problem;
@@ -39,11 +40,13 @@ use tokio_util::task::TaskTracker;
 use utoipa::openapi::OpenApi;
 
 pub use keys::{Access, BadKey, Keys};
+pub use mailboxes::{Condition, Look};
 pub use problem::Problem;
 pub use sends::{Carried, Counter, Taken};
 
 use crate::clock::Clock;
 use crate::model::{Claim, Name, SendSpec};
+use crate::secrets::Vault;
 use crate::store::{Rules, Store};
 use crate::{config, flow, listener, token};
 use guard::{Admission, Authority, Tasks};
@@ -87,6 +90,12 @@ pub struct Doors {
     pub clock: Clock,
     /// Limits.
     pub settings: config::Api,
+    /// Seals what opens mailboxes.
+    pub vault: Vault,
+    /// Which mail servers may be named.
+    pub watch: config::Watch,
+    /// Sees how it stands with a watched mailbox.
+    pub look: Look,
     /// The renderer.
     pub try_out: TryOut,
     /// The dispatcher.
@@ -135,6 +144,7 @@ fn routes(doors: &Doors) -> (Router, OpenApi) {
         .merge(cases::router(doors))
         .merge(tokens::router(doors))
         .merge(consents::router(doors))
+        .merge(mailboxes::router(doors))
         .merge(recipients::router(doors))
         .merge(flows::router(doors))
         .merge(stats::router(doors))

@@ -41,7 +41,7 @@ struct People {
 /// Who is meant; exactly one of the three. Not `Debug`: it holds an address.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Who {
+pub(super) struct Who {
     /// By address.
     #[serde(default)]
     email: Option<String>,
@@ -55,7 +55,7 @@ struct Who {
 }
 
 impl Who {
-    fn find(&self, identity: &Identity) -> Result<RecipientId, Problem> {
+    pub(super) fn find(&self, identity: &Identity) -> Result<RecipientId, Problem> {
         let (email, email_sha256) = (self.email.as_deref(), self.email_sha256.as_deref());
         Whom { email, email_sha256, recipient: self.recipient }.find(identity)
     }
@@ -82,6 +82,8 @@ struct PersonView {
     consents: Vec<ConsentView>,
     /// How often this person is written to.
     budget: Budget,
+    /// Whether this person's mailbox is watched; `/v1/mailboxes/lookup` tells how.
+    mailbox: bool,
 }
 
 /// How often a person is written to.
@@ -168,6 +170,7 @@ impl People {
                 last_sent: person.last_sent,
                 next_allowed: free,
             },
+            mailbox: person.mailbox.is_some(),
         }
     }
 }

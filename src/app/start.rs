@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::opening::{consent_rules, open_store, rules};
+use super::mailboxes::{Mailboxes, Parts as Watching};
 use super::{Addresses, Gateway, Listener, producers};
 use crate::classify::Classifier;
 use crate::clock::Clock;
@@ -22,7 +23,7 @@ use crate::ops::Phase;
 use crate::pipeline::{Pipeline, time};
 use crate::relay::Relay;
 use crate::render::Renderer;
-use crate::secrets::Prepared;
+use crate::secrets::{Prepared, Vault};
 use crate::store::measured::Measured;
 use crate::store::{Counts, Store, StoreError};
 use crate::telemetry::Registry;
@@ -85,14 +86,16 @@ impl Gateway {
     pub async fn start(config: Config, prepared: Prepared, clock: Clock) -> Result<Self, StartError> {
         let keys = keys(&config, &prepared)?;
         let identity = prepared.secrets.identity.clone();
+        let vault = prepared.secrets.vault.clone();
         let (base, outlets) = Foundation::lay(config, prepared, clock).await?;
         base.warn_of_strangers().await?;
+        let mailboxes = base.mailboxes(vault.clone())?;
         let bound = base.bind().await?;
         let addresses = bound.addresses().map_err(unavailable)?;
         let dispatcher = base.dispatcher();
         let (claiming, claimers) = base.claimers(outlets, &dispatcher);
         let phase = watch::Sender::new(Phase::Running);
-        let doors = base.api_doors(keys, identity, &dispatcher);
+        let doors = base.api_doors(keys, identity, vault, &mailboxes, &dispatcher);
         let figures = base.ops_doors(&phase);
         Ok(Self {
             addresses,
@@ -101,6 +104,7 @@ impl Gateway {
             producers: producers::listen(&base.config.store, &doors, &base.registry),
             api: Listener::start(|stop| api::serve(bound.api, doors, stop)),
             ops: Listener::start(|stop| ops::serve(bound.ops, figures, stop)),
+            mailboxes: mailboxes.start(),
             claiming,
             claimers,
             dispatcher,
@@ -201,8 +205,26 @@ impl Foundation {
         (stop, tasks)
     }
 
-    fn api_doors(&self, keys: api::Keys, identity: Identity, dispatcher: &Dispatcher) -> api::Doors {
+    fn mailboxes(&self, vault: Vault) -> Result<Mailboxes, StartError> {
+        let parts = Watching {
+            store: Arc::clone(&self.store),
+            vault,
+            classifier: Arc::clone(&self.classifier),
+            intake: Arc::clone(&self.intake),
+        };
+        Mailboxes::new(&self.config.watch, parts, &self.registry)
+    }
+
+    fn api_doors(
+        &self,
+        keys: api::Keys,
+        identity: Identity,
+        vault: Vault,
+        mailboxes: &Mailboxes,
+        dispatcher: &Dispatcher,
+    ) -> api::Doors {
         let (renderer, dispatcher) = (Arc::clone(&self.renderer), dispatcher.clone());
+        let look = mailboxes.look();
         api::Doors {
             store: Arc::clone(&self.store),
             rules: Arc::new(rules(&self.config)),
@@ -213,6 +235,12 @@ impl Foundation {
             gate: self.gate.clone(),
             clock: self.clock.clone(),
             settings: self.config.api.clone(),
+            vault,
+            watch: self.config.watch.clone(),
+            look: Arc::new(move |who| {
+                let seen = look(who)?;
+                Some(api::Condition { state: seen.state.as_str(), trouble: seen.trouble })
+            }),
             try_out: Arc::new(move |spec| {
                 renderer
                     .try_out(spec)
