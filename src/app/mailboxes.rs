@@ -71,6 +71,8 @@ struct Keeper {
     opened: Opened,
     rotations: Arc<Rotations>,
     unreadable: IntGauge,
+    /// Whether to watch at all.
+    on: bool,
 }
 
 impl Mailboxes {
@@ -91,8 +93,8 @@ impl Mailboxes {
         let tell = tell(parts.classifier, parts.intake);
         let watchers = Arc::new(Watchers::new(pace(settings), roots, tell, Metrics::new(registry)));
         let unreadable = registry.gauge(UNREADABLE).with_label_values::<&str>(&[]);
-        let keeper =
-            Keeper { store: parts.store, watchers: Arc::clone(&watchers), opened, rotations, unreadable };
+        let (store, on) = (parts.store, settings.imap);
+        let keeper = Keeper { store, watchers: Arc::clone(&watchers), opened, rotations, unreadable, on };
         Ok(Self { watchers, keeper })
     }
 
@@ -110,6 +112,9 @@ impl Mailboxes {
 
 impl Keeper {
     async fn run(mut self, stop: CancellationToken) {
+        if !self.on {
+            return stop.cancelled().await;
+        }
         let mut heard = self.store.mailboxes();
         let mut late = false;
         loop {

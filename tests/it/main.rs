@@ -15,3 +15,4 @@ mod relay;
 mod store;
 mod support;
 mod watch_imap;
+mod watching;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
-use super::dial::{self, Roots};
+use super::dial::Roots;
 use super::dialogue::Dialogue;
 use super::known::Known;
 use super::login::login;
