@@ -89,7 +89,8 @@ impl Mailboxes {
             .map_err(|error| StartError::Configuration(format!("`watch.ca`: {error}")))?;
         let roots = if settings.allow_private { roots } else { roots.public_only() };
         let rotations = Arc::new(Rotations::default());
-        let opened = Opened::new(parts.vault, roots.clone(), Arc::clone(&rotations), settings.connect + settings.step);
+        let opened =
+            Opened::new(parts.vault, roots.clone(), Arc::clone(&rotations), settings.connect + settings.step);
         let tell = tell(parts.classifier, parts.intake);
         let watchers = Arc::new(Watchers::new(pace(settings), roots, tell, Metrics::new(registry)));
         let unreadable = registry.gauge(UNREADABLE).with_label_values::<&str>(&[]);

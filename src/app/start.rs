@@ -8,8 +8,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::opening::{consent_rules, open_store, rules};
 use super::mailboxes::{Mailboxes, Parts as Watching};
+use super::opening::{consent_rules, open_store, rules};
 use super::{Addresses, Gateway, Listener, producers};
 use crate::classify::Classifier;
 use crate::clock::Clock;
@@ -87,7 +87,7 @@ impl Gateway {
         let keys = keys(&config, &prepared)?;
         let identity = prepared.secrets.identity.clone();
         let vault = prepared.secrets.vault.clone();
-        let (base, outlets) = Foundation::lay(config, prepared, clock).await?;
+        let (base, outlets) = Box::pin(Foundation::lay(config, prepared, clock)).await?;
         base.warn_of_strangers().await?;
         let mailboxes = base.mailboxes(vault.clone())?;
         let bound = base.bind().await?;

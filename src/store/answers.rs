@@ -8,8 +8,8 @@ use super::StoreError;
 #[cfg(doc)]
 use super::{Rules, Store};
 use crate::model::{
-    Claim, ClaimId, Consent, FlowScope, Hint, Hours, Landed, MailAge, Origin, RecipientId, Sealed,
-    SendId, SendRecord, SendState, Source, Worth,
+    Claim, ClaimId, Consent, FlowScope, Hint, Hours, Landed, MailAge, Origin, RecipientId, Sealed, SendId,
+    SendRecord, SendState, Source, Worth,
 };
 
 /// When an [`Store::enqueue`] answers.

@@ -54,7 +54,9 @@ macro_rules! in_turn {
             let ground = $backend::ground().await;
             $($(
                 println!("{}::{}", stringify!($module), stringify!($case));
-                $backend::on(ground.clone(), crate::store::$module::$case::<$backend>()).await;
+                // On the heap: together the cases are too much for a test's stack.
+                let case = Box::pin(crate::store::$module::$case::<$backend>());
+                $backend::on(ground.clone(), case).await;
             )*)*
         }
     };

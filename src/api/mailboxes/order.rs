@@ -42,9 +42,11 @@ pub(super) struct Order {
     /// Its port; left out: 993 for `implicit`, 143 otherwise.
     #[serde(default)]
     port: Option<u16>,
-    /// How the connection is protected.
+    /// How the connection is protected: `implicit` (TLS from the first byte; what holds if it is left out), `starttls`,
+    /// or `none`, which is only for this machine itself.
     #[serde(default)]
-    tls: Tls,
+    #[schema(value_type = Option<String>)]
+    tls: Option<Protection>,
     /// Who logs in; left out: the address.
     #[serde(default)]
     #[schema(value_type = Option<String>)]
@@ -59,19 +61,6 @@ pub(super) struct Order {
     /// How the owner's agreement can be shown (a form's name and version, a log line's id), without an address.
     #[schema(max_length = 500)]
     proof: String,
-}
-
-/// How a connection is protected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-enum Tls {
-    /// TLS from the first byte.
-    #[default]
-    Implicit,
-    /// TLS from `STARTTLS` on.
-    StartTls,
-    /// None: only to this machine itself.
-    None,
 }
 
 /// A consent at an OAuth 2 server, which trades its refresh token for access tokens. Not `Debug`: it holds secrets.
@@ -113,6 +102,7 @@ impl Order {
         let who = whom.find(identity)?;
         let (host, port) = (self.host(settings)?, self.port(settings)?);
         check_proof(&self.proof, true)?;
+        let tls = self.tls;
         let user = self.user.or_else(|| self.email.as_deref().map(|email| Secret::new(email.trim())));
         let user = user.ok_or_else(|| Problem::field("user", "say who logs in, or give email"))?;
         check_secret("user", &user)?;
@@ -124,11 +114,7 @@ impl Order {
             (None, Some(grant)) => Access::OAuth(grant.check(settings)?),
             _ => return Err(Problem::field("password", "give either password or oauth")),
         };
-        let tls = match self.tls {
-            Tls::Implicit => Protection::Implicit,
-            Tls::StartTls => Protection::StartTls,
-            Tls::None => Protection::None,
-        };
+        let tls = tls.unwrap_or(Protection::Implicit);
         Ok((who, Account { host, port, tls, user, access, proof: self.proof, since }))
     }
 
@@ -138,8 +124,11 @@ impl Order {
         let Some(host) = read_host(&self.host) else {
             return refuse("must be a mail server's name, or its address, without port or scheme");
         };
-        if self.tls == Tls::None && !is_here(&host) {
-            return Err(Problem::field("tls", "none would send the password in clear: only for this machine itself"));
+        if self.tls == Some(Protection::None) && !is_here(&host) {
+            return Err(Problem::field(
+                "tls",
+                "none would send the password in clear: only for this machine itself",
+            ));
         }
         if !settings.allow_private && is_inside(&host) {
             return refuse("is in a private network or this machine; `watch.allow_private` can allow that");
@@ -152,14 +141,17 @@ impl Order {
     }
 
     fn port(&self, settings: &config::Watch) -> Result<u16, Problem> {
-        let usual = if self.tls == Tls::Implicit { 993 } else { 143 };
+        let usual = if matches!(self.tls, None | Some(Protection::Implicit)) { 993 } else { 143 };
         let port = self.port.unwrap_or(usual);
         if settings.ports.contains(&port) {
             return Ok(port);
         }
         let allowed: Vec<_> = settings.ports.iter().map(u16::to_string).collect();
         let allowed = allowed.join(", ");
-        Err(Problem::field("port", format!("{port} is not among the ports that `watch.ports` allows: {allowed}")))
+        Err(Problem::field(
+            "port",
+            format!("{port} is not among the ports that `watch.ports` allows: {allowed}"),
+        ))
     }
 }
 
@@ -168,7 +160,9 @@ impl Grant {
         self.check_url(settings)?;
         let texts = [("client_id", Some(&self.client_id)), ("scope", self.scope.as_ref())];
         for (name, text) in texts {
-            if text.is_some_and(|text| text.is_empty() || text.len() > LONGEST || text.contains(char::is_control)) {
+            if text.is_some_and(|text| {
+                text.is_empty() || text.len() > LONGEST || text.contains(char::is_control)
+            }) {
                 return Err(Problem::field(format!("oauth.{name}"), "must be visible text"));
             }
         }
@@ -185,7 +179,9 @@ impl Grant {
 
     fn check_url(&self, settings: &config::Watch) -> Result<(), Problem> {
         let refuse = |why| Err(Problem::field("oauth.token_url", why));
-        let url = Url::parse(&self.token_url).ok().filter(|url| url.username().is_empty() && url.password().is_none());
+        let url = Url::parse(&self.token_url)
+            .ok()
+            .filter(|url| url.username().is_empty() && url.password().is_none());
         let Some((url, host)) = url.and_then(|url| Some((url.clone(), url.host()?.to_owned()))) else {
             return refuse("must be an https address without user and password");
         };

@@ -61,13 +61,7 @@ impl Opened {
         };
         let credentials = match &account.access {
             Access::Password(password) => Credentials::Password(password.clone()),
-            Access::OAuth(consent) => match self.source(who, consent) {
-                Some(source) => Credentials::Token(Arc::new(source)),
-                None => {
-                    tracing::error!(%mailbox, "a mailbox cannot be watched: its token server has no https address");
-                    return None;
-                }
-            },
+            Access::OAuth(consent) => Credentials::Token(self.source(who, consent)?),
         };
         let mailbox = Mailbox {
             id: mailbox,
@@ -84,16 +78,18 @@ impl Opened {
         Some(One { account, mailbox })
     }
 
-    fn source(&self, who: RecipientId, consent: &OAuth) -> Option<TokenSource> {
+    fn source(&self, who: RecipientId, consent: &OAuth) -> Option<Arc<TokenSource>> {
+        let unusable = || tracing::error!(mailbox = %id(who), "a mailbox cannot be watched: its token server has no https address");
         let grant = Grant {
-            endpoint: consent.token_url.parse().ok()?,
+            endpoint: consent.token_url.parse().inspect_err(|_| unusable()).ok()?,
             client_id: consent.client_id.clone(),
             client_secret: consent.client_secret.clone(),
             refresh_token: consent.refresh_token.clone(),
             scope: consent.scope.clone(),
             deadline: self.patience,
         };
-        TokenSource::new(grant, self.roots.clone(), self.rotations.of(who)).ok()
+        let source = TokenSource::new(grant, self.roots.clone(), self.rotations.of(who));
+        source.inspect_err(|_| unusable()).ok().map(Arc::new)
     }
 
     /// The account of a mailbox with a new refresh token, sealed, and what was sealed before; none if the mailbox is not
@@ -104,7 +100,8 @@ impl Opened {
         let Access::OAuth(consent) = &mut account.access else { return None };
         consent.refresh_token = token.clone();
         let fresh = self.vault.seal(who, &account);
-        let fresh = fresh.inspect_err(|error| tracing::error!(%error, "a refresh token cannot be sealed")).ok()?;
+        let fresh =
+            fresh.inspect_err(|error| tracing::error!(%error, "a refresh token cannot be sealed")).ok()?;
         Some((known.clone(), account, fresh))
     }
 

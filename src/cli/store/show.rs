@@ -74,7 +74,9 @@ pub(super) fn summary(report: &Report, took: Duration) -> String {
     };
     let mailboxes = match mailboxes {
         0 => String::new(),
-        mailboxes => format!("mailboxes      {mailboxes} (they are watched with the same secrets.toml only)\n"),
+        mailboxes => {
+            format!("mailboxes      {mailboxes} (they are watched with the same secrets.toml only)\n")
+        }
     };
     format!(
         "moved          {moved} sends in {:.1} s\nalready there  {known}\nconflicts      {conflicts}\n{late}\

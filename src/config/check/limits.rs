@@ -122,7 +122,12 @@ pub(super) fn ordered(config: &Config, problems: &mut Vec<Problem>) {
             dispatch.max_in_flight,
         ),
         ("watch.logins_per_server", watch.logins_per_server, "`watch.logins`", watch.logins),
-        ("watch.max_mailboxes", watch.max_mailboxes, "1000000, more than one gateway can watch", MOST_MAILBOXES),
+        (
+            "watch.max_mailboxes",
+            watch.max_mailboxes,
+            "1000000, more than one gateway can watch",
+            MOST_MAILBOXES,
+        ),
     ];
     for (key, value, limit, most) in counts {
         refuse_if(value > most, problems, || format!("`{key}` ({value}) must not exceed {limit} ({most})"));

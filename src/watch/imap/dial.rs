@@ -128,7 +128,9 @@ impl Roots {
         let known = !found.is_empty();
         found.retain(|address| !(self.public_only && is_internal(address.ip())));
         if known && found.is_empty() {
-            return Err(Trouble::Unsupported("it is in a private network, and `watch.allow_private` is false"));
+            return Err(Trouble::Unsupported(
+                "it is in a private network, and `watch.allow_private` is false",
+            ));
         }
         // A name may have any number of addresses.
         found.truncate(8);

@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use vigie::api::{Doors, Keys, TryOut, Unfit};
 use vigie::clock::Clock;
-use vigie::config::{Config, Api, ApiKey, Brand, Role};
+use vigie::config::{Api, ApiKey, Brand, Config, Role};
 use vigie::flow::Gate;
 use vigie::model::{Claim, ClaimId, ConsentRule, Grantee, Name, Origin, SendSpec, Source, Worth};
 use vigie::ops::Phase;

@@ -48,7 +48,10 @@ async fn a_mailbox_is_registered_found_and_removed() {
     assert_eq!(operator.post("/v1/recipients/lookup", &person).await.with(200)["mailbox"], true);
     let other = but(json!({"password": null, "oauth": oauth(), "tls": "starttls", "user": "m"}));
     let view = operator.put("/v1/mailboxes", &other).await.with(200);
-    assert_eq!((&view["port"], &view["login"], &view["tls"]), (&json!(143), &json!("oauth"), &json!("starttls")));
+    assert_eq!(
+        (&view["port"], &view["login"], &view["tls"]),
+        (&json!(143), &json!("oauth"), &json!("starttls"))
+    );
     for removed in [true, false] {
         assert_eq!(operator.post("/v1/mailboxes/remove", &person).await.with(200)["removed"], removed);
     }
@@ -117,13 +120,30 @@ async fn what_cannot_be_watched_names_its_field() {
 async fn servers_inside_are_refused() {
     let house = House::open().await;
     for host in [
-        "localhost", "LOCALHOST", "mail.localhost", "mailserver", "127.0.0.1", "127.1", "0x7f.1", "2130706433",
-        "10.0.0.1", "169.254.169.254", "::1", "[::1]", "::ffff:10.0.0.1", "fd00::1", "0.0.0.0", "１２７.0.0.1",
+        "localhost",
+        "LOCALHOST",
+        "mail.localhost",
+        "mailserver",
+        "127.0.0.1",
+        "127.1",
+        "0x7f.1",
+        "2130706433",
+        "10.0.0.1",
+        "169.254.169.254",
+        "::1",
+        "[::1]",
+        "::ffff:10.0.0.1",
+        "fd00::1",
+        "0.0.0.0",
+        "１２７.0.0.1",
     ] {
         let answer = house.operator().put("/v1/mailboxes", &but(json!({"host": host}))).await;
         let problem = answer.problem(422);
         assert_eq!(problem["field"], "host", "{host}");
-        assert!(problem["detail"].as_str().is_some_and(|why| why.contains("allow_private")), "{host}: {problem}");
+        assert!(
+            problem["detail"].as_str().is_some_and(|why| why.contains("allow_private")),
+            "{host}: {problem}"
+        );
     }
 }
 

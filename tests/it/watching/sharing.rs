@@ -20,6 +20,7 @@ async fn gateways_share_mailboxes_and_take_over_a_dead_ones() {
     let settings = [("VIGIE__STORE__URL", url.as_str())];
     let mut first = gateway(&dovecot, None, &settings).await;
     for number in 0..MAILBOXES {
+        dovecot.deliver(&Dovecot::member(number), LETTER).await;
         first.watch(&order(&dovecot, &reader(number), &Dovecot::member(number))).await;
     }
     first.has("idle", MAILBOXES as u64).await;
@@ -35,7 +36,6 @@ async fn gateways_share_mailboxes_and_take_over_a_dead_ones() {
     // Whoever was watched by the dead one is seen by the other.
     for number in 0..MAILBOXES {
         let id = format!("letter-{number}");
-        dovecot.deliver(&Dovecot::member(number), LETTER).await;
         second.queue(&id, &reader(number)).await;
         reads(&dovecot, &Dovecot::member(number)).await;
         second.reaches(&id, "sent").await;

@@ -31,7 +31,8 @@ impl Inner {
         }
         self.adopt_consents(&consents, &mut answers).await?;
         let (places, mailboxes): (Vec<_>, Vec<_>) = mailboxes.into_iter().unzip();
-        for (at, new) in places.into_iter().zip(self.adopt_mailboxes(&mailboxes).await?) {
+        let new = Box::pin(self.adopt_mailboxes(&mailboxes)).await?;
+        for (at, new) in places.into_iter().zip(new) {
             answers[at] = if new { Adopted::New } else { Adopted::Same };
         }
         self.adopt_sends(&sends, &mut answers).await?;

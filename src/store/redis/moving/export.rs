@@ -32,7 +32,7 @@ impl Inner {
     pub(super) async fn export(&self, after: Option<&Position>, most: usize) -> Result<Page, StoreError> {
         match after.map_or(Ok(At::Flows(None)), At::parse)? {
             At::Flows(after) => self.export_flows(after.as_deref(), most).await,
-            At::Mailboxes(partition, after) => self.export_mailboxes(partition, after, most).await,
+            At::Mailboxes(partition, after) => Box::pin(self.export_mailboxes(partition, after, most)).await,
             At::Scan(kind, spot) => {
                 let chart = self.chart().await?;
                 let start = Spot { mark: chart.mark, ..Spot::default() };

@@ -21,6 +21,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use redis::{Cmd, Value, cmd};
 use tokio::sync::watch;
 
+use super::super::fault::Fault;
 use super::super::inner::Inner;
 use super::super::keys::Partition;
 use super::super::library::functions;
@@ -171,13 +172,16 @@ impl Inner {
         let watched = &self.turns.mailboxes;
         let round = watched.round.fetch_add(1, Ordering::Relaxed) % ROUNDS;
         let ours = |number: &usize| self.turns.ours[*number].load(Ordering::Relaxed);
-        let ours: Vec<usize> = (0..self.turns.ours.len()).filter(ours).collect();
-        let mut changed: Vec<usize> =
-            ours.iter().copied().filter(|number| watched.changes(*number).is_none()).collect();
-        let asked: Vec<usize> = ours
-            .into_iter()
-            .filter(|number| number % ROUNDS == round && watched.changes(*number).is_some())
-            .collect();
+        let ours = (0..self.turns.ours.len()).filter(ours);
+        let (known, mut unread): (Vec<_>, Vec<_>) =
+            ours.partition(|number| watched.changes(*number).is_some());
+        let asked = known.into_iter().filter(|number| number % ROUNDS == round).collect();
+        unread.extend(self.changed(asked).await);
+        self.read_mailboxes(&unread).await;
+    }
+
+    /// Those of these partitions whose mailboxes have changed. One that does not answer is asked in the next round.
+    async fn changed(&self, asked: Vec<usize>) -> Vec<usize> {
         let ask = |number: &usize| {
             let partition = &self.partitions.all()[*number];
             let mut get = cmd("HGET");
@@ -185,18 +189,14 @@ impl Inner {
             (partition.place, get)
         };
         let answers = self.router.many(Lane::Control, asked.iter().map(ask).collect()).await;
-        for (at, answer) in asked.into_iter().zip(answers) {
-            let changes = match answer {
-                Ok(Value::BulkString(changes)) => number(&changes),
-                Ok(Value::Nil) => Some(0),
-                // Not now: the next round asks again.
-                _ => continue,
+        let has_changed = |(at, answer): (usize, Result<Value, Fault>)| {
+            let count = match answer.ok()? {
+                Value::BulkString(count) => number(&count),
+                _ => Some(0),
             };
-            if changes != watched.changes(at) {
-                changed.push(at);
-            }
-        }
-        self.read_mailboxes(&changed).await;
+            (count != self.turns.mailboxes.changes(at)).then_some(at)
+        };
+        asked.into_iter().zip(answers).filter_map(has_changed).collect()
     }
 
     /// Reads partitions whole. One that cannot be read keeps what is known of it, and is read again with the next beat.
