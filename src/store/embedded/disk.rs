@@ -12,6 +12,7 @@
 
 mod damage;
 mod journal;
+mod mailboxes;
 mod moving;
 mod scan;
 mod shut;
@@ -25,7 +26,7 @@ use fjall::{Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistM
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::model::{Consent, FlowScope, FlowSetting, Grantee, Hours, RecipientId, Sealed, SendId, SendSpec};
+use crate::model::{Consent, FlowScope, FlowSetting, Grantee, Hours, RecipientId, SendId, SendSpec};
 use crate::store::StoreError;
 
 use super::records::{Change, End, Event, FORMAT, Head, Label, Tally};
@@ -211,15 +212,6 @@ impl Step<'_> {
     /// No consent of this person to this grantee.
     pub(super) fn no_consent(&mut self, who: RecipientId, grantee: &Grantee) {
         self.batch.remove(&self.disk.records, key(Kind::Consent, &[&who.0, &json(grantee)]));
-    }
-
-    /// How to get into a person's mailbox, or that it is not watched.
-    pub(super) fn mailbox(&mut self, who: RecipientId, sealed: Option<&Sealed>) {
-        let (records, key) = (&self.disk.records, key(Kind::Mailbox, &[&who.0]));
-        match sealed {
-            Some(sealed) => self.batch.insert(records, key, sealed.as_bytes()),
-            None => self.batch.remove(records, key),
-        }
     }
 
     /// A flow's setting.

@@ -10,6 +10,8 @@ use crate::support::dovecot::{Dovecot, PASSWORD, Setup};
 use crate::support::gateway::Gateway;
 use crate::support::redis::{Options, RedisServer};
 use crate::support::wait::{SOON, wait_until};
+use crate::watch_imap::token_server::{TokenServer, answer};
+use crate::watch_imap::tokens::{signed, with_tokens};
 
 const MARIE: &str = "canary-marie@mail.example";
 
@@ -160,4 +162,32 @@ async fn a_lost_key_is_noticed() {
     })
     .await;
     gateway.has("idle", 0).await;
+}
+
+/// A token server may replace the refresh token with each answer, and take no other from then on.
+#[tokio::test]
+async fn a_new_refresh_token_outlives_the_gateway() {
+    let dovecot = Dovecot::start(with_tokens()).await;
+    let granted = |refresh: &str| {
+        let token = json!({"access_token": signed(true), "expires_in": 3600, "refresh_token": refresh});
+        answer("200 OK", &token.to_string())
+    };
+    let server = TokenServer::answering(vec![granted("refresh-2"), granted("refresh-3")]).await;
+    let mut gateway = gateway(&dovecot, None, &[]).await;
+    let mut order = order(&dovecot, MARIE, ALICE);
+    order.as_object_mut().expect("an object").remove("password");
+    let endpoint = server.grant().endpoint;
+    order["oauth"] = json!({"token_url": endpoint, "client_id": "vigie", "refresh_token": "refresh-1"});
+    gateway.watch(&order).await;
+    gateway.has("idle", 1).await;
+    assert_eq!(gateway.mailbox(MARIE).await["login"], "oauth");
+    gateway.stop().await;
+    gateway.restart().await;
+    gateway.has("idle", 1).await;
+    let forms = server.forms();
+    assert_eq!(forms.len(), 2, "one token for each life: that it was stored is no reason to log in again");
+    for (form, refresh) in forms.iter().zip(["refresh-1", "refresh-2"]) {
+        assert!(form.contains(&format!("refresh_token={refresh}")), "{form}");
+    }
+    assert!(!gateway.log().contains("refresh-"));
 }

@@ -120,16 +120,6 @@ impl Disk {
         Ok(consents)
     }
 
-    /// All watched mailboxes.
-    pub(in crate::store::embedded) fn mailboxes(&self) -> Result<Mailboxes, StoreError> {
-        let mut mailboxes = Mailboxes::new();
-        for guard in self.records.prefix([Kind::Mailbox as u8]) {
-            let (key, sealed) = self.pair(guard)?;
-            mailboxes.insert(RecipientId(self.id(&key[1..])?), Sealed::new(&sealed[..]));
-        }
-        Ok(mailboxes)
-    }
-
     /// When the oldest finished send ended.
     pub(in crate::store::embedded) fn oldest_end(&self) -> Result<Option<Millis>, StoreError> {
         let first = self.records.prefix([Kind::EndedAt as u8]).next();
@@ -176,7 +166,7 @@ impl Disk {
         Ok((Millis::from_be_bytes(*at), SendId(self.id(id)?)))
     }
 
-    fn id(&self, bytes: &[u8]) -> Result<[u8; 16], StoreError> {
+    pub(super) fn id(&self, bytes: &[u8]) -> Result<[u8; 16], StoreError> {
         bytes.try_into().map_err(|_| damage::bad_key(&self.directory))
     }
 }
