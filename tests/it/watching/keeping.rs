@@ -176,7 +176,7 @@ async fn a_new_refresh_token_outlives_the_gateway() {
     let mut gateway = gateway(&dovecot, None, &[]).await;
     let mut order = order(&dovecot, MARIE, ALICE);
     order.as_object_mut().expect("an object").remove("password");
-    let endpoint = server.grant().endpoint;
+    let endpoint = server.grant().endpoint.to_string();
     order["oauth"] = json!({"token_url": endpoint, "client_id": "vigie", "refresh_token": "refresh-1"});
     gateway.watch(&order).await;
     gateway.has("idle", 1).await;

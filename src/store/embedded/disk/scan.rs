@@ -5,9 +5,7 @@ use std::sync::PoisonError;
 use fjall::Guard;
 use serde::de::DeserializeOwned;
 
-use crate::model::{
-    Consent, FlowScope, HistoryEntry, Hours, Mailboxes, RecipientId, Sealed, SendId, SendState,
-};
+use crate::model::{Consent, FlowScope, HistoryEntry, Hours, RecipientId, SendId, SendState};
 use crate::store::StoreError;
 
 use super::super::records::{Event, Label, Tally};
