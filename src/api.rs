@@ -21,6 +21,7 @@ mod ears;
 mod flows;
 mod guard;
 mod keys;
+mod mailboxes;
 mod ndjson;
 mod openapi;
 mod partners;
@@ -46,12 +47,14 @@ use utoipa::openapi::OpenApi;
 
 pub use ears::Ears;
 pub use keys::{Access, BadKey, Keys};
+pub use mailboxes::{Condition, Look};
 pub use problem::Problem;
 pub use sends::{Carried, Counter, Taken};
 
 use crate::clock::Clock;
 use crate::model::{Claim, Name, SendSpec};
 use crate::partners::Partners;
+use crate::secrets::Vault;
 use crate::store::{Rules, Store};
 use crate::{config, flow, listener, token};
 use guard::{Admission, Authority, Tasks};
@@ -99,6 +102,12 @@ pub struct Doors {
     pub clock: Clock,
     /// Limits.
     pub settings: config::Api,
+    /// Seals what opens mailboxes.
+    pub vault: Vault,
+    /// Which mail servers may be named.
+    pub watch: config::Watch,
+    /// Sees how it stands with a watched mailbox.
+    pub look: Look,
     /// The renderer.
     pub try_out: TryOut,
     /// The dispatcher.
@@ -149,6 +158,7 @@ fn routes(doors: &Doors) -> (Router, OpenApi) {
         .merge(cases::router(doors))
         .merge(tokens::router(doors))
         .merge(consents::router(doors))
+        .merge(mailboxes::router(doors))
         .merge(recipients::router(doors))
         .merge(flows::router(doors))
         .merge(partners::router(doors))

@@ -1,5 +1,6 @@
 //! The composition root: the only place that names concrete backends, and the order in which things start and stop.
 
+mod mailboxes;
 mod opening;
 mod portable;
 pub mod producers;
@@ -37,6 +38,8 @@ pub struct Gateway {
     ops: Listener,
     /// Listens to producers on Redis, where there is one.
     producers: Option<Listener>,
+    /// Watches mailboxes.
+    mailboxes: Listener,
     /// Stops what makes new claims: the pipeline and the time door.
     claiming: CancellationToken,
     claimers: TaskTracker,
@@ -113,6 +116,8 @@ impl Gateway {
     pub async fn stop(mut self) -> usize {
         self.phase.send_replace(Phase::Stopping);
         self.edge.stop().await;
+        // Before the store: the last refresh tokens go there.
+        self.mailboxes.stop().await;
         self.claiming.cancel();
         let producers = async {
             if let Some(producers) = self.producers {

@@ -25,6 +25,7 @@ mod signals;
 mod span;
 mod state;
 mod store_url;
+mod watch;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -44,6 +45,7 @@ pub use partner::{Partner, PartnerPurpose};
 pub use signals::{Ignore, Signals};
 pub use state::{Presence, Store};
 pub use store_url::{BadStoreUrl, RedisUrl, StoreUrl};
+pub use watch::{Watch, is_internal};
 
 use self::layers::Layers;
 use crate::model::Name;
@@ -73,6 +75,8 @@ pub struct Config {
     pub presence: Presence,
     /// What decides whether somebody is there.
     pub classify: Classify,
+    /// Mailboxes whose owners agreed to be watched.
+    pub watch: Watch,
     /// Mailbox providers by name: the domains of each. Mails to others count as `other`.
     pub providers: BTreeMap<Name, Vec<String>>,
     /// Where sends and presence live.

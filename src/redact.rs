@@ -6,6 +6,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use zeroize::ZeroizeOnDrop;
 
 /// A recipient's mailbox: address and, if known, the person's name. Formats as `a***@example.org`.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,8 +51,8 @@ impl fmt::Display for Mailbox {
     }
 }
 
-/// Bytes or text that must never be shown: formats as `***`.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
+/// Bytes or text that must never be shown: formats as `***`, and is overwritten when it is not needed any more.
+#[derive(Clone, PartialEq, Eq, Deserialize, ZeroizeOnDrop)]
 #[serde(transparent)]
 pub struct Secret(String);
 

@@ -2,7 +2,7 @@
 //!
 //! | file under `data.dir` | holds |
 //! | --- | --- |
-//! | `secrets.toml` | the identity key, a token key per brand or partner, a payment seal per brand |
+//! | `secrets.toml` | the identity key, a token key per brand or partner, a payment seal per brand, the key of watched mailboxes |
 //! | `operator.key` | the operator's API key, unless `VIGIE_OPERATOR_KEY` brings one |
 //!
 //! Both belong to vigie's user alone (mode 0600); a file that others may read is refused rather than repaired,
@@ -10,15 +10,19 @@
 //! two gateways started together on one directory end up with the same secrets. What is there is never changed: a
 //! brand that is new gets its keys appended, and a rotation is the operator's own edit (the file's header says how).
 
+mod account;
 mod api_key;
 mod error;
 mod keyring;
 mod private;
+mod vault;
 
 use std::path::{Path, PathBuf};
 
+pub use account::{Access, Account, OAuth, Protection};
 pub use api_key::{NewApiKey, Operator, hash};
 pub use error::Error;
+pub use vault::{Unopened, Vault};
 
 use crate::config::Config;
 use crate::model::Grantee;
@@ -40,6 +44,8 @@ pub struct Secrets {
     pub identity: Identity,
     /// Signs and verifies tokens and payment links.
     pub ring: KeyRing,
+    /// Seals what opens watched mailboxes.
+    pub vault: Vault,
 }
 
 /// Everything a gateway needs to start.

@@ -40,8 +40,8 @@ pub use self::answers::{
     Touched, Wait,
 };
 use crate::model::{
-    ClaimId, Consent, ConsentRule, Finish, FlowScope, FlowSetting, Flows, Hold, Leaving, Name, RecipientId,
-    SendId, SendRecord, SendSpec,
+    ClaimId, Consent, ConsentRule, Finish, FlowScope, FlowSetting, Flows, Hold, Leaving, Mailboxes, Name,
+    RecipientId, Sealed, SendId, SendRecord, SendSpec,
 };
 
 /// What a store is told once, at its start.
@@ -78,6 +78,9 @@ pub struct Rules {
     pub max_online: usize,
     /// How long final states stay visible and their ids taken (`store.keep_finished`).
     pub keep_finished: Duration,
+    /// At most this many mailboxes are watched (`watch.max_mailboxes`): as many as one gateway may be left with, when all
+    /// others have died.
+    pub max_mailboxes: usize,
     /// Whether each brand's mails may be tracked without a recorded consent.
     pub consent: BTreeMap<Name, ConsentRule>,
 }
@@ -168,7 +171,7 @@ pub trait Store: Send + Sync + 'static {
     /// Cancels every send of this case, and of no other. Durable before it answers.
     async fn settle(&self, brand: &Name, case: &str, reason: &str) -> Result<Settled, StoreError>;
 
-    /// Erases a person: cancels their sends, drops presence, consents and contact history. Durable before it answers.
+    /// Erases a person: cancels their sends, drops presence, consents, contact history and their mailbox. Durable before it answers.
     async fn forget(&self, recipient: RecipientId) -> Result<Forgotten, StoreError>;
 
     /// Records a consent or its withdrawal. The later statement replaces the earlier, but a withdrawal always holds, so
@@ -182,6 +185,27 @@ pub trait Store: Send + Sync + 'static {
 
     /// The flow settings as this gateway knows them, and a way to hear of changes.
     fn flows(&self) -> watch::Receiver<Arc<Flows>>;
+
+    /// Has a person's mailbox watched from now on, by what is sealed here, or (with none) no more. Durable before it
+    /// answers; who watches it hears of it as [`mailboxes`](Self::mailboxes) says.
+    ///
+    /// # Errors
+    /// [`StoreError::Full`] for one more than [`Rules::max_mailboxes`]; where gateways add some at the same moment, each
+    /// may add one too many.
+    async fn watch_mailbox(&self, recipient: RecipientId, sealed: Option<Sealed>) -> Result<(), StoreError>;
+
+    /// Replaces what is sealed of a watched mailbox, as long as that is still `known`; tells whether it is `fresh` now.
+    /// So whoever brings a new refresh token brings back no mailbox that was removed meanwhile. Durable before it answers.
+    async fn reseal_mailbox(
+        &self,
+        recipient: RecipientId,
+        known: Sealed,
+        fresh: Sealed,
+    ) -> Result<bool, StoreError>;
+
+    /// The mailboxes that this gateway shall watch, and a way to hear of changes. Of a store that gateways share, each
+    /// has its part, and none is left out for longer than the backend states; one may be watched by two for a moment.
+    fn mailboxes(&self) -> watch::Receiver<Arc<Mailboxes>>;
 
     /// One send, if it is known (final ones for [`Rules::keep_finished`]).
     async fn send(&self, id: SendId) -> Result<Option<SendRecord>, StoreError>;

@@ -158,7 +158,7 @@ async fn record(
         recipient: statement.recipient,
     };
     let recipient = whom.find(&register.identity)?;
-    check_proof(&statement)?;
+    check_proof(&statement.proof, statement.granted)?;
     let at = register.clock.now();
     let consent = Consent {
         recipient,
@@ -187,11 +187,10 @@ impl Register {
     }
 }
 
-/// A grant needs a proof, and a proof must not be where addresses are kept.
-fn check_proof(statement: &Statement) -> Result<(), Problem> {
-    let proof = &statement.proof;
+/// What was granted needs a proof, and a proof must not be where addresses are kept.
+pub(super) fn check_proof(proof: &str, granted: bool) -> Result<(), Problem> {
     let refuse = |why| Err(Problem::field("proof", why));
-    if statement.granted && proof.trim().is_empty() {
+    if granted && proof.trim().is_empty() {
         return refuse("a grant needs a proof: a form's name and version, a log line's id");
     }
     if proof.chars().count() > 500 || proof.contains(char::is_control) {

@@ -146,6 +146,12 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "full", detail).retry_after(LATER)
     }
 
+    /// 503: no more mailboxes may be watched.
+    pub(super) fn full_of_mailboxes() -> Self {
+        let detail = "`watch.max_mailboxes` are watched already; nothing was done: remove some, or raise it";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "full", detail).retry_after(LATER)
+    }
+
     fn retry_after(self, seconds: u16) -> Self {
         self.header(header::RETRY_AFTER, seconds.into())
     }

@@ -45,7 +45,7 @@ struct People {
 /// Who is meant; exactly one of the three. Not `Debug`: it holds an address.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Who {
+pub(super) struct Who {
     /// By address.
     #[serde(default)]
     email: Option<String>,
@@ -59,7 +59,7 @@ struct Who {
 }
 
 impl Who {
-    fn find(&self, identity: &Identity) -> Result<RecipientId, Problem> {
+    pub(super) fn find(&self, identity: &Identity) -> Result<RecipientId, Problem> {
         let (email, email_sha256) = (self.email.as_deref(), self.email_sha256.as_deref());
         Whom { email, email_sha256, recipient: self.recipient }.find(identity)
     }
@@ -93,6 +93,8 @@ struct PersonView {
     consents: Vec<ConsentView>,
     /// How often this person is written to.
     budget: Budget,
+    /// Whether this person's mailbox is watched; `/v1/mailboxes/lookup` tells how.
+    mailbox: bool,
 }
 
 /// A sign of presence.
@@ -224,6 +226,7 @@ impl People {
                 last_sent: person.last_sent,
                 next_allowed: free,
             },
+            mailbox: person.mailbox.is_some(),
         }
     }
 }

@@ -63,6 +63,7 @@ pub(super) fn rules(config: &Config) -> Rules {
         max_waiting: config.store.max_waiting,
         max_online: config.presence.max_online,
         keep_finished: config.store.keep_finished,
+        max_mailboxes: config.watch.max_mailboxes,
         consent: consent_rules(config),
     }
 }

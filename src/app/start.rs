@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::mailboxes::{Mailboxes, Parts as Watching};
 use super::opening::{consent_rules, open_store, rules};
 use super::{Addresses, Gateway, Listener, producers};
 use crate::classify::Classifier;
@@ -23,7 +24,7 @@ use crate::partners::Partners;
 use crate::pipeline::{Pipeline, time};
 use crate::relay::Relay;
 use crate::render::Renderer;
-use crate::secrets::Prepared;
+use crate::secrets::{Prepared, Vault};
 use crate::store::measured::Measured;
 use crate::store::{Counts, Store, StoreError};
 use crate::telemetry::Registry;
@@ -89,14 +90,16 @@ impl Gateway {
     /// Starts a gateway in this runtime: lays the foundation, binds the listeners, and only then lets claims happen.
     pub async fn start(config: Config, prepared: Prepared, clock: Clock) -> Result<Self, StartError> {
         let keys = keys(&config, &prepared)?;
-        let (base, outlets) = Foundation::lay(config, prepared, clock).await?;
+        let vault = prepared.secrets.vault.clone();
+        let (base, outlets) = Box::pin(Foundation::lay(config, prepared, clock)).await?;
         base.warn_of_strangers().await?;
+        let mailboxes = base.mailboxes(vault.clone())?;
         let bound = base.bind().await?;
         let addresses = bound.addresses().map_err(unavailable)?;
         let dispatcher = base.dispatcher();
         let (claiming, claimers) = base.claimers(outlets, &dispatcher);
         let phase = watch::Sender::new(Phase::Running);
-        let doors = base.api_doors(keys, &dispatcher);
+        let doors = base.api_doors(keys, vault, &mailboxes, &dispatcher);
         let figures = base.ops_doors(&phase);
         Ok(Self {
             addresses,
@@ -106,6 +109,7 @@ impl Gateway {
             producers: producers::listen(&base.config.store, &doors, &base.registry),
             api: Listener::start(|stop| api::serve(bound.api, doors, stop)),
             ops: Listener::start(|stop| ops::serve(bound.ops, figures, stop)),
+            mailboxes: mailboxes.start(),
             claiming,
             claimers,
             dispatcher,
@@ -227,21 +231,42 @@ impl Foundation {
         (stop, tasks)
     }
 
-    fn api_doors(&self, keys: api::Keys, dispatcher: &Dispatcher) -> api::Doors {
-        let (renderer, dispatcher) = (Arc::clone(&self.renderer), dispatcher.clone());
-        let ears = api::Ears::new(
+    fn mailboxes(&self, vault: Vault) -> Result<Mailboxes, StartError> {
+        let parts = Watching {
+            store: Arc::clone(&self.store),
+            vault,
+            classifier: Arc::clone(&self.classifier),
+            intake: Arc::clone(&self.intake),
+        };
+        Mailboxes::new(&self.config.watch, parts, &self.registry)
+    }
+
+    /// Judges what trusted servers report.
+    fn ears(&self) -> api::Ears {
+        api::Ears::new(
             self.config.signals.clone(),
             self.identity.clone(),
             Arc::clone(&self.intake),
             Arc::clone(&self.classifier),
             self.clock.clone(),
             &self.registry,
-        );
+        )
+    }
+
+    fn api_doors(
+        &self,
+        keys: api::Keys,
+        vault: Vault,
+        mailboxes: &Mailboxes,
+        dispatcher: &Dispatcher,
+    ) -> api::Doors {
+        let (renderer, dispatcher) = (Arc::clone(&self.renderer), dispatcher.clone());
+        let look = mailboxes.look();
         api::Doors {
             store: Arc::clone(&self.store),
             rules: Arc::new(rules(&self.config)),
             identity: self.identity.clone(),
-            ears: Arc::new(ears),
+            ears: Arc::new(self.ears()),
             ring: Arc::clone(&self.ring),
             partners: Arc::clone(&self.partners),
             brands: Arc::new(self.config.brands.clone()),
@@ -249,6 +274,12 @@ impl Foundation {
             gate: self.gate.clone(),
             clock: self.clock.clone(),
             settings: self.config.api.clone(),
+            vault,
+            watch: self.config.watch.clone(),
+            look: Arc::new(move |who| {
+                let seen = look(who)?;
+                Some(api::Condition { state: seen.state.as_str(), trouble: seen.trouble })
+            }),
             try_out: Arc::new(move |spec| {
                 renderer
                     .try_out(spec)

@@ -19,17 +19,17 @@ use show::Show;
 /// What can be done with stores.
 #[derive(Debug, Subcommand)]
 pub(super) enum Store {
-    /// Move waiting sends, consents and flow settings from one store to another
+    /// Move waiting sends, consents, watched mailboxes and flow settings from one store to another
     #[command(long_about = COPY, verbatim_doc_comment)]
     Copy(Copy),
 }
 
 const COPY: &str = "\
-Move waiting sends, consents and flow settings from one store to another.
+Move waiting sends, consents, watched mailboxes and flow settings from one store to another.
 
 Each send keeps its reference, its place among its recipient's sends, its attempts, Date header and history; in the old \
 store it ends as `cancelled`, with \"moved to another store\". Where both stores have a consent or a flow setting, the later \
-one holds. Stop the gateways on the old store first; it stays shut to them until the copy is through.
+one holds; where both watch a mailbox of one person, the new store's stays. Stop the gateways on the old store first; it stays shut to them until the copy is through.
 
 Run it again, with the same two stores, after Ctrl-C (which stops it at the next page), a crash or an outage: it goes on with \
 what is left. A copy back brings back what has not gone out.

@@ -10,6 +10,7 @@ mod keys;
 mod limits;
 mod partners;
 mod urls;
+mod watch;
 
 pub use brands::is_base_url;
 
@@ -37,7 +38,7 @@ const COMMAND_STEPS: u32 = 3;
 
 /// Everything that is wrong with `config`; nothing if it can be relied on.
 pub(super) fn problems(config: &Config) -> Vec<Problem> {
-    let checks: [fn(&Config, &mut Vec<Problem>); 20] = [
+    let checks: [fn(&Config, &mut Vec<Problem>); 21] = [
         limits::at_least,
         limits::not_zero,
         limits::ordered,
@@ -58,6 +59,7 @@ pub(super) fn problems(config: &Config) -> Vec<Problem> {
         classify::thresholds,
         classify::windows,
         classify::providers,
+        watch::all,
     ];
     let mut problems = Vec::new();
     for check in checks {

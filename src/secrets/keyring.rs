@@ -7,7 +7,8 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 
-use super::{Error, Secrets, random_secret};
+use super::vault::derive;
+use super::{Error, Secrets, Vault, random_secret};
 use crate::model::{Grantee, Name};
 use crate::redact::Secret;
 use crate::token::{Identity, Key, KeyRing, Kind, Seal};
@@ -28,6 +29,8 @@ const HEADER: &str = "\
 #   3. Remove the old entry when its mails no longer matter: their pixels and links stop working that moment.
 # With a single gateway steps 1 and 2 are one.
 #
+# [vault] seals what mailbox owners gave us to watch their mailboxes. Without it they have to be registered anew.
+#
 # [[seals]] sign a brand's payment links. Replacing one invalidates the links already sent.
 #
 # A brand or partner that is new in the configuration gets its entries appended at the next start. Vigie changes nothing else.
@@ -38,6 +41,7 @@ const HEADER: &str = "\
 #[serde(deny_unknown_fields)]
 pub(super) struct Entries {
     identity: IdentityEntry,
+    vault: Option<VaultEntry>,
     #[serde(default)]
     keys: Vec<KeyEntry>,
     #[serde(default)]
@@ -47,6 +51,12 @@ pub(super) struct Entries {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct IdentityEntry {
+    secret: Secret,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct VaultEntry {
     secret: Secret,
 }
 
@@ -73,9 +83,11 @@ const fn yes() -> bool {
     true
 }
 
-/// What a brand or partner of the configuration lacks.
+/// What the file lacks, or a brand or partner of the configuration.
 #[derive(Debug)]
 pub(super) enum Lack {
+    /// The vault, in a file of an earlier version: with this secret.
+    Vault(Secret),
     /// A token key; the id is the next free one.
     Key(u16, Grantee),
     /// A payment seal.
@@ -84,16 +96,21 @@ pub(super) enum Lack {
     Ids(Grantee),
 }
 
-/// A new file with an identity and no keys yet.
+/// A new file with an identity, a vault, and no keys yet.
 pub(super) fn fresh() -> Result<String, Error> {
-    Ok(format!("{HEADER}\n[identity]\nsecret = \"{}\"\n", random_secret()?))
+    let (identity, vault) = (random_secret()?, random_secret()?);
+    Ok(format!("{HEADER}\n[identity]\nsecret = \"{identity}\"\n\n[vault]\nsecret = \"{vault}\"\n"))
 }
 
 /// The file's text with the entries that were missing behind it.
 pub(super) fn extended(file: &Path, mut text: String, missing: &[Lack]) -> Result<String, Error> {
     for lack in missing {
-        let secret = random_secret()?;
+        let mut secret = Secret::new(random_secret()?);
         let entry = match lack {
+            Lack::Vault(known) => {
+                secret = known.clone();
+                "[vault]\n".to_owned()
+            }
             Lack::Key(id, Grantee::Brand(brand)) => format!(
                 "[[keys]]\nid = {id}\nbrand = \"{brand}\"\nkinds = [\"open\", \"click\", \"beacon\", \"unsubscribe\"]\n"
             ),
@@ -106,7 +123,7 @@ pub(super) fn extended(file: &Path, mut text: String, missing: &[Lack]) -> Resul
                 return Err(Error::Entry { file: file.to_owned(), what });
             }
         };
-        write!(text, "\n{entry}secret = \"{secret}\"\n").expect("writing to a String cannot fail");
+        write!(text, "\n{entry}secret = \"{}\"\n", secret.expose()).expect("writing to a String cannot fail");
     }
     Ok(text)
 }
@@ -123,10 +140,21 @@ impl Entries {
         })
     }
 
-    /// What these lack here.
+    /// The secret of the vault. In a file of an earlier version it follows from the identity, so that gateways on several
+    /// machines, each with a copy of that file, come to the same.
+    fn vault_secret(&self) -> Secret {
+        let derived = || derive(self.identity.secret.expose().as_bytes(), b"vigie vault");
+        let known = self.vault.as_ref().map(|vault| vault.secret.clone());
+        known.unwrap_or_else(|| Secret::new(URL_SAFE_NO_PAD.encode(derived())))
+    }
+
+    /// What is missing here, and what these owners lack.
     pub(super) fn missing(&self, owners: &[Grantee]) -> Vec<Lack> {
         let mut last = self.keys.iter().map(|key| key.id).max().unwrap_or(0);
         let mut missing = Vec::new();
+        if self.vault.is_none() {
+            missing.push(Lack::Vault(self.vault_secret()));
+        }
         for owner in owners {
             if !self.keys.iter().any(|key| key.is_of(owner)) {
                 missing.push(match last.checked_add(1) {
@@ -149,6 +177,7 @@ impl Entries {
         let wrong = |what: String| Error::Entry { file: file.to_owned(), what };
         let mut seen = Seen::default();
         let identity = seen.add("[identity]".to_owned(), &self.identity.secret).map_err(wrong)?;
+        let vault = seen.add("[vault]".to_owned(), &self.vault_secret()).map_err(wrong)?;
         let mut keys = Vec::new();
         for entry in self.keys {
             let secret = seen.add(format!("key {}", entry.id), &entry.secret).map_err(wrong)?;
@@ -168,7 +197,7 @@ impl Entries {
         }
         let ring =
             KeyRing::new(keys, seals).map_err(|source| Error::Ring { file: file.to_owned(), source })?;
-        Ok(Secrets { identity: Identity::new(&identity), ring })
+        Ok(Secrets { identity: Identity::new(&identity), ring, vault: Vault::new(&vault) })
     }
 }
 

@@ -77,7 +77,7 @@ fn two_installations_have_nothing_in_common() {
     let secrets = |text: &str| -> Vec<String> {
         text.lines().filter(|line| line.starts_with("secret = ")).map(str::to_owned).collect()
     };
-    assert_eq!(secrets(&a).len(), 3);
+    assert_eq!(secrets(&a).len(), 4);
     assert!(secrets(&a).iter().all(|secret| !b.contains(secret)));
 }
 
@@ -108,6 +108,43 @@ fn a_new_partner_gets_a_key_for_its_pixels_alone() {
     assert_eq!(ring.newest(&news, Kind::Partner).expect("a key").id(), 2);
     assert!(ring.newest(&news, Kind::Open).is_err() && ring.newest(&brand("news"), Kind::Open).is_err());
     assert!(prepare(dir.path(), &both, None).expect("read").made.is_empty());
+}
+
+#[test]
+fn a_file_without_a_vault_gets_the_same_one_everywhere() {
+    let (one, other) = (dir(), dir());
+    prepare(one.path(), &[brand("demo")], None).expect("made");
+    let path = |dir: &TempDir| dir.path().join(SECRETS_FILE);
+    let text = fs::read_to_string(path(&one)).expect("readable");
+    let (before, rest) = text.split_once("[vault]\n").expect("a vault");
+    let (_, after) = rest.split_once("\n\n").expect("more entries");
+    let old = format!("{before}{after}");
+    let vault = |dir: &TempDir| {
+        fs::write(path(dir), &old).expect("written");
+        fs::set_permissions(path(dir), fs::Permissions::from_mode(0o600)).expect("changed");
+        let read = Secrets::read(dir.path()).expect("also without").vault;
+        let prepared = prepare(dir.path(), &[brand("demo")], None).expect("extended");
+        assert_eq!(prepared.made[0], path(dir));
+        let text = fs::read_to_string(path(dir)).expect("readable");
+        assert!(text.starts_with(&old) && text.contains("\n[vault]\nsecret = "), "appended");
+        let again = prepare(dir.path(), &[brand("demo")], None).expect("complete");
+        assert!(again.made.is_empty());
+        [read, prepared.secrets.vault, again.secrets.vault]
+    };
+    let account = Account {
+        host: "h".into(),
+        port: 993,
+        tls: Protection::Implicit,
+        user: crate::redact::Secret::new("u"),
+        access: Access::Password(crate::redact::Secret::new("p")),
+        proof: "p".into(),
+        since: jiff::Timestamp::UNIX_EPOCH,
+    };
+    let [first, ..] = vault(&one);
+    let sealed = first.seal(RecipientId([1; 16]), &account).expect("sealed");
+    for vault in vault(&one).into_iter().chain(vault(&other)) {
+        assert_eq!(vault.open(RecipientId([1; 16]), &sealed).as_ref(), Ok(&account));
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ use super::StoreError;
 #[cfg(doc)]
 use super::{Rules, Store};
 use crate::model::{
-    Claim, ClaimId, Consent, FlowScope, Hint, Hours, Landed, MailAge, Origin, RecipientId, SendId,
+    Claim, ClaimId, Consent, FlowScope, Hint, Hours, Landed, MailAge, Origin, RecipientId, Sealed, SendId,
     SendRecord, SendState, Source, Worth,
 };
 
@@ -144,6 +144,8 @@ pub struct Person {
     pub hints: Vec<Hint>,
     /// In which hours of the week this person was seen.
     pub hours: Option<Hours>,
+    /// How to get into this person's mailbox, if it is watched.
+    pub mailbox: Option<Sealed>,
 }
 
 /// What [`Store::tick`] did.

@@ -8,7 +8,7 @@
 //!
 //! | step | a killed process | a power cut |
 //! | --- | --- | --- |
-//! | `enqueue`, `cancel`, `settle`, `forget`, `consent`, `set_flow` | yes | yes: they answer after the disk's sync, shared by all who wait |
+//! | `enqueue`, `cancel`, `settle`, `forget`, `consent`, `set_flow`, `watch_mailbox`, `reseal_mailbox` | yes | yes: they answer after the disk's sync, shared by all who wait |
 //! | `touch`, `tick`: the claims made | yes | as of the last sync; a lost claim is a send that waits |
 //! | `begin`, `finish` | yes | as of the last sync |
 //! | presence | no | no |
@@ -69,8 +69,8 @@ use super::{
 };
 use crate::clock::Clock;
 use crate::model::{
-    ClaimId, Consent, Finish, FlowScope, FlowSetting, Flows, Hold, Leaving, Name, RecipientId, SendId,
-    SendRecord, SendSpec,
+    ClaimId, Consent, Finish, FlowScope, FlowSetting, Flows, Hold, Leaving, Mailboxes, Name, RecipientId,
+    Sealed, SendId, SendRecord, SendSpec,
 };
 
 use self::core::{Alarm, Core};
@@ -84,6 +84,7 @@ pub struct Embedded {
     /// None after [`close`](Store::close). Calls share it, closing waits for them.
     open: RwLock<Option<Open>>,
     flows: watch::Receiver<Arc<Flows>>,
+    mailboxes: watch::Receiver<Arc<Mailboxes>>,
     alarm: Arc<Alarm>,
     failure: Arc<SetOnce<StoreError>>,
     clock: Clock,
@@ -116,13 +117,15 @@ impl Embedded {
         let core = Arc::new(Core::load(disk, rules, clock.clone())?);
         let (jobs, queue) = mpsc::channel(Self::JOBS);
         let (flows, alarm, failure) = (core.flows(), core.alarm(), core.failure());
+        let mailboxes = core.mailboxes.heard();
         let writer = std::thread::Builder::new().name("store-writer".into()).spawn({
             let core = Arc::clone(&core);
             move || writer::run(&core, queue)
         });
         let writer =
             writer.map_err(|error| StoreError::Unavailable(format!("no thread for the writer: {error}")))?;
-        Ok(Self { open: RwLock::new(Some(Open { core, jobs, writer })), flows, alarm, failure, clock })
+        let open = RwLock::new(Some(Open { core, jobs, writer }));
+        Ok(Self { open, flows, mailboxes, alarm, failure, clock })
     }
 
     async fn open_store(&self) -> Result<RwLockReadGuard<'_, Open>, StoreError> {
@@ -258,6 +261,29 @@ impl Store for Embedded {
 
     fn flows(&self) -> watch::Receiver<Arc<Flows>> {
         self.flows.clone()
+    }
+
+    async fn watch_mailbox(&self, recipient: RecipientId, sealed: Option<Sealed>) -> Result<(), StoreError> {
+        let open = self.open_store().await?;
+        open.core.watch_mailbox(recipient, sealed)?;
+        open.sync().await
+    }
+
+    async fn reseal_mailbox(
+        &self,
+        recipient: RecipientId,
+        known: Sealed,
+        fresh: Sealed,
+    ) -> Result<bool, StoreError> {
+        let open = self.open_store().await?;
+        let holds = open.core.reseal_mailbox(recipient, &known, fresh)?;
+        open.sync().await?;
+        Ok(holds)
+    }
+
+    /// All of them, at once.
+    fn mailboxes(&self) -> watch::Receiver<Arc<Mailboxes>> {
+        self.mailboxes.clone()
     }
 
     async fn send(&self, id: SendId) -> Result<Option<SendRecord>, StoreError> {

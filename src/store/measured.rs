@@ -12,8 +12,8 @@ use super::{
     Touched, Wait,
 };
 use crate::model::{
-    ClaimId, Consent, Finish, FlowScope, FlowSetting, Flows, Hold, Leaving, Name, RecipientId, SendId,
-    SendRecord, SendSpec,
+    ClaimId, Consent, Finish, FlowScope, FlowSetting, Flows, Hold, Leaving, Mailboxes, Name, RecipientId,
+    Sealed, SendId, SendRecord, SendSpec,
 };
 use crate::telemetry::{Metric, Registry};
 
@@ -124,6 +124,23 @@ impl Store for Measured {
 
     fn flows(&self) -> watch::Receiver<Arc<Flows>> {
         self.store.flows()
+    }
+
+    async fn watch_mailbox(&self, recipient: RecipientId, sealed: Option<Sealed>) -> Result<(), StoreError> {
+        self.timed("watch_mailbox", self.store.watch_mailbox(recipient, sealed)).await
+    }
+
+    async fn reseal_mailbox(
+        &self,
+        recipient: RecipientId,
+        known: Sealed,
+        fresh: Sealed,
+    ) -> Result<bool, StoreError> {
+        self.timed("reseal_mailbox", self.store.reseal_mailbox(recipient, known, fresh)).await
+    }
+
+    fn mailboxes(&self) -> watch::Receiver<Arc<Mailboxes>> {
+        self.store.mailboxes()
     }
 
     async fn send(&self, id: SendId) -> Result<Option<SendRecord>, StoreError> {

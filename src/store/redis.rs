@@ -69,8 +69,8 @@ use super::{
     Touched, Wait,
 };
 use crate::model::{
-    ClaimId, Consent, Finish, FlowScope, FlowSetting, Flows, Hold, Leaving, Name, RecipientId, SendId,
-    SendRecord, SendSpec,
+    ClaimId, Consent, Finish, FlowScope, FlowSetting, Flows, Hold, Leaving, Mailboxes, Name, RecipientId,
+    Sealed, SendId, SendRecord, SendSpec,
 };
 
 pub use self::figures::Figures;
@@ -201,6 +201,24 @@ impl Store for RedisStore {
 
     fn flows(&self) -> watch::Receiver<Arc<Flows>> {
         self.inner.turns.flows()
+    }
+
+    async fn watch_mailbox(&self, recipient: RecipientId, sealed: Option<Sealed>) -> Result<(), StoreError> {
+        self.running_store()?.watch_mailbox(recipient, sealed).await
+    }
+
+    async fn reseal_mailbox(
+        &self,
+        recipient: RecipientId,
+        known: Sealed,
+        fresh: Sealed,
+    ) -> Result<bool, StoreError> {
+        self.running_store()?.reseal_mailbox(recipient, &known, &fresh).await
+    }
+
+    /// Those of this gateway's partitions; [`turns::mailboxes`] states how late.
+    fn mailboxes(&self) -> watch::Receiver<Arc<Mailboxes>> {
+        self.inner.turns.mailboxes.heard()
     }
 
     async fn send(&self, id: SendId) -> Result<Option<SendRecord>, StoreError> {

@@ -58,8 +58,9 @@ use crate::redact::Secret;
 
 pub use dial::{Roots, RootsError};
 pub use keeper::Watchers;
-pub use metrics::Metrics;
+pub use metrics::{Metrics, State};
 pub use token::{Grant, GrantError, Rotated, TokenError, TokenSource, Tokens};
+pub use watch::Condition;
 
 /// The name this client gives with `ID`, for servers and operators who want to tell it from people.
 pub const CLIENT_NAME: &str = "vigie";

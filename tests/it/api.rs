@@ -8,6 +8,7 @@ mod document;
 pub(crate) mod house;
 mod keys;
 mod life;
+mod mailboxes;
 mod ops;
 mod people;
 mod pressure;

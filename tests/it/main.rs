@@ -16,3 +16,4 @@ mod signals;
 mod store;
 mod support;
 mod watch_imap;
+mod watching;

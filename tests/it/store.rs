@@ -25,6 +25,7 @@ mod ending;
 mod fencing;
 mod flows;
 mod lasting;
+mod mailboxes;
 mod model;
 mod moving;
 mod sharing;
@@ -112,6 +113,12 @@ macro_rules! timeless {
             a_paused_campaign_leaves_the_others_running,
             settings_are_published,
         ],
+        mailboxes: [
+            a_mailbox_is_watched_until_it_is_removed,
+            a_forgotten_persons_mailbox_is_not_watched,
+            only_what_is_known_is_sealed_anew,
+            beyond_the_bound_mailboxes_are_refused,
+        ],
         );
     };
 }
@@ -179,6 +186,7 @@ macro_rules! lasting {
             counters_survive_and_stay_conserved,
             a_closed_store_is_unavailable,
         ],
+        mailboxes: [mailboxes_survive_a_crash],
         );
     };
 }
@@ -223,6 +231,7 @@ macro_rules! sharing {
             gateways_see_the_same_store,
             every_gateway_follows_a_flow,
         ],
+        mailboxes: [gateways_share_mailboxes],
         );
     };
 }
@@ -242,6 +251,7 @@ macro_rules! moving {
             a_long_history_goes_on,
             many_sends_arrive,
             consents_and_settings_arrive,
+            mailboxes_arrive,
             there_and_back_again,
             an_interrupted_copy_is_taken_up,
             a_copy_stops_between_pages,

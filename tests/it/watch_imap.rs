@@ -7,5 +7,5 @@ mod keeping;
 mod rig;
 mod scripted;
 mod tls;
-mod token_server;
-mod tokens;
+pub(crate) mod token_server;
+pub(crate) mod tokens;

@@ -65,16 +65,22 @@ impl Show {
 
 /// The figures of a whole copy.
 pub(super) fn summary(report: &Report, took: Duration) -> String {
-    let Progress { moved, known, conflicts, late, consents, flows } = report.progress;
+    let Progress { moved, known, conflicts, late, consents, mailboxes, flows } = report.progress;
     let late = match late {
         0 => String::new(),
         late => {
             format!("ended before   {late} (in the old store, meanwhile; the new one does not send them)\n")
         }
     };
+    let mailboxes = match mailboxes {
+        0 => String::new(),
+        mailboxes => {
+            format!("mailboxes      {mailboxes} (they are watched with the same secrets.toml only)\n")
+        }
+    };
     format!(
         "moved          {moved} sends in {:.1} s\nalready there  {known}\nconflicts      {conflicts}\n{late}\
-         consents       {consents}\nflow settings  {flows}\n",
+         consents       {consents}\n{mailboxes}flow settings  {flows}\n",
         took.as_secs_f64()
     )
 }

@@ -33,12 +33,15 @@ const MOST_REPLICAS: usize = 5;
 /// thousands at most.
 const MOST_CLAIMS: usize = 256;
 
+/// More mailboxes than one gateway has sockets for.
+const MOST_MAILBOXES: usize = 1_000_000;
+
 /// A producer that is kept waiting longer gives up, and asks again.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 /// Counts that must be at least something for vigie to do anything at all.
 pub(super) fn at_least(config: &Config, problems: &mut Vec<Problem>) {
-    let Config { edge, api, signals, intake, presence, store, dispatch, relay, .. } = config;
+    let Config { edge, api, signals, intake, presence, store, dispatch, relay, watch, .. } = config;
     let counts = [
         ("edge.max_connections", edge.max_connections as u64, 1),
         ("edge.max_connections_per_address", edge.max_connections_per_address as u64, 1),
@@ -60,6 +63,9 @@ pub(super) fn at_least(config: &Config, problems: &mut Vec<Problem>) {
         ("dispatch.retry.max_attempts", u64::from(dispatch.retry.max_attempts), 1),
         ("relay.connections", relay.connections as u64, 1),
         ("relay.max_mails", u64::from(relay.max_mails), 1),
+        ("watch.logins", watch.logins as u64, 1),
+        ("watch.logins_per_server", watch.logins_per_server as u64, 1),
+        ("watch.max_mailboxes", watch.max_mailboxes as u64, 1),
     ];
     for (key, value, least) in counts {
         refuse_if(value < least, problems, || format!("`{key}` ({value}) must be at least {least}"));
@@ -68,7 +74,7 @@ pub(super) fn at_least(config: &Config, problems: &mut Vec<Problem>) {
 
 /// Durations of which zero would mean "never" or "always".
 pub(super) fn not_zero(config: &Config, problems: &mut Vec<Problem>) {
-    let Config { edge, signals, presence, store, dispatch, relay, .. } = config;
+    let Config { edge, signals, presence, store, dispatch, relay, watch, .. } = config;
     let durations = [
         ("edge.header_timeout", edge.header_timeout),
         ("edge.request_timeout", edge.request_timeout),
@@ -84,6 +90,10 @@ pub(super) fn not_zero(config: &Config, problems: &mut Vec<Problem>) {
         ("relay.timeouts.greeting", relay.timeouts.greeting),
         ("relay.timeouts.command", relay.timeouts.command),
         ("relay.timeouts.message", relay.timeouts.message),
+        ("watch.renew", watch.renew),
+        ("watch.connect", watch.connect),
+        ("watch.step", watch.step),
+        ("watch.first", watch.first),
     ];
     for (key, value) in durations {
         refuse_if(value == Duration::ZERO, problems, || format!("`{key}` must be longer than nothing"));
@@ -92,7 +102,7 @@ pub(super) fn not_zero(config: &Config, problems: &mut Vec<Problem>) {
 
 /// Pairs of which the first must not exceed the second.
 pub(super) fn ordered(config: &Config, problems: &mut Vec<Problem>) {
-    let Config { edge, intake, store, dispatch, relay, .. } = config;
+    let Config { edge, intake, store, dispatch, relay, watch, .. } = config;
     let counts = [
         ("edge.threads", edge.threads, "1024, more than machines have cores", MOST_THREADS),
         ("edge.max_target", edge.max_target, "`edge.max_head`, which contains it", edge.max_head),
@@ -122,6 +132,13 @@ pub(super) fn ordered(config: &Config, problems: &mut Vec<Problem>) {
             "`dispatch.max_in_flight`, or some are never used",
             dispatch.max_in_flight,
         ),
+        ("watch.logins_per_server", watch.logins_per_server, "`watch.logins`", watch.logins),
+        (
+            "watch.max_mailboxes",
+            watch.max_mailboxes,
+            "1000000, more than one gateway can watch",
+            MOST_MAILBOXES,
+        ),
     ];
     for (key, value, limit, most) in counts {
         refuse_if(value > most, problems, || format!("`{key}` ({value}) must not exceed {limit} ({most})"));
@@ -130,6 +147,7 @@ pub(super) fn ordered(config: &Config, problems: &mut Vec<Problem>) {
         ("edge.header_timeout", edge.header_timeout, "edge.request_timeout", edge.request_timeout),
         ("dispatch.retry.first", dispatch.retry.first, "dispatch.retry.longest", dispatch.retry.longest),
         ("relay.idle", relay.idle, "relay.max_age", relay.max_age),
+        ("watch.first", watch.first, "watch.longest", watch.longest),
     ];
     for (key, value, other, most) in durations {
         refuse_if(value > most, problems, || {

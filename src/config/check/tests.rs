@@ -301,6 +301,20 @@ fn partners_have_a_place_a_purpose_and_a_quota() {
 }
 
 #[test]
+fn mail_servers_are_watched_with_care() {
+    one("`watch.renew` (1800s)", |c| c.watch.renew = Duration::from_mins(30));
+    one("`watch.refused` (30s) must be at least 60s", |c| c.watch.refused = Duration::from_secs(30));
+    one("`watch.first` (600s) must not be longer than `watch.longest`", |c| {
+        c.watch.first = Duration::from_mins(10);
+    });
+    one("`watch.logins_per_server` (33) must not exceed `watch.logins`", |c| c.watch.logins_per_server = 33);
+    one("`watch.ports` must name", |c| c.watch.ports = vec![]);
+    one("`watch.ports` must name", |c| c.watch.ports = vec![993, 0]);
+    one("`watch.max_mailboxes` (0) must be at least 1", |c| c.watch.max_mailboxes = 0);
+    none(|c| (c.watch.allow_private, c.watch.imap) = (true, false));
+}
+
+#[test]
 fn all_problems_are_told_at_once() {
     let variables = [("VIGIE__EDGE__MAX_CONNECTIONS", "0"), ("VIGIE__STORE__ENQUEUE_WAIT", "1")];
     let refused = Config::load(&[], variables.map(|(name, text)| (name.into(), text.into())))

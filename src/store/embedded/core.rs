@@ -4,6 +4,7 @@
 //! microseconds, done where the caller runs. If a write fails, memory and disk no longer agree, so the store stops
 //! answering for good; a restart goes on from disk.
 
+mod mailboxes;
 mod moving;
 mod view;
 
@@ -22,6 +23,7 @@ use super::disk::Disk;
 use super::records::{Change, Head, Held};
 use super::state::State;
 use super::time::{Millis, NEVER, millis, span};
+use mailboxes::Watched;
 pub(super) use view::claim;
 
 /// What sleepers in [`due`](super::Store::due) listen to.
@@ -49,6 +51,7 @@ pub(super) struct Core {
     oldest_end: AtomicI64,
     alarm: Arc<Alarm>,
     flows: watch::Sender<Arc<Flows>>,
+    pub(super) mailboxes: Watched,
     failed: Arc<SetOnce<StoreError>>,
 }
 
@@ -58,6 +61,7 @@ impl Core {
         let now = millis(clock.now());
         let keep_finished = span(rules.keep_finished);
         let recent = now.saturating_sub(span(rules.recent));
+        let mailboxes = Watched::new(disk.mailboxes()?, rules.max_mailboxes);
         let mut state = State::new(rules);
         disk.load(&mut state, recent, now)?;
         disk.write(&state.take_changes())?;
@@ -71,6 +75,7 @@ impl Core {
             oldest_end,
             alarm: Arc::default(),
             flows,
+            mailboxes,
             failed: Arc::default(),
         })
     }
@@ -222,6 +227,7 @@ impl Core {
             erase.no_consent(who, &consent.grantee);
         }
         erase.write().map_err(|error| self.fail(error))?;
+        self.watch_mailbox(who, None)?;
         forgotten.consents = consents.len() as u64;
         Ok(forgotten)
     }

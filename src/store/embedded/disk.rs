@@ -12,6 +12,7 @@
 
 mod damage;
 mod journal;
+mod mailboxes;
 mod moving;
 mod scan;
 mod shut;
@@ -46,6 +47,7 @@ enum Kind {
     LastSent = b's',
     Flow = b'f',
     Hours = b'h',
+    Mailbox = b'm',
     Format = b'v',
 }
 

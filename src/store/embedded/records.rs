@@ -11,6 +11,7 @@
 //! | [`Tally`] | flow, which | with whatever it counts | never |
 //! | consent | person, grantee | at each statement | when the person is forgotten |
 //! | hours | person | when they are seen in a new hour; 88 bytes, no JSON | when they withdraw or are forgotten, or nine weeks later |
+//! | mailbox | person | when it is to be watched; sealed, no JSON | when it is not any more, or the person is forgotten |
 //! | last sent | person | at each accepted mail | after `min_gap`, or when forgotten |
 //! | flow setting | flow | at each change | never |
 //!

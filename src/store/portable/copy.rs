@@ -25,6 +25,8 @@ pub struct Progress {
     pub late: u64,
     /// Statements of people that the other store did not have.
     pub consents: u64,
+    /// Watched mailboxes that the other store did not have.
+    pub mailboxes: u64,
     /// Settings of flows that the other store did not have.
     pub flows: u64,
 }
@@ -75,7 +77,7 @@ pub enum CopyError {
     Store(#[from] StoreError),
 }
 
-/// Moves all that waits in `from`, its consents and its flow settings to `to`; see the [module doc](super) for what that
+/// Moves all that waits in `from`, its consents, watched mailboxes and flow settings to `to`; see the [module doc](super) for what that
 /// means. `stop` ends it after the page in hand. Calls `watch` as things happen.
 ///
 /// # Errors
@@ -196,6 +198,7 @@ impl Mover<'_> {
                 watch(Seen::Conflict(brand, reference));
             }
             (Label::Consent, Adopted::New) => progress.consents += 1,
+            (Label::Mailbox, Adopted::New) => progress.mailboxes += 1,
             (Label::Flow, Adopted::New) => progress.flows += 1,
             _ => {}
         }
@@ -218,6 +221,7 @@ impl Mover<'_> {
 enum Label {
     Flow,
     Consent,
+    Mailbox,
     Send { id: SendId, brand: Name, reference: String },
 }
 
@@ -226,6 +230,7 @@ impl Label {
         match item {
             Item::Flow(..) => Self::Flow,
             Item::Consent(_) => Self::Consent,
+            Item::Mailbox(..) => Self::Mailbox,
             Item::Send(moved) => Self::Send {
                 id: moved.spec.id,
                 brand: moved.spec.brand.clone(),

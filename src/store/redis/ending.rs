@@ -78,6 +78,7 @@ impl Inner {
             Ok(reply.int()? == 1)
         })
         .await?;
+        self.follow_mailbox_of(who).await;
         Ok(forgotten)
     }
 

@@ -17,6 +17,7 @@
 //! | `{v<p>}:g:<send>` | string | when the relay took its mail, 0 while it is handed over; whose mailbox; `landed` | after [`Rules::recent`](super::super::Rules::recent) |
 //! | `{v<p>}:w:<person>` | string | hints of their presence: kind, percent, until when | after `hint_ttl` |
 //! | `{v<p>}:u:<person>` | string | in which hours of the week they are seen ([`Hours`](crate::model::Hours)) | after nine weeks, when they withdraw |
+//! | `{v<p>}:m` | hash | watched mailboxes: person → sealed; `v` → how often that changed | person: when not watched any more; `v`: never |
 //! | `{v<p>}:a:<case>` | set | the live sends of a case | when empty |
 //! | `{v<p>}:t` | sorted set | send → when [`tick`](super::super::Store::tick) looks at it | when empty |
 //! | `{v<p>}:o` | sorted set | overdue send → when it may go, as far as is known | when empty |

@@ -20,6 +20,7 @@ const SOURCE: &str = concat!(
     include_str!("lua/adopt.lua"),
     include_str!("lua/hold.lua"),
     include_str!("lua/finish.lua"),
+    include_str!("lua/mailbox.lua"),
     include_str!("lua/cancel.lua"),
     include_str!("lua/consent.lua"),
     include_str!("lua/tick.lua"),
@@ -75,6 +76,7 @@ pub(super) struct Functions {
     pub(super) person: String,
     pub(super) count: String,
     pub(super) beat: String,
+    pub(super) mailbox: String,
 }
 
 /// The functions of this build.
@@ -103,6 +105,7 @@ pub(super) fn functions() -> &'static Functions {
             person: named("person"),
             count: named("count"),
             beat: named("beat"),
+            mailbox: named("mailbox"),
         }
     });
     &FUNCTIONS
@@ -116,7 +119,7 @@ mod tests {
     fn every_function_that_is_called_is_registered_under_the_librarys_name() {
         let text = format!("{:?}", functions());
         let called: Vec<_> = text.split('"').filter(|part| part.starts_with(&library().name)).collect();
-        assert_eq!(called.len(), 21);
+        assert_eq!(called.len(), 22);
         for name in called {
             assert_eq!(library().source.matches(&format!("'{name}'")).count(), 1, "{name}");
         }

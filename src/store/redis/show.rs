@@ -3,7 +3,7 @@
 use redis::{Value, cmd};
 
 use crate::model::{
-    Consent, FlowScope, Grantee, Hint, HintKind, Hours, RecipientId, Said, SendId, SendRecord, Source,
+    Consent, FlowScope, Grantee, Hint, HintKind, Hours, RecipientId, Said, Sealed, SendId, SendRecord, Source,
 };
 use crate::store::time::{millis, timestamp};
 use crate::store::{Person, Snapshot, StoreError};
@@ -76,6 +76,7 @@ impl Inner {
             ids.push(sends.send()?);
         }
         let (hints, hours) = (hints(reply.list()?)?, Hours::read(&reply.bytes()?));
+        let mailbox = Some(reply.bytes()?).filter(|sealed| !sealed.is_empty()).map(Sealed::new);
         let look = |id: &SendId| {
             let mut look = partition.fcall(&functions().look);
             look.arg(&id.0[..]);
@@ -92,7 +93,7 @@ impl Inner {
         }
         found.sort_by(|(one, ..), (other, ..)| one.cmp(other));
         let waiting = found.into_iter().map(|(_, id, looked)| looked.record(id)).collect::<Result<_, _>>()?;
-        Ok(Person { online, last_sent, waiting, consents, hints, hours })
+        Ok(Person { online, last_sent, waiting, consents, hints, hours, mailbox })
     }
 
     /// All counters; each partition's are consistent, and so are their sums.

@@ -6,9 +6,11 @@
 //! another gateway is late by [`BEAT`] at most, and the partitions of a gateway that died are taken over after [`ALIVE`].
 //! Two gateways that look at one partition at the same time do no harm: a tick is atomic.
 //!
-//! Idle, this costs a Redis two `ZRANGE` for each partition and five commands for each gateway, every [`BEAT`].
+//! Idle, this costs a Redis two `ZRANGE` and a quarter of a `HGET` for each partition and five commands for each gateway,
+//! every [`BEAT`]. [Mailboxes](mailboxes) to watch are shared the same way.
 
 mod beat;
+pub(super) mod mailboxes;
 mod tick;
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -17,6 +19,7 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 
+use self::mailboxes::Watched;
 use super::fault::Fault;
 use crate::clock::Clock;
 use crate::model::{ClaimId, FlowScope, FlowSetting, Flows};
@@ -49,6 +52,8 @@ pub(super) struct Turns {
     opens: AtomicI64,
     earlier: Notify,
     flows: watch::Sender<Arc<Flows>>,
+    /// The mailboxes of our partitions.
+    pub(super) mailboxes: Watched,
     /// The last tick and the partitions it asked, in case it comes again.
     last: Mutex<(Option<ClaimId>, Vec<usize>)>,
 }
@@ -69,6 +74,7 @@ impl Turns {
             opens: AtomicI64::new(NEVER),
             earlier: Notify::new(),
             flows: watch::Sender::default(),
+            mailboxes: Watched::new(partitions),
             last: Mutex::default(),
         }
     }
@@ -202,6 +208,9 @@ impl Turns {
             let was_ours = ours.swap(is_ours, Ordering::Relaxed);
             if is_ours && !was_ours {
                 self.lose_sight(number);
+            }
+            if was_ours && !is_ours {
+                self.mailboxes.leave(number);
             }
         }
     }

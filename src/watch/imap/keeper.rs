@@ -10,7 +10,7 @@ use tokio_util::task::TaskTracker;
 use super::dial::Roots;
 use super::metrics::Metrics;
 use super::turns::Turns;
-use super::watch::{Common, Watch};
+use super::watch::{Common, Condition, Shown, Watch};
 use super::{Mailbox, MailboxId, Settings, Tell};
 
 /// All watched mailboxes. Dropping it ends the watches too, without waiting for them.
@@ -25,6 +25,7 @@ pub struct Watchers {
 /// A mailbox's watch.
 struct Running {
     mailbox: Arc<Mailbox>,
+    shown: Shown,
     stop: CancellationToken,
     ended: JoinHandle<()>,
 }
@@ -75,6 +76,13 @@ impl Watchers {
         self.running.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
+    /// How it stands with one of them.
+    pub fn condition(&self, id: &MailboxId) -> Option<Condition> {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let watch = running.get(id)?;
+        Some(*watch.shown.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// Ends all watches, and waits until the servers were told, for 2 seconds at most each.
     pub async fn stop(&self) {
         self.stop.cancel();
@@ -87,6 +95,7 @@ impl Watchers {
         let (mailbox, stop) = (Arc::new(mailbox), self.stop.child_token());
         let turnstile = self.turns.at(&mailbox.host, mailbox.port);
         let watch = Watch::new(Arc::clone(&mailbox), Arc::clone(&self.common), turnstile);
+        let shown = watch.shown();
         let running = watch.run(stop.clone());
         let ended = match before {
             None => self.tasks.spawn(running),
@@ -97,7 +106,7 @@ impl Watchers {
                 running.await;
             }),
         };
-        Running { mailbox, stop, ended }
+        Running { mailbox, shown, stop, ended }
     }
 }
 

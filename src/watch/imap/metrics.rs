@@ -42,17 +42,22 @@ pub struct Metrics {
 
 /// What a mailbox's connection does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum State {
+pub enum State {
+    /// Connects and logs in.
     Connecting,
+    /// It is watched in earnest.
     Idle,
+    /// Waits for its turn, or for the end of a pause.
     Waiting,
+    /// The login was refused, or the server cannot do what is needed: tried again much later.
     Refused,
 }
 
 impl State {
     const ALL: [Self; 4] = [Self::Connecting, Self::Idle, Self::Waiting, Self::Refused];
 
-    const fn as_str(self) -> &'static str {
+    /// The lower-case word for labels and the API.
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Connecting => "connecting",
             Self::Idle => "idle",

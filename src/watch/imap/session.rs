@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
-use super::dial::{self, Roots};
+use super::dial::Roots;
 use super::dialogue::Dialogue;
 use super::known::Known;
 use super::login::login;
@@ -106,7 +106,7 @@ async fn connect(
     roots: &Roots,
 ) -> Result<Dialogue<Box<dyn Io>>, Trouble> {
     let (host, end) = (mailbox.host.as_str(), Instant::now() + settings.connect);
-    let stream = dial::connect(host, mailbox.port, mailbox.tls == Tls::None, end).await?;
+    let stream = roots.connect(host, mailbox.port, mailbox.tls == Tls::None, end).await?;
     let (stream, greeted): (Box<dyn Io>, bool) = match mailbox.tls {
         Tls::None => (Box::new(stream), false),
         Tls::Implicit => (Box::new(roots.handshake(host, stream, end).await?), false),

@@ -1,6 +1,6 @@
 //! One mailbox's life: connect, idle, lose the connection, wait, and again.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout_at};
@@ -25,6 +25,18 @@ pub(super) struct Common {
     pub(super) metrics: Metrics,
 }
 
+/// How it stands with a mailbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Condition {
+    /// What its connection does.
+    pub state: State,
+    /// Why the last connection failed or was lost, in the words of `vigie_watch_reconnects_total`, until one stands.
+    pub trouble: Option<&'static str>,
+}
+
+/// A [`Condition`], for others to look at.
+pub(super) type Shown = Arc<Mutex<Condition>>;
+
 /// The watch over one mailbox.
 pub(super) struct Watch {
     mailbox: Arc<Mailbox>,
@@ -36,6 +48,7 @@ pub(super) struct Watch {
     lately: Lately,
     /// Only held: what the connection does, for operators.
     state: Counted,
+    shown: Shown,
 }
 
 impl Watch {
@@ -43,7 +56,13 @@ impl Watch {
     pub(super) fn new(mailbox: Arc<Mailbox>, common: Arc<Common>, turnstile: Turnstile) -> Self {
         let state = common.metrics.count(State::Waiting);
         let (pauses, lately) = (Pauses::new(common.settings), Lately::default());
-        Self { mailbox, common, turnstile, pauses, stale: false, lately, state }
+        let shown = Arc::new(Mutex::new(Condition { state: State::Waiting, trouble: None }));
+        Self { mailbox, common, turnstile, pauses, stale: false, lately, state, shown }
+    }
+
+    /// Where to see how it stands.
+    pub(super) fn shown(&self) -> Shown {
+        Arc::clone(&self.shown)
     }
 
     /// Watches until the stop; then takes its leave.
@@ -120,6 +139,11 @@ impl Watch {
 
     fn enter(&mut self, state: State) {
         self.state = self.common.metrics.count(state);
+        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        shown.state = state;
+        if state == State::Idle {
+            shown.trouble = None;
+        }
     }
 
     /// Counts the trouble; how long to wait before the next try.
@@ -132,6 +156,7 @@ impl Watch {
         self.stale = trouble == Trouble::Stale;
         let pause = self.pauses.after(&trouble);
         self.common.metrics.lost(&trouble);
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner).trouble = Some(trouble.reason());
         self.enter(if trouble.is_lasting() { State::Refused } else { State::Waiting });
         let mailbox = self.mailbox.id.as_str();
         if trouble.is_lasting() {

@@ -39,6 +39,8 @@ async fn every_route_of_the_contract_is_documented() {
         "get /v1/stats",
         "post /v1/cases/{brand}/{case}/settle",
         "post /v1/recipients/export",
+        "post /v1/mailboxes/lookup",
+        "post /v1/mailboxes/remove",
         "post /v1/recipients/forget",
         "post /v1/recipients/lookup",
         "post /v1/sends",
@@ -51,6 +53,7 @@ async fn every_route_of_the_contract_is_documented() {
         "put /v1/consents",
         "put /v1/flows/{brand}",
         "put /v1/flows/{brand}/{campaign}",
+        "put /v1/mailboxes",
     ];
     contract.sort_unstable();
     assert_eq!(found, contract);

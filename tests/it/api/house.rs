@@ -21,6 +21,7 @@ use vigie::model::{Claim, ClaimId, ConsentRule, Grantee, Name, Origin, SendSpec,
 use vigie::ops::Phase;
 use vigie::partners::Partners;
 use vigie::redact::Secret;
+use vigie::secrets::Vault;
 use vigie::store::embedded::Embedded;
 use vigie::store::{Rules, Store, Touch};
 use vigie::telemetry::Registry;
@@ -122,6 +123,7 @@ fn rules(plan: &Plan) -> Rules {
         max_attempts: 8,
         max_waiting: plan.max_waiting,
         max_online: 1000,
+        max_mailboxes: 3,
         keep_finished: Duration::from_hours(48),
         consent: consent.into(),
         ..Rules::default()
@@ -213,6 +215,9 @@ impl House {
             gate: Gate::new(store.flows(), clock.clone()),
             clock: clock.clone(),
             settings: settings(&plan),
+            vault: Vault::new(&[3; 32]),
+            watch: Config::load(&[], []).expect("the default file").watch,
+            look: Arc::new(|_| None),
             try_out: plan.try_out,
             fire: Arc::new(move |claims| {
                 fire.send_modify(|all| all.extend(claims));

@@ -24,7 +24,7 @@ use crate::support::sink::Authority;
 const KEY: &[u8] = b"a key that is long enough for HS256";
 
 /// A Dovecot that takes tokens signed with [`KEY`], and nobody's password by XOAUTH2.
-fn with_tokens() -> Setup {
+pub(crate) fn with_tokens() -> Setup {
     let configuration = "auth_mechanisms = plain login xoauth2
 passdb {
   driver = oauth2
@@ -46,7 +46,7 @@ username_attribute = email
 }
 
 /// A token for Alice that lives for an hour, or that has died an hour ago.
-fn signed(alive: bool) -> String {
+pub(crate) fn signed(alive: bool) -> String {
     let now = Clock::system().now().as_second();
     let (from, until) = if alive { (now - 10, now + 3600) } else { (now - 7200, now - 3600) };
     let part = |value: serde_json::Value| URL_SAFE_NO_PAD.encode(value.to_string());

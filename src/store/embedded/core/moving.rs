@@ -1,10 +1,12 @@
 //! Moving out and in, with payloads.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::Bound;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::model::{FlowScope, FlowSetting, SendId};
+use crate::model::{FlowScope, FlowSetting, RecipientId, SendId};
 use crate::store::portable::{Adopted, Item, Moved, Page, Position};
 use crate::store::{Cancelled, StoreError};
 
@@ -19,6 +21,8 @@ use super::Core;
 enum At {
     Flows(Option<Vec<u8>>),
     Consents(Option<Vec<u8>>),
+    /// Behind this person.
+    Mailboxes(Option<RecipientId>),
     Sends(Option<Place>),
 }
 
@@ -39,11 +43,24 @@ impl Core {
             At::Consents(after) => {
                 let (consents, last) = self.disk.consents_after(after.as_deref(), most)?;
                 let items = consents.into_iter().map(Item::Consent).collect();
-                let next = if last.is_some() { At::Consents(last) } else { At::Sends(None) };
+                let next = if last.is_some() { At::Consents(last) } else { At::Mailboxes(None) };
                 Ok(Page { items, next: Some(next.position()) })
             }
+            At::Mailboxes(after) => Ok(self.export_mailboxes(after, most)),
             At::Sends(after) => self.export_sends(after, most),
         }
+    }
+
+    fn export_mailboxes(&self, after: Option<RecipientId>, most: usize) -> Page {
+        let all = Arc::clone(&self.mailboxes.heard().borrow());
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let some = all.range((from, Bound::Unbounded)).take(most);
+        let items: Vec<_> = some.map(|(who, sealed)| Item::Mailbox(*who, sealed.clone())).collect();
+        let next = match items.last() {
+            Some(Item::Mailbox(who, _)) if items.len() == most => At::Mailboxes(Some(*who)),
+            _ => At::Sends(None),
+        };
+        Page { items, next: Some(next.position()) }
     }
 
     fn export_sends(&self, after: Option<Place>, most: usize) -> Result<Page, StoreError> {
@@ -89,6 +106,7 @@ impl Core {
                 Item::Consent(consent) => {
                     new_if(self.consent_if(consent, false, |known| known.at >= consent.at)?)
                 }
+                Item::Mailbox(who, sealed) => new_if(self.adopt_mailbox(*who, sealed)?),
                 Item::Send(moved) => nursery.take(moved)?,
             });
         }
@@ -188,6 +206,8 @@ impl At {
         Position::new(match self {
             Self::Flows(rest) => format!("flows:{}", hex(rest)),
             Self::Consents(rest) => format!("consents:{}", hex(rest)),
+            Self::Mailboxes(None) => "mailboxes:".to_owned(),
+            Self::Mailboxes(Some(who)) => format!("mailboxes:{who}"),
             Self::Sends(None) => "sends:".to_owned(),
             Self::Sends(Some((who, arrival))) => format!("sends:{who}:{arrival}"),
         })
@@ -203,6 +223,8 @@ impl At {
         let at = match position.as_str().split_once(':') {
             Some(("flows", hex)) => rest(hex).map(Self::Flows),
             Some(("consents", hex)) => rest(hex).map(Self::Consents),
+            Some(("mailboxes", "")) => Some(Self::Mailboxes(None)),
+            Some(("mailboxes", who)) => who.parse().ok().map(|who| Self::Mailboxes(Some(who))),
             Some(("sends", "")) => Some(Self::Sends(None)),
             Some(("sends", text)) => place(text).map(|place| Self::Sends(Some(place))),
             _ => None,
@@ -213,8 +235,6 @@ impl At {
 
 #[cfg(test)]
 mod tests {
-    use crate::model::RecipientId;
-
     use super::*;
 
     #[test]
@@ -223,6 +243,8 @@ mod tests {
             At::Flows(None),
             At::Flows(Some(vec![0, 255])),
             At::Consents(Some(vec![7])),
+            At::Mailboxes(None),
+            At::Mailboxes(Some(RecipientId([7; 16]))),
             At::Sends(None),
             At::Sends(Some((RecipientId([9; 16]), u64::MAX))),
         ];

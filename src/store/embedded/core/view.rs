@@ -80,7 +80,8 @@ impl Core {
         let online = online.map(|(at, source)| (timestamp(at), source));
         let last_sent = last_sent.map(timestamp);
         let (consents, hours) = (self.disk.consents(who)?, self.disk.hours(who)?);
-        Ok(Person { online, last_sent, waiting, consents, hints, hours })
+        let mailbox = self.mailboxes.heard().borrow().get(&who).cloned();
+        Ok(Person { online, last_sent, waiting, consents, hints, hours, mailbox })
     }
 }
 

@@ -164,7 +164,7 @@ impl Disk {
         Ok((Millis::from_be_bytes(*at), SendId(self.id(id)?)))
     }
 
-    fn id(&self, bytes: &[u8]) -> Result<[u8; 16], StoreError> {
+    pub(super) fn id(&self, bytes: &[u8]) -> Result<[u8; 16], StoreError> {
         bytes.try_into().map_err(|_| damage::bad_key(&self.directory))
     }
 }

@@ -70,6 +70,7 @@ redis.register_function {
         local members = redis.call('ZRANGE', queue_of(who), 0, args[4] - 1)
         local presence = leave(who)
         redis.call('DEL', tag .. ':y:' .. who, tag .. ':l:' .. who, tag .. ':w:' .. who, tag .. ':u:' .. who)
+        watch(who, '')
         local cancelled, late = 0, 0
         for _, member in ipairs(members) do
             local send = at_place(who, member)

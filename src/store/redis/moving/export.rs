@@ -1,5 +1,7 @@
 //! What leaves, page by page.
 
+use std::ops::{Bound, RangeBounds};
+
 use redis::cmd;
 
 use super::chart::Chart;
@@ -30,6 +32,7 @@ impl Inner {
     pub(super) async fn export(&self, after: Option<&Position>, most: usize) -> Result<Page, StoreError> {
         match after.map_or(Ok(At::Flows(None)), At::parse)? {
             At::Flows(after) => self.export_flows(after.as_deref(), most).await,
+            At::Mailboxes(partition, after) => Box::pin(self.export_mailboxes(partition, after, most)).await,
             At::Scan(kind, spot) => {
                 let chart = self.chart().await?;
                 let start = Spot { mark: chart.mark, ..Spot::default() };
@@ -56,8 +59,32 @@ impl Inner {
         let more = flows.len() > most;
         flows.truncate(most);
         let last = flows.last().map(|(name, _)| name.clone());
-        let next = if more { At::Flows(last) } else { At::Scan(Kind::Consents, None) };
+        let next = if more { At::Flows(last) } else { At::Mailboxes(0, None) };
         Ok(Page { items: flows.into_iter().map(|(_, item)| item).collect(), next: Some(next.position()) })
+    }
+
+    /// Partition after partition, until there are enough.
+    async fn export_mailboxes(
+        &self,
+        mut partition: u16,
+        mut after: Option<RecipientId>,
+        most: usize,
+    ) -> Result<Page, StoreError> {
+        let mut items = Vec::new();
+        while partition < self.partitions.count() {
+            let people = self.mailboxes_of(usize::from(partition)).await?;
+            let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+            let mut rest = people.into_iter().filter(|(who, _)| (from, Bound::Unbounded).contains(who));
+            for (who, sealed) in rest.by_ref().take(most - items.len()) {
+                after = Some(who);
+                items.push(Item::Mailbox(who, sealed));
+            }
+            if items.len() == most {
+                return Ok(Page { items, next: Some(At::Mailboxes(partition, after).position()) });
+            }
+            (partition, after) = (partition + 1, None);
+        }
+        Ok(Page { items, next: Some(At::Scan(Kind::Consents, None).position()) })
     }
 
     async fn export_step(

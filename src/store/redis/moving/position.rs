@@ -31,6 +31,8 @@ pub(super) struct Spot {
 pub(super) enum At {
     /// Behind this flow.
     Flows(Option<String>),
+    /// In this partition, behind this person.
+    Mailboxes(u16, Option<RecipientId>),
     /// There; none for the beginning.
     Scan(Kind, Option<Spot>),
 }
@@ -56,6 +58,10 @@ impl At {
     pub(super) fn position(&self) -> Position {
         Position::new(match self {
             Self::Flows(after) => format!("flows:{}", after.as_deref().unwrap_or_default()),
+            Self::Mailboxes(partition, after) => {
+                let after = after.map(|who| who.to_string()).unwrap_or_default();
+                format!("mailboxes:{partition}:{after}")
+            }
             Self::Scan(kind, None) => kind.name().to_owned(),
             Self::Scan(kind, Some(Spot { mark, server, cursor, done })) => {
                 let done = done.map(|(who, arrival)| format!(":{who}:{arrival}")).unwrap_or_default();
@@ -73,6 +79,11 @@ impl At {
         };
         let at = match kind {
             "flows" => rest.map(|after| Self::Flows((!after.is_empty()).then(|| after.to_owned()))),
+            "mailboxes" => rest.and_then(|rest| {
+                let (partition, after) = rest.split_once(':')?;
+                let after = if after.is_empty() { None } else { Some(after.parse().ok()?) };
+                Some(Self::Mailboxes(partition.parse().ok()?, after))
+            }),
             "consents" => scan(Kind::Consents),
             "sends" => scan(Kind::Sends),
             _ => None,
@@ -104,6 +115,8 @@ mod tests {
         let places = [
             At::Flows(None),
             At::Flows(Some("brand/campaign".into())),
+            At::Mailboxes(0, None),
+            At::Mailboxes(255, Some(RecipientId([3; 16]))),
             At::Scan(Kind::Consents, None),
             At::Scan(Kind::Consents, Some(spot)),
             At::Scan(Kind::Sends, Some(Spot { done: Some((RecipientId([9; 16]), i64::MAX)), ..spot })),

@@ -42,6 +42,7 @@ impl Inner {
     /// that has what all share may be away, and others have work to do.
     pub(in crate::store::redis) async fn beat(&self) -> Result<(), StoreError> {
         let heard = self.hear_of_others().await;
+        self.follow_mailboxes().await;
         let unread = self.turns.out_of_sight();
         self.read_held(&unread).await;
         self.read_heads(&unread).await;

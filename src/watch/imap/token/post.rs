@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use url::{Position, Url};
 
-use crate::watch::imap::dial::{self, Roots};
+use crate::watch::imap::dial::Roots;
 use crate::watch::imap::wire::Io;
 
 /// The longest answer read, and the longest head of one. Tokens are some 2 KiB.
@@ -54,7 +54,7 @@ async fn connect(url: &Url, roots: &Roots, end: Instant) -> Result<Box<dyn Io>, 
     let host = host.trim_start_matches('[').trim_end_matches(']');
     let port = url.port_or_known_default().ok_or("the token endpoint has no port")?;
     let encrypted = url.scheme() == "https";
-    let stream = dial::connect(host, port, !encrypted, end).await.map_err(|trouble| trouble.to_string())?;
+    let stream = roots.connect(host, port, !encrypted, end).await.map_err(|trouble| trouble.to_string())?;
     if encrypted {
         let stream = roots.handshake(host, stream, end).await.map_err(|trouble| trouble.to_string())?;
         return Ok(Box::new(stream));

@@ -26,6 +26,7 @@ pub(crate) fn rules() -> Rules {
         max_attempts: 3,
         max_waiting: 10_000,
         max_online: 1000,
+        max_mailboxes: 100,
         keep_finished: Duration::from_hours(24),
         recent: Duration::from_mins(1),
         landed_within: Duration::from_secs(50),

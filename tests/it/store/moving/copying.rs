@@ -1,6 +1,6 @@
 //! What a whole copy brings across.
 
-use vigie::model::{FlowSetting, FlowState};
+use vigie::model::{FlowSetting, FlowState, RecipientId, Sealed};
 use vigie::store::Store;
 use vigie::store::portable::Progress;
 
@@ -113,6 +113,25 @@ pub(crate) async fn consents_and_settings_arrive<P: Pair>() {
         ("earlier", set(FlowState::Running, late)),
     ] {
         assert_eq!(flows.settings.get(&scope(Some(campaign))), Some(&setting), "{campaign}");
+    }
+    assert_eq!(both.copy().await.progress, Progress::default());
+}
+
+pub(crate) async fn mailboxes_arrive<P: Pair>() {
+    let both = Move::<P>::with(|rules| rules.max_mailboxes = 1000).await;
+    let (from, to) = (both.from.store(), both.to.store());
+    let sealed = |text: &str| Some(Sealed::new(text.as_bytes()));
+    // More than a page holds, in many partitions.
+    let people: Vec<_> =
+        (0..600_u16).map(|n| RecipientId(std::array::from_fn(|at| n.to_be_bytes()[at % 2]))).collect();
+    for who in &people {
+        from.watch_mailbox(*who, sealed("from there")).await.expect("watch_mailbox works");
+    }
+    to.watch_mailbox(people[7], sealed("was here")).await.expect("watch_mailbox works");
+    assert_eq!(both.copy().await.progress.mailboxes, 599);
+    for (n, who) in people.iter().enumerate() {
+        let expected = sealed(if n == 7 { "was here" } else { "from there" });
+        assert_eq!(to.person(*who).await.expect("person works").mailbox, expected);
     }
     assert_eq!(both.copy().await.progress, Progress::default());
 }
