@@ -61,6 +61,7 @@ pub enum Received {
 
 /// What the pipeline hears of.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "nearly all are signals")]
 pub enum Report {
     /// Somebody was seen.
     Seen(Signal),

@@ -114,7 +114,7 @@ impl Pipeline {
         drop(group.turn);
         for ((signal, room), answer) in group.signals.into_iter().zip(answers) {
             match answer {
-                Ok(done) => self.recorded(signal, room, done),
+                Ok(done) => self.recorded(&signal, room, done),
                 Err(error) => {
                     self.metrics.lost.inc();
                     self.intake.count(signal.source, &signal.judgement.settled());
@@ -125,11 +125,11 @@ impl Pipeline {
     }
 
     /// What the store made of a signal: counted by what it was at its mail's age, remembered, and what it claimed fired.
-    fn recorded(&self, signal: Signal, room: Room, done: Touched) {
+    fn recorded(&self, signal: &Signal, room: Room, done: Touched) {
         let age = if done.joined { None } else { done.age };
         self.intake.count(signal.source, &signal.judgement.at(age));
         if done.ignored != Some(Ignored::NoConsent) {
-            self.intake.recorded(&signal, done.ignored.is_none());
+            self.intake.recorded(signal, done.ignored.is_none());
         }
         if done.age.is_some() && matches!(signal.source, Source::Open | Source::Click) {
             self.classifier.was_young(signal.recipient, &signal.judgement, done.age);

@@ -64,8 +64,8 @@ pub async fn run(options: Options) -> Result<()> {
         options.people, options.waiting, mails
     );
     println!("  sends fired by scans {}, still waiting {waiting}", mails - people);
-    anyhow::ensure!(mails == people, "{} mails went out to {people} people", mails);
-    anyhow::ensure!(people == options.people, "{} people got their mail", people);
+    anyhow::ensure!(mails == people, "{mails} mails went out to {people} people");
+    anyhow::ensure!(people == options.people, "{people} people got their mail");
     Ok(())
 }
 

@@ -106,7 +106,7 @@ impl Table {
                 &Lately::default(),
             );
         }
-        if let Some(row) = self.told_apart(facts, lately) {
+        if let Some(row) = Self::told_apart(facts, lately) {
             return self.settle(kind(facts), row, facts, lately);
         }
         let rest = self.by_agent(facts, lately);
@@ -120,7 +120,7 @@ impl Table {
     }
 
     /// Rows 4 to 7: machines by how they ask and where they are.
-    fn told_apart(&self, facts: &Facts, lately: &Lately) -> Option<Row> {
+    fn told_apart(facts: &Facts, lately: &Lately) -> Option<Row> {
         let filter = facts.network.filter(|tag| tag.is_gateway() && tag.strength == Strength::Certain);
         if !facts.asked {
             let reason = if facts.head { "method:head" } else { "method:other" };

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use crate::model::{HintKind, SendId, Signal};
 
-/// The same said again within this is the same visit: image proxies fetch one image hundreds of times
-/// (exchangetuts; `classify.md` of SendGrid's and others' collapse windows are of this size).
+/// The same said again within this is the same visit: image proxies have been seen to fetch one image hundreds of times
+/// (exchangetuts), and others who count opens collapse them over windows of this size.
 const REPEATED: Duration = Duration::from_secs(10);
 
 /// Presence, and the last mails that were shown.

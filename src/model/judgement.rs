@@ -239,8 +239,8 @@ mod tests {
         Duration::from_secs(seconds)
     }
 
-    fn since(age: u64) -> Option<MailAge> {
-        Some(MailAge::Since(seconds(age)))
+    fn since(age: u64) -> MailAge {
+        MailAge::Since(seconds(age))
     }
 
     #[test]
@@ -248,12 +248,12 @@ mod tests {
         let judged = Judgement::new(HintKind::Image, HUMAN).below(seconds(30), UNKNOWN);
         assert_eq!(judged.at(None), HUMAN, "a mail that is not known to be young is old");
         assert_eq!(judged.at(Some(MailAge::HandingOver)), UNKNOWN);
-        assert_eq!((judged.at(since(29)), judged.at(since(30))), (UNKNOWN, HUMAN));
+        assert_eq!((judged.at(Some(since(29))), judged.at(Some(since(30)))), (UNKNOWN, HUMAN));
         let worth = judged.worth();
         assert_eq!((worth.fires, worth.lands), (Some(seconds(30)), Some(seconds(30))));
         assert_eq!(worth.hint, Some((Duration::ZERO, Hint { kind: HintKind::Image, percent: 35 })));
         let shadowed = judged.below(seconds(600), SCAN);
-        assert_eq!((shadowed.at(since(10)), shadowed.at(since(600))), (SCAN, HUMAN));
+        assert_eq!((shadowed.at(Some(since(10))), shadowed.at(Some(since(600)))), (SCAN, HUMAN));
         assert_eq!(shadowed.worth().hint.map(|(from, hint)| (from, hint.percent)), Some((seconds(600), 85)));
         assert_eq!(judged.guarded(seconds(60)).worth().fires, Some(seconds(60)), "the verdict stays");
         assert_eq!(Judgement::new(HintKind::Image, SCAN).worth(), Worth::default());
@@ -274,7 +274,7 @@ mod tests {
     fn no_age_asked_for_is_any_age() {
         assert!(reaches(Some(MailAge::HandingOver), Duration::ZERO));
         assert!(!reaches(Some(MailAge::HandingOver), seconds(1)));
-        assert!(reaches(since(1), seconds(1)) && reaches(None, seconds(1)));
+        assert!(reaches(Some(since(1)), seconds(1)) && reaches(None, seconds(1)));
     }
 
     #[test]

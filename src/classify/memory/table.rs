@@ -43,9 +43,9 @@ mod tests {
 
     #[test]
     fn the_newest_of_those_who_meet_stays() {
-        let table = Table::<u32>::new(4);
+        let table = Table::<u64>::new(4);
         for about in [1, 2, 5] {
-            table.with(about, |count| *count += about as u32);
+            table.with(about, |count| *count += about);
         }
         assert_eq!(table.with(2, |count| *count), 2);
         assert_eq!(table.with(5, |count| *count), 5);
