@@ -6,7 +6,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use zeroize::ZeroizeOnDrop;
+use zeroize::Zeroize;
 
 /// A recipient's mailbox: address and, if known, the person's name. Formats as `a***@example.org`.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,7 +52,7 @@ impl fmt::Display for Mailbox {
 }
 
 /// Bytes or text that must never be shown: formats as `***`, and is overwritten when it is not needed any more.
-#[derive(Clone, PartialEq, Eq, Deserialize, ZeroizeOnDrop)]
+#[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct Secret(String);
 
@@ -65,6 +65,12 @@ impl Secret {
     /// The secret itself, for the one place that needs it.
     pub fn expose(&self) -> &str {
         &self.0
+    }
+}
+
+impl Drop for Secret {
+    fn drop(&mut self) {
+        self.0.zeroize();
     }
 }
 
