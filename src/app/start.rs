@@ -1,5 +1,7 @@
 //! Putting a gateway together. Everything that can fail does so before the first claim is possible.
 
+mod wiring;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -8,14 +10,13 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::mailboxes::{Mailboxes, Parts as Watching};
-use super::opening::{consent_rules, open_store, rules};
+use super::opening::open_store;
 use super::{Addresses, Gateway, Listener, producers};
 use crate::classify::Classifier;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::dispatch::{Dispatcher, Parts, Providers};
-use crate::edge::{self, Edge, Recorder, Tracker, Unsubscriber};
+use crate::dispatch::Dispatcher;
+use crate::edge::{Edge, Recorder, Unsubscriber};
 use crate::flow::Gate;
 use crate::intake::{Intake, Outlet};
 use crate::model::{Flows, SendState};
@@ -24,7 +25,7 @@ use crate::partners::Partners;
 use crate::pipeline::{Pipeline, time};
 use crate::relay::Relay;
 use crate::render::Renderer;
-use crate::secrets::{Prepared, Vault};
+use crate::secrets::Prepared;
 use crate::store::measured::Measured;
 use crate::store::{Counts, Store, StoreError};
 use crate::telemetry::Registry;
@@ -185,33 +186,6 @@ impl Foundation {
         Ok(Bound { edge, recorder, api, ops })
     }
 
-    fn tracker(&self) -> Tracker {
-        let parts = edge::Parts {
-            keys: Arc::clone(&self.ring),
-            identity: self.identity.clone(),
-            rules: consent_rules(&self.config),
-            classifier: Arc::clone(&self.classifier),
-            intake: Arc::clone(&self.intake),
-            partners: Arc::clone(&self.partners),
-            clock: self.clock.clone(),
-        };
-        Tracker::new(parts, &self.registry)
-    }
-
-    fn dispatcher(&self) -> Dispatcher {
-        let parts = Parts {
-            store: Arc::clone(&self.store),
-            gate: self.gate.clone(),
-            renderer: Arc::clone(&self.renderer),
-            relay: self.relay.clone(),
-            intake: Arc::clone(&self.intake),
-            clock: self.clock.clone(),
-            classifier: Arc::clone(&self.classifier),
-            providers: Providers::new(&self.config.providers),
-        };
-        Dispatcher::new(parts, self.config.dispatch.clone(), &self.registry)
-    }
-
     /// Starts what makes claims: the pipeline behind each outlet, and the time door.
     fn claimers(&self, outlets: Vec<Outlet>, dispatcher: &Dispatcher) -> (CancellationToken, TaskTracker) {
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
@@ -229,73 +203,6 @@ impl Foundation {
         tasks.spawn(time::run(Arc::clone(store), dispatcher.clone(), stop.clone()));
         tasks.spawn(touch_again(store.flows(), Arc::clone(intake), stop.clone()));
         (stop, tasks)
-    }
-
-    fn mailboxes(&self, vault: Vault) -> Result<Mailboxes, StartError> {
-        let parts = Watching {
-            store: Arc::clone(&self.store),
-            vault,
-            classifier: Arc::clone(&self.classifier),
-            intake: Arc::clone(&self.intake),
-        };
-        Mailboxes::new(&self.config.watch, parts, &self.registry)
-    }
-
-    /// Judges what trusted servers report.
-    fn ears(&self) -> api::Ears {
-        api::Ears::new(
-            self.config.signals.clone(),
-            self.identity.clone(),
-            Arc::clone(&self.intake),
-            Arc::clone(&self.classifier),
-            self.clock.clone(),
-            &self.registry,
-        )
-    }
-
-    fn api_doors(
-        &self,
-        keys: api::Keys,
-        vault: Vault,
-        mailboxes: &Mailboxes,
-        dispatcher: &Dispatcher,
-    ) -> api::Doors {
-        let (renderer, dispatcher) = (Arc::clone(&self.renderer), dispatcher.clone());
-        let look = mailboxes.look();
-        api::Doors {
-            store: Arc::clone(&self.store),
-            rules: Arc::new(rules(&self.config)),
-            identity: self.identity.clone(),
-            ears: Arc::new(self.ears()),
-            ring: Arc::clone(&self.ring),
-            partners: Arc::clone(&self.partners),
-            brands: Arc::new(self.config.brands.clone()),
-            keys,
-            gate: self.gate.clone(),
-            clock: self.clock.clone(),
-            settings: self.config.api.clone(),
-            vault,
-            watch: self.config.watch.clone(),
-            look: Arc::new(move |who| {
-                let seen = look(who)?;
-                Some(api::Condition { state: seen.state.as_str(), trouble: seen.trouble })
-            }),
-            try_out: Arc::new(move |spec| {
-                renderer
-                    .try_out(spec)
-                    .map_err(|unfit| api::Unfit { field: unfit.field, problem: unfit.problem })
-            }),
-            fire: Arc::new(move |claims| {
-                dispatcher.fire(claims, None);
-                let dispatcher = dispatcher.clone();
-                Box::pin(async move { dispatcher.settled().await })
-            }),
-        }
-    }
-
-    fn ops_doors(&self, phase: &watch::Sender<Phase>) -> ops::Doors {
-        let store = Arc::clone(&self.store);
-        ops::Doors { registry: self.registry.clone(), store, phase: phase.subscribe() }
     }
 }
 

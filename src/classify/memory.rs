@@ -4,6 +4,7 @@
 //! makes a verdict a little surer or less sure. People, addresses and mails are hashes with a seed that this process
 //! chose; all of it together is bounded by `classify.remember`.
 
+mod last;
 mod table;
 
 use std::hash::{BuildHasher, Hash};
@@ -18,6 +19,7 @@ use super::facts::Facts;
 use super::networks::Operator;
 use crate::config::Classify;
 use crate::model::{Class, RecipientId, Source};
+use last::Last;
 use table::Table;
 
 /// Somebody at work in their mailbox or on a page makes their next signals surer for so long.
@@ -98,10 +100,6 @@ struct Domain {
     mails: u32,
     opened_early: u32,
 }
-
-/// The last few different things, each with its moment.
-#[derive(Debug)]
-struct Last<T, const N: usize>([(T, Moment); N]);
 
 /// The memory of one gateway.
 #[derive(Debug)]
@@ -281,26 +279,6 @@ impl Memory {
 
     fn within(&self, moment: Moment, span: Duration) -> bool {
         moment != 0 && moment > self.since(span)
-    }
-}
-
-impl<T: Copy + Default, const N: usize> Default for Last<T, N> {
-    fn default() -> Self {
-        Self([(T::default(), 0); N])
-    }
-}
-
-impl<T: Copy + PartialEq, const N: usize> Last<T, N> {
-    /// This one now, in place of itself or of the oldest.
-    fn add(&mut self, one: T, now: Moment) {
-        let known = self.0.iter().position(|(other, at)| *other == one && *at != 0);
-        self.0[..=known.unwrap_or(N - 1)].rotate_right(1);
-        self.0[0] = (one, now);
-    }
-
-    /// Those since a moment, the newest first.
-    fn since(&self, since: Moment) -> impl Iterator<Item = T> {
-        self.0.iter().filter(move |(_, at)| *at != 0 && *at > since).map(|(one, _)| *one)
     }
 }
 

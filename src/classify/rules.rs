@@ -35,14 +35,17 @@
 //! Sources: `bird.com` 2022, Mailgun, `SendGrid`, `warmbly`, Mautic, Microsoft's endpoint lists and others, as the data
 //! files name them; the numbers are starting values, not measurements.
 
+mod row;
+
 use std::time::Duration;
 
 use super::agents::Kind;
 use super::facts::Facts;
 use super::memory::Lately;
-use super::networks::{Operator, Scope, Strength, Tag};
+use super::networks::{Operator, Strength};
 use crate::config::{Ahead, Classify, Hosting};
 use crate::model::{Class, HintKind, Judgement, Presence, Source, Verdict};
+use row::{Row, in_scope, is_from, is_human, kind, machine, percent, person, unknown, weak};
 
 /// A mail client that names itself has fetched what somebody asked it to show, but not in the very moment of arrival.
 const ARRIVING: Duration = Duration::from_secs(2);
@@ -55,33 +58,6 @@ const SUREST: f32 = 0.99;
 pub(super) struct Table {
     settings: Classify,
     scan_grace: Duration,
-}
-
-/// A row, before thresholds and ages.
-#[derive(Debug, Clone, Copy)]
-struct Row {
-    class: Class,
-    sure: f32,
-    reason: &'static str,
-    presence: Presence,
-    /// As a hint, in percent; 0 is nothing.
-    hint: u8,
-}
-
-const fn machine(class: Class, sure: f32, reason: &'static str) -> Row {
-    Row { class, sure, reason, presence: Presence::No, hint: 0 }
-}
-
-const fn person(class: Class, sure: f32, reason: &'static str) -> Row {
-    Row { class, sure, reason, presence: Presence::Yes, hint: 0 }
-}
-
-const fn weak(class: Class, sure: f32, reason: &'static str) -> Row {
-    Row { class, sure, reason, presence: Presence::Weak, hint: 0 }
-}
-
-const fn unknown(sure: f32, reason: &'static str) -> Row {
-    Row { class: Class::Unknown, sure, reason, presence: Presence::No, hint: 0 }
 }
 
 /// The reasons of row 18.
@@ -324,39 +300,4 @@ impl Table {
 /// Whether a verdict was only that the mail is too young for people to have it.
 pub(super) fn is_early(verdict: &Verdict) -> bool {
     EARLY.contains(&verdict.reason)
-}
-
-/// What sort of sign a request is.
-fn kind(facts: &Facts) -> HintKind {
-    match facts.source {
-        Source::Click => HintKind::Click,
-        Source::Partner => HintKind::Partner,
-        Source::Beacon | Source::Portal => HintKind::Page,
-        Source::Imap => HintKind::Mailbox,
-        Source::Webmail => HintKind::Webmail,
-        Source::Open => HintKind::Image,
-    }
-}
-
-fn is_human(kind: Kind) -> bool {
-    matches!(kind, Kind::Browser | Kind::BareWebkit | Kind::MailClient | Kind::OutlookMobile)
-}
-
-fn is_from(facts: &Facts, operator: Operator) -> bool {
-    facts.network.is_some_and(|tag| tag.operator == operator)
-}
-
-fn in_scope(tag: &Tag, facts: &Facts) -> bool {
-    match tag.scope {
-        Scope::All => true,
-        Scope::Clicks => !facts.is_image(),
-        Scope::Pixels => facts.is_image(),
-    }
-}
-
-/// A confidence as whole percents.
-fn percent(sure: f32) -> u8 {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 99")]
-    let percent = (sure.clamp(0.0, SUREST) * 100.0).round() as u8;
-    percent
 }

@@ -49,6 +49,7 @@
 mod core;
 mod disk;
 mod moving;
+mod open;
 mod presence;
 mod records;
 mod shards;
@@ -57,10 +58,9 @@ mod writer;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 
 use async_trait::async_trait;
-use tokio::sync::{RwLock, RwLockReadGuard, SetOnce, mpsc, oneshot, watch};
+use tokio::sync::{RwLock, RwLockReadGuard, SetOnce, mpsc, watch};
 
 use super::time;
 use super::{
@@ -75,6 +75,7 @@ use crate::model::{
 
 use self::core::{Alarm, Core};
 use self::disk::Disk;
+use self::open::{Open, closed};
 use self::state::{Seen, State};
 use self::time::timestamp;
 use self::writer::Job;
@@ -88,12 +89,6 @@ pub struct Embedded {
     alarm: Arc<Alarm>,
     failure: Arc<SetOnce<StoreError>>,
     clock: Clock,
-}
-
-struct Open {
-    core: Arc<Core>,
-    jobs: mpsc::Sender<Job>,
-    writer: JoinHandle<()>,
 }
 
 impl Embedded {
@@ -130,27 +125,6 @@ impl Embedded {
 
     async fn open_store(&self) -> Result<RwLockReadGuard<'_, Open>, StoreError> {
         RwLockReadGuard::try_map(self.open.read().await, Option::as_ref).map_err(|_| closed())
-    }
-}
-
-fn closed() -> StoreError {
-    StoreError::Unavailable("the store is closed".into())
-}
-
-impl Open {
-    /// Hands the writer a job and waits for its answer.
-    async fn ask<T>(
-        &self,
-        job: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> Job,
-    ) -> Result<T, StoreError> {
-        let (answer, answered) = oneshot::channel();
-        let gone = || StoreError::Unavailable("the store's writer has stopped".into());
-        self.jobs.send(job(answer)).await.map_err(|_| gone())?;
-        answered.await.map_err(|_| gone())?
-    }
-
-    async fn sync(&self) -> Result<(), StoreError> {
-        self.ask(|answer| Job::Sync { answer }).await
     }
 }
 

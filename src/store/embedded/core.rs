@@ -6,6 +6,7 @@
 
 mod mailboxes;
 mod moving;
+mod said;
 mod view;
 
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -14,9 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::{Notify, SetOnce, watch};
 
 use crate::clock::Clock;
-use crate::model::{
-    Consent, Finish, FlowScope, FlowSetting, Flows, Hold, RecipientId, SendId, SendSpec, SendState,
-};
+use crate::model::{Finish, Flows, Hold, RecipientId, SendId, SendSpec, SendState};
 use crate::store::{Cancelled, Fenced, Forgotten, Rules, StoreError};
 
 use super::disk::Disk;
@@ -230,61 +229,6 @@ impl Core {
         self.watch_mailbox(who, None)?;
         forgotten.consents = consents.len() as u64;
         Ok(forgotten)
-    }
-
-    /// `consent`, but for the sync. A withdrawal always holds, whatever the clocks say; a grant only if nothing later is
-    /// known.
-    pub(super) fn consent(&self, consent: &Consent) -> Result<(), StoreError> {
-        self.consent_if(consent, true, |known| consent.granted && known.at > consent.at).map(drop)
-    }
-
-    /// Records a consent, unless what the person said to the same grantee is `better`; tells whether it did. One that
-    /// replaces what seems later takes its moment over; what it replaces is kept behind it if it `keeps` that.
-    fn consent_if(
-        &self,
-        consent: &Consent,
-        keeps: bool,
-        better: impl Fn(&Consent) -> bool,
-    ) -> Result<bool, StoreError> {
-        let mut state = self.lock()?;
-        let known = self.disk.consents(consent.recipient)?;
-        let known = known.iter().find(|known| known.grantee == consent.grantee);
-        if known.is_some_and(better) {
-            return Ok(false);
-        }
-        let at = known.map_or(consent.at, |known| known.at.max(consent.at));
-        let mut step = self.disk.step();
-        let said = Consent { at, ..consent.clone() };
-        step.consent(&said.replacing(known.filter(|_| keeps)));
-        step.write().map_err(|error| self.fail(error))?;
-        state.consent(consent, self.now());
-        self.disk.write(&state.take_changes()).map_err(|error| self.fail(error))?;
-        Ok(true)
-    }
-
-    /// `set_flow`, but for the sync.
-    pub(super) fn set_flow(&self, scope: FlowScope, setting: FlowSetting) -> Result<(), StoreError> {
-        self.set_flow_if(scope, setting, |_| false).map(drop)
-    }
-
-    /// Changes a flow's setting, unless the one it has is `better`; tells whether it did.
-    fn set_flow_if(
-        &self,
-        scope: FlowScope,
-        setting: FlowSetting,
-        better: impl FnOnce(&FlowSetting) -> bool,
-    ) -> Result<bool, StoreError> {
-        let mut state = self.lock()?;
-        if state.flow_settings().settings.get(&scope).is_some_and(better) {
-            return Ok(false);
-        }
-        let mut step = self.disk.step();
-        step.flow(&scope, &setting);
-        step.write().map_err(|error| self.fail(error))?;
-        state.set_flow(scope, setting);
-        self.flows.send_replace(state.flow_settings());
-        self.rearm(&state, self.now());
-        Ok(true)
     }
 
     /// Set when the store has stopped answering for good.

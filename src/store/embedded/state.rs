@@ -21,6 +21,7 @@ mod finish;
 mod flows;
 mod hints;
 mod load;
+mod look;
 mod moving;
 mod people;
 mod queue;
@@ -34,10 +35,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::model::{
-    ClaimId, Consent, FlowScope, FlowSetting, Flows, Hint, HistoryEntry, RecipientId, SendId, SendState,
-    Source,
-};
+use crate::model::{ClaimId, Consent, FlowScope, FlowSetting, Flows, HistoryEntry, RecipientId, SendState};
 use crate::redact::foreign;
 use crate::store::{Rules, Snapshot};
 
@@ -154,37 +152,6 @@ impl State {
             self.hints.forget(consent.recipient);
             self.changes.push(Change::NoHours(consent.recipient));
         }
-    }
-
-    /// When and where this person was last seen, if they are online.
-    pub(super) fn online(&self, who: RecipientId, now: Millis) -> Option<(Millis, Source)> {
-        self.presence.get(who, now)
-    }
-
-    /// What hints at this person's presence.
-    pub(super) fn hints(&self, who: RecipientId, now: Millis) -> Vec<Hint> {
-        self.hints.of(who, now)
-    }
-
-    /// When this person was last written to, if that still matters.
-    pub(super) fn last_sent(&self, who: RecipientId, now: Millis) -> Option<Millis> {
-        self.contacts.last_sent(who, now)
-    }
-
-    /// At most `most` of a person's live sends, in claiming order.
-    pub(super) fn sends_of(&self, who: RecipientId, most: usize) -> Vec<SendId> {
-        let mut slots = self.contacts.claims_of(who);
-        slots.extend(self.queue.of(who, most));
-        slots.sort_by_key(|slot| queue::rank(self.sends.at(*slot)));
-        slots.truncate(most);
-        slots.into_iter().map(|slot| self.sends.at(slot).id).collect()
-    }
-
-    /// A live send's head and state.
-    pub(super) fn live(&self, id: SendId) -> Option<(Head, SendState)> {
-        let slot = self.sends.find(id)?;
-        let claimed = self.sends.at(slot).stand == Stand::Claimed;
-        Some((self.head(slot), if claimed { SendState::Claimed } else { SendState::Waiting }))
     }
 
     /// Puts an entry that waits (again) where it belongs at this time, with its timer.

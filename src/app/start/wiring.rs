@@ -1,0 +1,110 @@
+//! What each part of a gateway is handed of the others.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use super::super::mailboxes::{Mailboxes, Parts as Watching};
+use super::super::opening::{consent_rules, rules};
+use super::{Foundation, StartError};
+use crate::dispatch::{Dispatcher, Parts, Providers};
+use crate::edge::{self, Tracker};
+use crate::ops::Phase;
+use crate::secrets::Vault;
+use crate::{api, ops};
+
+impl Foundation {
+    pub(super) fn tracker(&self) -> Tracker {
+        let parts = edge::Parts {
+            keys: Arc::clone(&self.ring),
+            identity: self.identity.clone(),
+            rules: consent_rules(&self.config),
+            classifier: Arc::clone(&self.classifier),
+            intake: Arc::clone(&self.intake),
+            partners: Arc::clone(&self.partners),
+            clock: self.clock.clone(),
+        };
+        Tracker::new(parts, &self.registry)
+    }
+
+    pub(super) fn dispatcher(&self) -> Dispatcher {
+        let parts = Parts {
+            store: Arc::clone(&self.store),
+            gate: self.gate.clone(),
+            renderer: Arc::clone(&self.renderer),
+            relay: self.relay.clone(),
+            intake: Arc::clone(&self.intake),
+            clock: self.clock.clone(),
+            classifier: Arc::clone(&self.classifier),
+            providers: Providers::new(&self.config.providers),
+        };
+        Dispatcher::new(parts, self.config.dispatch.clone(), &self.registry)
+    }
+
+    pub(super) fn mailboxes(&self, vault: Vault) -> Result<Mailboxes, StartError> {
+        let parts = Watching {
+            store: Arc::clone(&self.store),
+            vault,
+            classifier: Arc::clone(&self.classifier),
+            intake: Arc::clone(&self.intake),
+        };
+        Mailboxes::new(&self.config.watch, parts, &self.registry)
+    }
+
+    /// Judges what trusted servers report.
+    fn ears(&self) -> api::Ears {
+        api::Ears::new(
+            self.config.signals.clone(),
+            self.identity.clone(),
+            Arc::clone(&self.intake),
+            Arc::clone(&self.classifier),
+            self.clock.clone(),
+            &self.registry,
+        )
+    }
+
+    pub(super) fn api_doors(
+        &self,
+        keys: api::Keys,
+        vault: Vault,
+        mailboxes: &Mailboxes,
+        dispatcher: &Dispatcher,
+    ) -> api::Doors {
+        let (renderer, dispatcher) = (Arc::clone(&self.renderer), dispatcher.clone());
+        let look = mailboxes.look();
+        api::Doors {
+            store: Arc::clone(&self.store),
+            rules: Arc::new(rules(&self.config)),
+            identity: self.identity.clone(),
+            ears: Arc::new(self.ears()),
+            ring: Arc::clone(&self.ring),
+            partners: Arc::clone(&self.partners),
+            brands: Arc::new(self.config.brands.clone()),
+            keys,
+            gate: self.gate.clone(),
+            clock: self.clock.clone(),
+            settings: self.config.api.clone(),
+            vault,
+            watch: self.config.watch.clone(),
+            look: Arc::new(move |who| {
+                let seen = look(who)?;
+                Some(api::Condition { state: seen.state.as_str(), trouble: seen.trouble })
+            }),
+            try_out: Arc::new(move |spec| {
+                renderer
+                    .try_out(spec)
+                    .map_err(|unfit| api::Unfit { field: unfit.field, problem: unfit.problem })
+            }),
+            fire: Arc::new(move |claims| {
+                dispatcher.fire(claims, None);
+                let dispatcher = dispatcher.clone();
+                Box::pin(async move { dispatcher.settled().await })
+            }),
+        }
+    }
+
+    pub(super) fn ops_doors(&self, phase: &watch::Sender<Phase>) -> ops::Doors {
+        let store = Arc::clone(&self.store);
+        ops::Doors { registry: self.registry.clone(), store, phase: phase.subscribe() }
+    }
+}
