@@ -7,6 +7,7 @@ use super::*;
 use crate::config::Config;
 use crate::model::{Class, MailAge, Presence, Verdict};
 
+mod machines;
 mod people;
 
 static RULES: LazyLock<Classifier> = LazyLock::new(classifier);
