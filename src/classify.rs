@@ -52,7 +52,7 @@ use hyper::header::HeaderMap;
 use crate::config;
 #[cfg(doc)]
 use crate::model::Leaving;
-use crate::model::{Deed, Judgement, MailAge, RecipientId, SendId, Source};
+use crate::model::{Class, Deed, Judgement, MailAge, RecipientId, SendId, Source};
 use agents::{Agents, AgentsFile};
 use facts::Facts;
 use memory::Memory;
@@ -82,6 +82,8 @@ pub struct Evidence<'request> {
     pub decoy: bool,
     /// A browser's page says that a person has done something on it.
     pub activated: bool,
+    /// Its token may make somebody present; of others nothing is remembered.
+    pub presence: bool,
 }
 
 /// What became known with a signal.
@@ -163,10 +165,14 @@ impl Classifier {
         let facts = Facts::of(evidence, &data.agents, &data.networks);
         let (lately, unmasked) = self.memory.recall(evidence, &facts);
         let judgement = self.table.judge(&facts, &lately);
-        if judgement.settled().fires {
+        // Of a mail that may be young it is not known here whether it was somebody.
+        let certain =
+            judgement.worth().fires == Some(Duration::ZERO) || facts.days.is_some_and(|days| days > 0);
+        if evidence.presence && certain && judgement.settled().fires {
             self.memory.seen(evidence, &facts);
         }
-        Judged { judgement, unmasked }
+        let is_scanner = judgement.settled().class == Class::Scanner;
+        Judged { judgement, unmasked: if is_scanner { unmasked } else { Vec::new() } }
     }
 
     /// What this evidence is worth, taken alone: nothing is remembered of it.
@@ -183,9 +189,15 @@ impl Classifier {
 
     /// A signal of this person was about a mail of this age: those who show mails sooner than people do make their
     /// domain's signals count for less.
-    pub fn was_young(&self, recipient: RecipientId, judgement: &Judgement, age: Option<MailAge>) {
+    pub fn was_young(
+        &self,
+        recipient: RecipientId,
+        mail: SendId,
+        judgement: &Judgement,
+        age: Option<MailAge>,
+    ) {
         if rules::is_early(&judgement.at(age)) {
-            self.memory.opened_early(recipient);
+            self.memory.opened_early(recipient, mail);
         }
     }
 }

@@ -91,7 +91,8 @@ pub struct Partner {
     scope: FlowScope,
     presence: bool,
     hashed_pixel: bool,
-    quota: Quota,
+    /// One for each [`Way`]: forged hashes use up nothing of what is signed.
+    quotas: [Quota; 2],
     judged: [IntCounter; Class::ALL.len()],
     refused: [IntCounter; Refusal::ALL.len()],
 }
@@ -127,7 +128,7 @@ impl Partners {
                 scope: FlowScope::partner(name),
                 presence: partner.tells_presence(),
                 hashed_pixel: partner.hashed_pixel,
-                quota: Quota::new(partner.quota_per_second, partner.quota_per_day),
+                quotas: [(); 2].map(|()| Quota::new(partner.quota_per_second, partner.quota_per_day)),
                 judged: Class::ALL.map(|class| of(&judged, class.as_str())),
                 refused: Refusal::ALL.map(|refusal| of(&refused, refusal.as_str())),
             };
@@ -154,7 +155,7 @@ impl Partners {
             _ if self.gate.pauses(&self.everybody) || self.gate.pauses(&partner.scope) => {
                 Some(Refusal::Paused)
             }
-            _ => (!partner.quota.take(self.clock.now().as_second())).then_some(Refusal::Quota),
+            _ => (!partner.quotas[way as usize].take(self.clock.now().as_second())).then_some(Refusal::Quota),
         };
         if let Some(refusal) = refusal {
             partner.refuse(refusal);

@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::classify::Classifier;
 use crate::dispatch::{Dispatcher, Room};
 use crate::intake::{Intake, Outlet, Report};
-use crate::model::{Claim, ClaimId, Landed, Leaving, Name, RecipientId, Signal, Source};
+use crate::model::{Claim, ClaimId, Landed, Leaving, Name, RecipientId, Signal};
 use crate::store::{Ignored, Store, Touch, Touched};
 use crate::telemetry::{Metric, Registry};
 
@@ -103,6 +103,8 @@ impl Pipeline {
                 if let Err(error) = self.store.away(who, leaving).await {
                     tracing::debug!(%error, "a departure is lost: the store did not take it");
                 }
+                // What was recorded while it waited is over, too.
+                self.intake.forget(&who);
             }
         }
     }
@@ -111,7 +113,6 @@ impl Pipeline {
     async fn follow(self, group: Group) {
         let asked = group.signals.iter().map(|(signal, _)| self.touch(signal)).collect();
         let answers = self.store.touch_all(asked).await;
-        drop(group.turn);
         for ((signal, room), answer) in group.signals.into_iter().zip(answers) {
             match answer {
                 Ok(done) => self.recorded(&signal, room, done),
@@ -122,6 +123,8 @@ impl Pipeline {
                 }
             }
         }
+        // Not before it is remembered: who leaves next must be forgotten after it.
+        drop(group.turn);
     }
 
     /// What the store made of a signal: counted by what it was at its mail's age, remembered, and what it claimed fired.
@@ -131,8 +134,8 @@ impl Pipeline {
         if done.ignored != Some(Ignored::NoConsent) {
             self.intake.recorded(signal, done.ignored.is_none());
         }
-        if done.age.is_some() && matches!(signal.source, Source::Open | Source::Click) {
-            self.classifier.was_young(signal.recipient, &signal.judgement, done.age);
+        if let Some(mail) = signal.about.filter(|_| done.age.is_some()) {
+            self.classifier.was_young(signal.recipient, mail, &signal.judgement, done.age);
         }
         if let Some(landed) = &done.landed {
             self.metrics.landed(landed);

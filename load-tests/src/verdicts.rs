@@ -73,5 +73,6 @@ fn evidence(n: usize, headers: &HeaderMap, known_address: bool) -> Evidence<'_> 
         link: None,
         decoy: false,
         activated: false,
+        presence: true,
     }
 }

@@ -18,7 +18,7 @@ use super::agents::Kind;
 use super::facts::Facts;
 use super::networks::Operator;
 use crate::config::Classify;
-use crate::model::{Class, RecipientId, Source};
+use crate::model::{Class, RecipientId, SendId, Source};
 use last::Last;
 use table::Table;
 
@@ -80,6 +80,8 @@ struct Person {
 #[derive(Debug, Default)]
 struct Mail {
     condemned: Moment,
+    /// It was opened sooner than people do.
+    early: bool,
     /// The links that were followed last.
     links: Last<u64, 8>,
     /// The networks it was shown in last.
@@ -130,15 +132,17 @@ impl Memory {
     /// What is known beside this signal, and whose presence it unmasks. Remembers the signal.
     pub(super) fn recall(&self, evidence: &Evidence<'_>, facts: &Facts) -> (Lately, Vec<RecipientId>) {
         let mut lately = self.of_person(evidence, facts);
-        let (mut unmasked, machine) = (Vec::new(), facts.decoy);
+        let mut unmasked = Vec::new();
+        let address = evidence.client.filter(|_| facts.network.is_some());
         if facts.source == Source::Beacon {
+            lately.condemned = address.is_some_and(|address| self.is_condemned(address));
             return (lately, unmasked);
         }
-        self.of_mail(evidence, facts, &mut lately);
-        if let Some(address) = evidence.client.filter(|_| facts.network.is_some()) {
+        let found_out = self.of_mail(evidence, facts, &mut lately);
+        if let Some(address) = address {
             self.of_address(address, evidence.recipient, facts, &mut lately, &mut unmasked);
         }
-        if (machine || lately.burst) && !unmasked.contains(&evidence.recipient) {
+        if (facts.decoy || found_out) && !unmasked.contains(&evidence.recipient) {
             unmasked.push(evidence.recipient);
         }
         (lately, unmasked)
@@ -147,6 +151,10 @@ impl Memory {
     /// Somebody was seen here: what comes from here next is theirs.
     pub(super) fn seen(&self, evidence: &Evidence<'_>, facts: &Facts) {
         let network = self.network(facts);
+        if let (Some(network), Some(mail)) = (network, evidence.about) {
+            let now = self.now();
+            self.mails.with(self.hash((evidence.recipient, mail)), |mail| mail.networks.add(network, now));
+        }
         self.people.with(self.hash(evidence.recipient), |person| {
             person.opened |= facts.is_image();
             if facts.source == Source::Beacon {
@@ -177,8 +185,13 @@ impl Memory {
         });
     }
 
-    /// A mail to this person was opened sooner than people do.
-    pub(super) fn opened_early(&self, recipient: RecipientId) {
+    /// This mail to this person was opened sooner than people do; counted once.
+    pub(super) fn opened_early(&self, recipient: RecipientId, mail: SendId) {
+        let again =
+            self.mails.with(self.hash((recipient, mail)), |mail| std::mem::replace(&mut mail.early, true));
+        if again {
+            return;
+        }
         let domain = self.people.with(self.hash(recipient), |person| person.domain);
         if domain != 0 {
             self.domains.with(domain, |domain| domain.opened_early += 1);
@@ -208,27 +221,29 @@ impl Memory {
         domain.mails >= ENOUGH_MAILS && share >= self.settings.domain_scan_ratio
     }
 
-    /// What is known of the mail, this signal included.
-    fn of_mail(&self, evidence: &Evidence<'_>, facts: &Facts, lately: &mut Lately) {
-        let Some(mail) = evidence.about else { return };
-        let network = self.network(facts).filter(|_| !is_proxy(facts));
-        let (now, settings) = (self.now(), &self.settings);
+    /// What is known of the mail, this signal included; whether it is this one that shows a scanner.
+    fn of_mail(&self, evidence: &Evidence<'_>, facts: &Facts, lately: &mut Lately) -> bool {
+        let Some(mail) = evidence.about else { return false };
+        let network = self.network(facts);
+        let (now, settings, mut found_out) = (self.now(), &self.settings, false);
         self.mails.with(self.hash((evidence.recipient, mail)), |mail| {
             if facts.decoy {
                 mail.condemned = now;
             }
             lately.condemned |= self.within(mail.condemned, settings.quarantine);
             if let Some(link) = evidence.link {
-                mail.links.add(link, now);
                 let since = self.since(settings.burst_within);
+                let before = mail.links.since(since).count();
+                mail.links.add(link, now);
                 lately.burst = mail.links.since(since).count() >= settings.burst_links;
+                found_out = lately.burst && before < settings.burst_links;
             }
             if let Some(network) = network {
-                mail.networks.add(network, now);
-                let since = self.since(SHARED_WITHIN);
-                lately.shared = mail.networks.since(since).count() >= SHARED_BY;
+                let others = mail.networks.since(self.since(SHARED_WITHIN)).filter(|other| *other != network);
+                lately.shared = others.count() + 1 >= SHARED_BY;
             }
         });
+        found_out
     }
 
     /// What is known of the address, this signal included. Providers' proxies are the address of everybody.
@@ -249,19 +264,27 @@ impl Memory {
                 address.condemned = now;
             }
             lately.condemned |= self.within(address.condemned, settings.quarantine);
-            address.people.add(recipient.0, now);
             let since = self.since(settings.fanout_within);
+            let known = address.people.since(since).any(|known| known == recipient.0);
+            let before = address.people.since(since).count();
+            address.people.add(recipient.0, now);
             lately.fanout = address.people.since(since).count() >= settings.fanout_people;
-            if lately.fanout || facts.decoy {
+            if facts.decoy || lately.fanout && before < settings.fanout_people {
                 unmasked.extend(address.people.since(since).map(RecipientId));
+            } else if lately.fanout && !known {
+                unmasked.push(recipient);
             }
         });
     }
 
-    /// The network and the sort of client that somebody uses.
+    fn is_condemned(&self, address: IpAddr) -> bool {
+        self.addresses
+            .with(self.hash(address), |address| self.within(address.condemned, self.settings.quarantine))
+    }
+
+    /// The network that somebody uses; a provider's proxy is nobody's.
     fn network(&self, facts: &Facts) -> Option<u32> {
-        let nearby = facts.nearby?;
-        let hash = self.hash((nearby, facts.agent.kind as u8));
+        let hash = self.hash(facts.nearby.filter(|_| !is_proxy(facts))?);
         Some(u32::try_from(hash >> 32).unwrap_or_default() | 1)
     }
 
@@ -286,7 +309,8 @@ impl Memory {
 fn is_proxy(facts: &Facts) -> bool {
     let operator = facts.network.map(|tag| tag.operator);
     let shared = [Operator::Google, Operator::AppleRelay, Operator::Microsoft, Operator::Yahoo];
-    facts.agent.class == Class::Proxy
-        || facts.agent.kind == Kind::ApplePrivacy
-        || operator.is_some_and(|operator| shared.contains(&operator))
+    let named = facts.agent.class == Class::Proxy || facts.agent.kind == Kind::ApplePrivacy;
+    // A name can be borrowed: from rented machines and mail filters it buys nothing.
+    let borrowed = facts.network.is_some_and(|tag| tag.operator == Operator::Hosting || tag.is_gateway());
+    named && !borrowed || operator.is_some_and(|operator| shared.contains(&operator))
 }

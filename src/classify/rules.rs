@@ -45,7 +45,7 @@ use super::memory::Lately;
 use super::networks::{Operator, Strength};
 use crate::config::{Ahead, Classify, Hosting};
 use crate::model::{Class, HintKind, Judgement, Presence, Source, Verdict};
-use row::{Row, in_scope, is_from, is_human, kind, machine, percent, person, unknown, weak};
+use row::{Row, in_scope, is_filtered, is_from, is_human, kind, machine, percent, person, unknown, weak};
 
 /// A mail client that names itself has fetched what somebody asked it to show, but not in the very moment of arrival.
 const ARRIVING: Duration = Duration::from_secs(2);
@@ -72,7 +72,8 @@ impl Table {
 
     /// What these facts are worth.
     pub(super) fn judge(&self, facts: &Facts, lately: &Lately) -> Judgement {
-        if facts.source == Source::Beacon && facts.asked {
+        let apart = Self::told_apart(facts, lately);
+        if facts.source == Source::Beacon && facts.asked && (facts.activated || apart.is_none()) {
             let (sure, reason) =
                 if facts.activated { (0.98, "page:activated") } else { (0.85, "page:visible") };
             return self.settle(
@@ -82,7 +83,7 @@ impl Table {
                 &Lately::default(),
             );
         }
-        if let Some(row) = Self::told_apart(facts, lately) {
+        if let Some(row) = apart {
             return self.settle(kind(facts), row, facts, lately);
         }
         let rest = self.by_agent(facts, lately);
@@ -123,13 +124,13 @@ impl Table {
                 self.apple_privacy(facts, lately)
             }
             Kind::GoogleProxy => self.google_proxy(facts, lately),
-            Kind::YahooProxy => self.proxy(0.8, facts, lately),
-            Kind::ImageProxy => self.proxy(0.7, facts, lately),
+            Kind::YahooProxy => self.other_proxy(0.8, facts, lately),
+            Kind::ImageProxy => self.other_proxy(0.7, facts, lately),
             Kind::Machine | Kind::ApplePrivacy => {
                 settle(machine(named.class, named.confidence, named.reason))
             }
             _ if lately.burst => settle(machine(Class::Scanner, 0.9, "burst:links")),
-            Kind::MailClient if !self.is_rented(facts, lately) => {
+            Kind::MailClient if !self.is_rented(facts, lately) && !is_filtered(facts) => {
                 let client = settle(person(Class::Human, named.confidence, named.reason));
                 if facts.about { client.below(ARRIVING, self.early(facts, lately)) } else { client }
             }
@@ -175,6 +176,18 @@ impl Table {
             Some(_) => settle(machine(Class::Bot, 0.95, "agent:googleimageproxy-elsewhere")),
             None if self.settings.require_proxy_network => settle(unknown(0.3, facts.agent.reason)),
             None => self.proxy(0.8, facts, lately),
+        }
+    }
+
+    /// Row 14. Where these proxies are is not published, so only where they cannot be is known.
+    fn other_proxy(&self, sure: f32, facts: &Facts, lately: &Lately) -> Judgement {
+        let settle = |row| self.settle(kind(facts), row, facts, lately);
+        match facts.network {
+            Some(tag) if tag.operator == Operator::Hosting || tag.is_gateway() => {
+                settle(machine(Class::Bot, 0.95, "agent:imageproxy-elsewhere"))
+            }
+            None if self.settings.require_proxy_network => settle(unknown(0.3, facts.agent.reason)),
+            _ => self.proxy(sure, facts, lately),
         }
     }
 

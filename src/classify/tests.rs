@@ -66,6 +66,7 @@ struct Request {
     link: Option<u64>,
     decoy: bool,
     activated: bool,
+    presence: bool,
 }
 
 impl Request {
@@ -83,6 +84,7 @@ impl Request {
             link: None,
             decoy: false,
             activated: false,
+            presence: true,
         }
     }
 
@@ -101,9 +103,20 @@ impl Request {
     }
 
     fn evidence(&self) -> Evidence<'_> {
-        let Self { source, ref method, ref headers, client, recipient, about, days, link, decoy, activated } =
-            *self;
-        Evidence { source, method, headers, client, recipient, about, days, link, decoy, activated }
+        let Self {
+            source,
+            ref method,
+            ref headers,
+            client,
+            recipient,
+            about,
+            days,
+            link,
+            decoy,
+            activated,
+            presence,
+        } = *self;
+        Evidence { source, method, headers, client, recipient, about, days, link, decoy, activated, presence }
     }
 
     fn judge(&self, classifier: &Classifier) -> Judged {

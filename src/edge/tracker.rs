@@ -209,6 +209,7 @@ impl Tracker {
             link: sighting.link,
             decoy: sighting.decoy,
             activated: sighting.activated,
+            presence: sighting.presence,
         });
         for who in judged.unmasked {
             intake.gone(who, Leaving::Unmasked(UNMASKED));

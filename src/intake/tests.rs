@@ -84,7 +84,13 @@ async fn the_same_mail_shown_again_ends_here_and_another_does_not() {
     assert_eq!(intake.receive(signal(7, Class::Human)), Received::Recent, "they are there");
     assert_eq!(intake.receive(about(2)), Received::Queued, "its age is the store's to know");
     intake.recorded(&about(2), false);
-    assert_eq!([intake.receive(about(1)), intake.receive(about(2))], [Received::Recent; 2]);
+    assert_eq!([intake.receive(about(1)), intake.receive(about(2))], [Received::Recent, Received::Queued]);
+    let hint = |percent| {
+        let verdict = Verdict { fires: false, hint: percent, ..about(3).judgement.settled() };
+        Signal { judgement: Judgement::new(HintKind::Click, verdict), ..about(3) }
+    };
+    intake.recorded(&hint(40), false);
+    assert_eq!([intake.receive(hint(40)), intake.receive(hint(41))], [Received::Recent, Received::Queued]);
 }
 
 #[tokio::test]

@@ -140,7 +140,8 @@ impl Judgement {
     /// The verdict where the mail is of this age: not known to be young, if none.
     pub fn at(&self, age: Option<MailAge>) -> Verdict {
         let holds = |(until, _): &&(Duration, Verdict)| age.is_some_and(|age| age < MailAge::Since(*until));
-        self.young.iter().flatten().find(holds).map_or(self.settled, |(_, verdict)| *verdict)
+        let verdict = self.young.iter().flatten().find(holds).map_or(self.settled, |(_, verdict)| *verdict);
+        Verdict { fires: verdict.fires && reaches(age, self.guarded), ..verdict }
     }
 
     /// The verdict once the mail is old.

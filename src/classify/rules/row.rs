@@ -49,6 +49,12 @@ pub(super) fn is_human(kind: Kind) -> bool {
     matches!(kind, Kind::Browser | Kind::BareWebkit | Kind::MailClient | Kind::OutlookMobile)
 }
 
+/// Whether it comes from where mail is filtered, or from Microsoft, where everything is.
+pub(super) fn is_filtered(facts: &Facts) -> bool {
+    let filter = |tag: Tag| tag.is_gateway() && in_scope(&tag, facts) || tag.operator == Operator::Microsoft;
+    facts.network.is_some_and(filter)
+}
+
 pub(super) fn is_from(facts: &Facts, operator: Operator) -> bool {
     facts.network.is_some_and(|tag| tag.operator == operator)
 }

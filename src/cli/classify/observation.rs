@@ -63,6 +63,7 @@ impl Observation {
             link: None,
             decoy: false,
             activated: self.activated,
+            presence: true,
         });
         judgement.at(self.age_s.map(|_| self.age().map_or(MailAge::HandingOver, MailAge::Since)))
     }

@@ -160,9 +160,15 @@ impl Watch {
         self.enter(if trouble.is_lasting() { State::Refused } else { State::Waiting });
         let mailbox = self.mailbox.id.as_str();
         if trouble.is_lasting() {
-            tracing::warn!(mailbox, %trouble, ?pause, "a mailbox cannot be watched; trying again much later");
+            let reason = trouble.reason();
+            tracing::warn!(mailbox, reason, ?pause, "a mailbox cannot be watched; trying again much later");
         } else {
-            tracing::debug!(mailbox, %trouble, ?pause, "a mailbox is not watched; trying again");
+            tracing::debug!(
+                mailbox,
+                reason = trouble.reason(),
+                ?pause,
+                "a mailbox is not watched; trying again"
+            );
         }
         pause
     }

@@ -26,6 +26,10 @@ impl Core {
         if known.is_some_and(better) {
             return Ok(false);
         }
+        // Who withdrew has withdrawn: saying so again and again must not push out what can be shown.
+        if keeps && !consent.granted && known.is_some_and(|known| !known.granted) {
+            return Ok(false);
+        }
         let at = known.map_or(consent.at, |known| known.at.max(consent.at));
         let mut step = self.disk.step();
         let said = Consent { at, ..consent.clone() };

@@ -33,7 +33,7 @@ impl Hints {
         hints
     }
 
-    /// Remembers a hint in place of what is known of its kind.
+    /// Remembers a hint, and of its kind the strongest that still counts.
     pub(super) fn add(&mut self, who: RecipientId, hint: Hint, now: Millis) {
         while self.order.len() >= Self::MOST || self.order.front().is_some_and(|(until, _)| *until <= now) {
             let Some((until, who)) = self.order.pop_front() else { break };
@@ -41,8 +41,10 @@ impl Hints {
         }
         let until = now.saturating_add(self.lasting);
         let known = self.people.entry(who).or_default();
-        known.retain(|(other, _)| other.kind != hint.kind);
-        known.push((hint, until));
+        let same = known.iter().position(|(other, _)| other.kind == hint.kind);
+        let before = same.map(|place| known.swap_remove(place)).filter(|(_, until)| now < *until);
+        let percent = before.map_or(hint.percent, |(before, _)| before.percent.max(hint.percent));
+        known.push((Hint { percent, ..hint }, until));
         self.order.push_back((until, who));
     }
 

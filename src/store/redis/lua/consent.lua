@@ -29,6 +29,8 @@ redis.register_function {
         if known then
             local later = tonumber(known) - tonumber(at)
             if args[6] and later >= 0 or args[3] == '1' and later > 0 then return 0 end
+            -- Who withdrew has withdrawn: saying so again and again must not push out what can be shown.
+            if not args[6] and args[3] == '0' and said:sub(1, 1) == '0' then return 1 end
             if later > 0 then at = known end
         end
         local now_said = args[3] .. at .. ' ' .. args[5]

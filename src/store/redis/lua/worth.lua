@@ -16,14 +16,17 @@ end
 -- Adds a hint to those of the last moments; tells whether it makes presence together with another.
 local function join(who, kind, percent, rules)
     local key, kept, joined = tag .. ':w:' .. who, {}, false
+    local strongest = percent
     local doubt, enough = 100 - percent, (100 - rules.threshold) * 100
     for other, its, till in (redis.call('GET', key) or ''):gmatch('(%d+) (%d+) (%d+)') do
-        if tonumber(till) > now and other ~= kind then
+        if tonumber(till) > now and other == kind then
+            strongest = math.max(strongest, tonumber(its))
+        elseif tonumber(till) > now then
             kept[#kept + 1] = other .. ' ' .. its .. ' ' .. till
             joined = joined or ((100 - its) * doubt <= enough and rules.threshold <= SUREST)
         end
     end
-    kept[#kept + 1] = kind .. ' ' .. percent .. ' ' .. string.format('%.0f', now + rules.ttl)
+    kept[#kept + 1] = kind .. ' ' .. strongest .. ' ' .. string.format('%.0f', now + rules.ttl)
     redis.call('SET', key, table.concat(kept, ';'), 'PX', lasting(rules.ttl))
     return joined
 end

@@ -102,7 +102,9 @@ impl Reference {
         let threshold = self.rules.fire_threshold;
         let joined = self.hints(who).into_iter().any(|other| hint.suffices_with(other, threshold));
         let until = after(self.now, self.rules.hint_ttl);
-        self.hints.insert((who, hint.kind), (hint.percent, until));
+        let before = self.hints(who).into_iter().find(|other| other.kind == hint.kind);
+        let percent = before.map_or(hint.percent, |before| before.percent.max(hint.percent));
+        self.hints.insert((who, hint.kind), (percent, until));
         if joined { Ok(true) } else { Err(Ignored::Hinted) }
     }
 
