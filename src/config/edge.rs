@@ -23,7 +23,7 @@ pub struct Edge {
     /// A request's head must arrive within this; also how long a kept-alive connection may be idle.
     #[serde(deserialize_with = "duration")]
     pub header_timeout: Duration,
-    /// A whole request, answer written, takes at most this.
+    /// After a stop, requests under way may take this long.
     #[serde(deserialize_with = "duration")]
     pub request_timeout: Duration,
     /// Longest request target in bytes; longer ones get 414.

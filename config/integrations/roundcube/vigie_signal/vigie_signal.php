@@ -21,7 +21,6 @@ class vigie_signal extends rcube_plugin
 
     public function init()
     {
-        $this->load_config('config.inc.php.dist');
         $this->load_config();
         $this->add_hook('ready', [$this, 'ready']);
         $this->add_hook('login_after', [$this, 'login']);
@@ -58,13 +57,18 @@ class vigie_signal extends rcube_plugin
     {
         $rcmail = rcmail::get_instance();
         $user = $rcmail->get_user_name();
+        $config = $rcmail->config;
+        // A sample that nobody filled in says nothing to anybody.
+        if (!$config->get('vigie_signal_url') || in_array($config->get('vigie_signal_secret', ''), ['', 'SECRET'], true)) {
+            return;
+        }
         if (!$user || $this->told || ($_SESSION['vigie_signal_later'] ?? 0) > time()) {
             return;
         }
         $this->told = true;
         $note = ['user' => $user, 'kind' => $kind, 'at' => round(microtime(true), 3), 'ip' => rcube_utils::remote_addr()];
-        if (!$this->post(json_encode($note, JSON_UNESCAPED_SLASHES), $rcmail->config)) {
-            $_SESSION['vigie_signal_later'] = time() + $rcmail->config->get('vigie_signal_pause');
+        if (!$this->post(json_encode($note, JSON_UNESCAPED_SLASHES), $config)) {
+            $_SESSION['vigie_signal_later'] = time() + $config->get('vigie_signal_pause', 30);
         }
     }
 
@@ -73,7 +77,7 @@ class vigie_signal extends rcube_plugin
     {
         $time = time();
         $signature = hash_hmac('sha256', "$time.$note", $config->get('vigie_signal_secret'));
-        $timeout = $config->get('vigie_signal_timeout');
+        $timeout = $config->get('vigie_signal_timeout', 200);
         $curl = curl_init($config->get('vigie_signal_url'));
         curl_setopt_array($curl, [
             CURLOPT_POSTFIELDS => $note,
