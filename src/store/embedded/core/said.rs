@@ -27,14 +27,14 @@ impl Core {
             return Ok(false);
         }
         // Who withdrew has withdrawn: saying so again and again must not push out what can be shown.
-        if keeps && !consent.granted && known.is_some_and(|known| !known.granted) {
-            return Ok(false);
-        }
+        let again = keeps && !consent.granted && known.is_some_and(|known| !known.granted);
         let at = known.map_or(consent.at, |known| known.at.max(consent.at));
-        let mut step = self.disk.step();
-        let said = Consent { at, ..consent.clone() };
-        step.consent(&said.replacing(known.filter(|_| keeps)));
-        step.write().map_err(|error| self.fail(error))?;
+        if !again {
+            let mut step = self.disk.step();
+            let said = Consent { at, ..consent.clone() };
+            step.consent(&said.replacing(known.filter(|_| keeps)));
+            step.write().map_err(|error| self.fail(error))?;
+        }
         state.consent(consent, self.now());
         self.disk.write(&state.take_changes()).map_err(|error| self.fail(error))?;
         Ok(true)

@@ -29,8 +29,6 @@ redis.register_function {
         if known then
             local later = tonumber(known) - tonumber(at)
             if args[6] and later >= 0 or args[3] == '1' and later > 0 then return 0 end
-            -- Who withdrew has withdrawn: saying so again and again must not push out what can be shown.
-            if not args[6] and args[3] == '0' and said:sub(1, 1) == '0' then return 1 end
             if later > 0 then at = known end
         end
         local now_said = args[3] .. at .. ' ' .. args[5]
@@ -38,7 +36,9 @@ redis.register_function {
             local same = lines(said, 1) == now_said
             behind = same and said:sub(#now_said + 1) or '\n' .. lines(said, 7)
         end
-        redis.call('HSET', tag .. ':y:' .. args[1], args[2], now_said .. behind)
+        -- Who withdrew has withdrawn: saying so again and again must not push out what can be shown.
+        local again = said and not args[6] and args[3] == '0' and said:sub(1, 1) == '0'
+        if not again then redis.call('HSET', tag .. ':y:' .. args[1], args[2], now_said .. behind) end
         if args[3] == '0' then
             leave(args[1])
             redis.call('DEL', tag .. ':w:' .. args[1], tag .. ':u:' .. args[1])
