@@ -4,6 +4,7 @@
 //! makes a verdict a little surer or less sure. People, addresses and mails are hashes with a seed that this process
 //! chose; all of it together is bounded by `classify.remember`.
 
+mod kept;
 mod last;
 mod table;
 
@@ -19,23 +20,11 @@ use super::facts::Facts;
 use super::networks::Operator;
 use crate::config::Classify;
 use crate::model::{Class, RecipientId, SendId, Source};
-use last::Last;
+use kept::{Address, Domain, ENOUGH_MAILS, MANY_MAILS, Mail, Person, SHARED_BY, SHARED_WITHIN};
 use table::Table;
 
 /// Somebody at work in their mailbox or on a page makes their next signals surer for so long.
 const AT_WORK: Duration = Duration::from_mins(5);
-
-/// A mail shown in so many networks within [`SHARED_WITHIN`] was passed on.
-const SHARED_BY: usize = 3;
-
-/// See [`SHARED_BY`].
-const SHARED_WITHIN: Duration = Duration::from_hours(24);
-
-/// Mails to a domain before it is said to be under a scanner.
-const ENOUGH_MAILS: u32 = 20;
-
-/// Mails to a domain after which the counts are halved, so that old days are forgotten.
-const MANY_MAILS: u32 = 1000;
 
 /// Domains that are remembered.
 const DOMAINS: u64 = 4096;
@@ -65,43 +54,6 @@ pub(super) struct Lately {
 
 /// When something was, in milliseconds since the gateway started, plus one; zero is never.
 type Moment = u64;
-
-/// A person.
-#[derive(Debug, Default)]
-struct Person {
-    /// Networks they were seen in, the newest first; zero is none.
-    networks: [u32; 4],
-    at_work: Moment,
-    opened: bool,
-    domain: u64,
-}
-
-/// A mail.
-#[derive(Debug, Default)]
-struct Mail {
-    condemned: Moment,
-    /// It was opened sooner than people do.
-    early: bool,
-    /// The links that were followed last.
-    links: Last<u64, 8>,
-    /// The networks it was shown in last.
-    networks: Last<u32, SHARED_BY>,
-}
-
-/// An address.
-#[derive(Debug, Default)]
-struct Address {
-    condemned: Moment,
-    /// The people who were seen from it last.
-    people: Last<[u8; 16], 8>,
-}
-
-/// A domain.
-#[derive(Debug, Default)]
-struct Domain {
-    mails: u32,
-    opened_early: u32,
-}
 
 /// The memory of one gateway.
 #[derive(Debug)]

@@ -106,13 +106,13 @@ mod tests {
     use super::*;
 
     fn said(line: &str) -> Response {
-        Response::parse(line.as_bytes()).unwrap()
+        Response::parse(line.as_bytes()).expect("a response")
     }
 
     /// A folder with these messages.
     fn folder(flags: &[&str]) -> Known {
         let mut known = Known::default();
-        known.learn(&Response::Exists(u32::try_from(flags.len()).unwrap()));
+        known.learn(&Response::Exists(u32::try_from(flags.len()).expect("few")));
         for (at, flags) in flags.iter().enumerate() {
             known.learn(&said(&format!("* {} FETCH (FLAGS ({flags}))", at + 1)));
         }

@@ -119,7 +119,8 @@ mod tests {
     #[test]
     fn a_login_can_hold_every_character_and_end_nothing() {
         let offers = Offers::default();
-        assert_eq!(login_command(offers, "al ice", r#"se"cr\et"#).unwrap(), r#"LOGIN "al ice" "se\"cr\\et""#);
+        let command = login_command(offers, "al ice", r#"se"cr\et"#).expect("a command");
+        assert_eq!(command, r#"LOGIN "al ice" "se\"cr\\et""#);
         assert!(login_command(offers, "alice", "gehëim").is_err());
         assert!(login_command(Offers { login_disabled: true, ..offers }, "alice", "secret").is_err());
         assert!(must_be_plain(&["al ice", "gehëim"]).is_ok());

@@ -82,7 +82,7 @@ mod tests {
         let turns = Turns::new(&settings);
         let (one, other) = (turns.at("one.test", 993), turns.at("other.test", 993));
         let same = turns.at("ONE.test", 993);
-        let held = (now(one.turn()).unwrap(), now(same.turn()).unwrap());
+        let held = (now(one.turn()).expect("a turn"), now(same.turn()).expect("another"));
         assert!(now(one.turn()).is_none(), "two at one server");
         let third = now(other.turn()).expect("the other server has turns");
         assert!(now(other.turn()).is_none(), "three altogether");
@@ -97,6 +97,6 @@ mod tests {
         for number in 0..1000 {
             turns.at(&format!("{number}.test"), 993);
         }
-        assert!(turns.servers.lock().unwrap().len() <= 2);
+        assert!(turns.servers.lock().expect("unpoisoned").len() <= 2);
     }
 }

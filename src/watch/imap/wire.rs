@@ -153,9 +153,9 @@ mod tests {
     #[tokio::test]
     async fn what_was_said_in_clear_before_tls_ends_it() {
         let (mut server, client) = tokio::io::duplex(1024);
-        server.write_all(b"v1 OK begin\r\n* CAPABILITY IDLE\r\n").await.unwrap();
+        server.write_all(b"v1 OK begin\r\n* CAPABILITY IDLE\r\n").await.expect("written");
         let mut wire = Wire::new(client);
-        wire.hear().await.unwrap();
+        wire.hear().await.expect("a response");
         assert!(wire.into_stream().is_none());
     }
 }
