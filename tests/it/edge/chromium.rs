@@ -75,7 +75,7 @@ fn real_browsers_say_what_their_users_do() {
     assert_eq!(next(&mut house), None, "and no other, only that the page is left");
     browser.go(&page);
     assert_eq!(next(&mut house), Some("page:visible"), "a new page, on which nobody has done anything");
-    browser.close_page();
+    browser.turn_away();
     assert_eq!(next(&mut house), None);
     drop(browser);
     assert!(house.no_more_signals(), "each is said once");
@@ -109,7 +109,7 @@ async fn real_pages_in_view_fire_and_hidden_ones_are_away() {
     browser.go(&page);
     wait_until("they are back", SOON, async || (online(&gateway).await["online"] == true).then_some(()))
         .await;
-    browser.close_page();
+    browser.turn_away();
     wait_until("they are away", SOON, async || (online(&gateway).await["online"] == false).then_some(()))
         .await;
 }

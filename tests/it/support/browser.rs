@@ -27,7 +27,8 @@ pub struct Browser {
     answers: Receiver<Value>,
     /// The page that commands go to.
     session: Option<String>,
-    target: Value,
+    /// An empty page.
+    other: Value,
     number: u64,
     _home: TempDir,
 }
@@ -45,13 +46,10 @@ impl Browser {
         let open =
             |name| OpenOptions::new().read(true).write(true).open(home.path().join(name)).expect("a pipe");
         let (commands, answers) = (open("commands"), listen(open("answers")));
-        let (session, target) = (None, Value::Null);
-        let mut browser = Browser { child, commands, answers, session, target, number: 0, _home: home };
-        // The browser ends with its last page, and with it what that page wanted to send: so there is another.
-        browser.ask("Target.createTarget", &json!({"url": "about:blank"}));
-        browser.target =
-            browser.ask("Target.createTarget", &json!({"url": "about:blank"}))["targetId"].take();
-        let attach = json!({"targetId": browser.target, "flatten": true});
+        let (session, other) = (None, Value::Null);
+        let mut browser = Browser { child, commands, answers, session, other, number: 0, _home: home };
+        browser.other = browser.new_page();
+        let attach = json!({"targetId": browser.new_page(), "flatten": true});
         let attached = browser.ask("Target.attachToTarget", &attach);
         browser.session = Some(attached["sessionId"].as_str().expect("a session").to_owned());
         browser
@@ -71,11 +69,16 @@ impl Browser {
         }
     }
 
-    /// Closes the page.
-    pub fn close_page(&mut self) {
+    /// Turns to another page: this one is in view no more. (Closing it is no such sure thing: a busy browser does not
+    /// wait for what a page that is closed would still say.)
+    pub fn turn_away(&mut self) {
         self.session = None;
-        let target = json!({"targetId": self.target});
-        self.ask("Target.closeTarget", &target);
+        let target = json!({"targetId": self.other});
+        self.ask("Target.activateTarget", &target);
+    }
+
+    fn new_page(&mut self) -> Value {
+        self.ask("Target.createTarget", &json!({"url": "about:blank"}))["targetId"].take()
     }
 
     /// Asks and waits for the answer; what happens meanwhile is passed over.
