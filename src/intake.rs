@@ -169,6 +169,16 @@ impl Intake {
         });
     }
 
+    /// The store has not taken in this signal just now, for want of consent: what whoever sent it says of the recipient
+    /// ends here for a moment.
+    pub fn without_consent(&self, signal: &Signal) {
+        let now = Instant::now();
+        let entry = self.recent.entry(signal.recipient);
+        entry.and_upsert_with(|before| {
+            before.map(moka::Entry::into_value).unwrap_or_default().without_consent(signal, now)
+        });
+    }
+
     /// This recipient's presence ended, or what was recorded of it is to be asked anew.
     pub fn forget(&self, recipient: &RecipientId) {
         self.recent.invalidate(recipient);

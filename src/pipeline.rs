@@ -11,6 +11,7 @@
 
 pub mod time;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -75,14 +76,15 @@ impl Pipeline {
         }
     }
 
-    /// What waits: signals, each with room for what it may claim, or one departure; none when the outlet is closed.
+    /// What waits: signals, each with room for what it may claim, or departures; none when the outlet is closed.
     async fn next(&self, outlet: &mut Waiting, under_way: &Arc<Semaphore>) -> Option<Work> {
         let first = match outlet.recv().await? {
             Report::Seen(signal) => signal,
             Report::Gone(who, leaving) => {
                 // Whoever was seen before must be recorded before.
                 let turns = Arc::clone(under_way).acquire_many_owned(UNDER_WAY).await;
-                return Some(Work::Departure(who, leaving, turns.expect("the semaphore is never closed")));
+                let turns = turns.expect("the semaphore is never closed");
+                return Some(Work::Departures { gone: outlet.departures((who, leaving)), turns });
             }
         };
         let turn = Arc::clone(under_way).acquire_owned().await.expect("the semaphore is never closed");
@@ -99,14 +101,25 @@ impl Pipeline {
     async fn work(self, work: Work) {
         match work {
             Work::Signals(group) => self.follow(group).await,
-            Work::Departure(who, leaving, _turns) => {
-                if let Err(error) = self.store.away(who, leaving).await {
-                    tracing::debug!(%error, "a departure is lost: the store did not take it");
+            Work::Departures { gone, turns } => {
+                let turns = Arc::new(turns);
+                for (who, leaving) in gone {
+                    let (pipeline, turns) = (self.clone(), Arc::clone(&turns));
+                    self.dispatcher.track(async move {
+                        pipeline.depart(who, leaving).await;
+                        drop(turns);
+                    });
                 }
-                // What was recorded while it waited is over, too.
-                self.intake.forget(&who);
             }
         }
+    }
+
+    async fn depart(&self, who: RecipientId, leaving: Leaving) {
+        if let Err(error) = self.store.away(who, leaving).await {
+            tracing::debug!(%error, "a departure is lost: the store did not take it");
+        }
+        // What was recorded while it waited is over, too.
+        self.intake.forget(&who);
     }
 
     /// Touch, remember, fire.
@@ -131,8 +144,9 @@ impl Pipeline {
     fn recorded(&self, signal: &Signal, room: Room, done: Touched) {
         let age = if done.joined { None } else { done.age };
         self.intake.count(signal.source, &signal.judgement.at(age));
-        if done.ignored != Some(Ignored::NoConsent) {
-            self.intake.recorded(signal, done.ignored.is_none());
+        match done.ignored {
+            Some(Ignored::NoConsent) => self.intake.without_consent(signal),
+            ignored => self.intake.recorded(signal, ignored.is_none()),
         }
         if let Some(mail) = signal.about.filter(|_| done.age.is_some()) {
             self.classifier.was_young(signal.recipient, mail, &signal.judgement, done.age);
@@ -180,7 +194,7 @@ impl Waiting {
 
     /// The next report, if it waits already and is a signal.
     fn try_signal(&mut self) -> Option<Signal> {
-        match self.next.take().or_else(|| self.outlet.try_recv())? {
+        match self.try_recv()? {
             Report::Seen(signal) => Some(signal),
             gone @ Report::Gone(..) => {
                 self.next = Some(gone);
@@ -188,12 +202,31 @@ impl Waiting {
             }
         }
     }
+
+    /// This departure and those that wait behind it up to the next signal, each once: whoever sends many costs one.
+    fn departures(&mut self, first: (RecipientId, Leaving)) -> HashSet<(RecipientId, Leaving)> {
+        let mut gone = HashSet::from([first]);
+        while gone.len() < TOGETHER {
+            match self.try_recv() {
+                Some(Report::Gone(who, leaving)) => _ = gone.insert((who, leaving)),
+                seen => {
+                    self.next = seen;
+                    break;
+                }
+            }
+        }
+        gone
+    }
+
+    fn try_recv(&mut self) -> Option<Report> {
+        self.next.take().or_else(|| self.outlet.try_recv())
+    }
 }
 
 /// What is done in one go.
 enum Work {
     Signals(Group),
-    Departure(RecipientId, Leaving, OwnedSemaphorePermit),
+    Departures { gone: HashSet<(RecipientId, Leaving)>, turns: OwnedSemaphorePermit },
 }
 
 /// Signals that are touched together.
@@ -202,7 +235,7 @@ struct Group {
     turn: OwnedSemaphorePermit,
 }
 
-/// Most signals of a group: what is claimed first waits for the answers to all.
+/// Most signals of a group, or departures: what is claimed first waits for the answers to all.
 const TOGETHER: usize = 32;
 
 /// Groups of one outlet that the store has not answered. While they are fewer, a signal leaves at once, alone; beyond,

@@ -12,7 +12,7 @@ use utoipa_axum::routes;
 
 use super::brands::Brands;
 use super::whom::Whom;
-use super::{Access, Doors, Problem, body};
+use super::{Access, Doors, Ears, Problem, body};
 use crate::clock::Clock;
 use crate::config::Role;
 use crate::model::{Consent, Grantee, Name, RecipientId, Said};
@@ -25,6 +25,7 @@ pub(super) fn router(doors: &Doors) -> OpenApiRouter {
         brands: Brands::new(&doors.brands),
         identity: doors.identity.clone(),
         clock: doors.clock.clone(),
+        ears: Arc::clone(&doors.ears),
     };
     OpenApiRouter::new().routes(routes!(record)).with_state(register)
 }
@@ -36,6 +37,7 @@ struct Register {
     brands: Brands,
     identity: Identity,
     clock: Clock,
+    ears: Arc<Ears>,
 }
 
 /// A consent or its withdrawal. Not `Debug`: it holds an address.
@@ -169,6 +171,7 @@ async fn record(
         earlier: Vec::new(),
     };
     register.store.consent(consent.clone()).await?;
+    register.ears.listen_anew(&consent.recipient);
     Ok(Json(consent.into()))
 }
 

@@ -9,7 +9,7 @@ use crate::classify::Classifier;
 use crate::clock::Clock;
 use crate::config;
 use crate::intake::{Intake, Received};
-use crate::model::{Deed, Leaving, Origin, Signal, Verdict};
+use crate::model::{Deed, Leaving, Origin, RecipientId, Signal, Verdict};
 use crate::servers::{Heard, Interpreter, Report, Server, Unheard};
 use crate::telemetry::{Metric, Registry};
 use crate::token::Identity;
@@ -115,6 +115,11 @@ impl Ears {
     /// What word of somebody would be worth.
     pub(super) fn judge(&self, heard: Heard) -> Verdict {
         self.classifier.heard_alone(heard.source, heard.deed).settled()
+    }
+
+    /// What this person does next counts by what they have just said of it.
+    pub(super) fn listen_anew(&self, who: &RecipientId) {
+        self.intake.forget(who);
     }
 
     /// Tells the intake of somebody.

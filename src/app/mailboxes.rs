@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use prometheus::IntGauge;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::Listener;
@@ -39,7 +39,7 @@ use tokens::Rotations;
 /// How long to wait before a refresh token that could not be stored is stored again.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// How long the last ones may take when the gateway stops.
+/// How long the last ones may take to come when the gateway stops, and to be stored.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
 const UNREADABLE: Metric = Metric {
@@ -132,7 +132,8 @@ impl Keeper {
             }
         }
         self.watchers.stop().await;
-        drop(tokio::time::timeout(LAST_WORDS, self.store_tokens()).await);
+        drop(timeout(LAST_WORDS, self.opened.settled()).await);
+        drop(timeout(LAST_WORDS, self.store_tokens()).await);
     }
 
     /// Stores the refresh tokens that are new; tells whether all are.

@@ -6,7 +6,7 @@ use hyper::body::{Body, Incoming};
 
 /// Longest body that is read. What we understand has some fifty bytes; browsers send no more than this as a beacon, so
 /// whoever sends more is told so (413) and hung up on rather than listened to.
-const LONGEST: u64 = 64 * 1024;
+const LONGEST: usize = 64 * 1024;
 
 /// Bytes that are kept: longer bodies say nothing to us, and ten thousand connections of them cost 40 MB.
 const KEPT: usize = 4096;
@@ -24,21 +24,23 @@ pub(super) enum Read {
     Broken,
 }
 
-/// Reads the body. Its length is known, for a request without one is [refused](super::service); how long it may take is
-/// the connection's [pulse](super::pulse)'s affair.
+/// Reads the body. How long it may take is the connection's [pulse](super::pulse)'s affair.
 pub(super) async fn read(mut body: Incoming) -> Read {
-    if body.size_hint().lower() > LONGEST {
+    if body.size_hint().lower() > LONGEST as u64 {
         return Read::TooLong;
     }
     let mut kept = BytesMut::new();
-    let mut whole = true;
+    let mut length = 0;
     while let Some(frame) = body.frame().await {
         let Ok(frame) = frame else { return Read::Broken };
         let data = frame.data_ref().map_or(&[][..], |data| &data[..]);
-        whole &= kept.len() + data.len() <= KEPT;
-        if whole {
+        length += data.len();
+        if length > LONGEST {
+            return Read::TooLong;
+        }
+        if length <= KEPT {
             kept.extend_from_slice(data);
         }
     }
-    if whole { Read::Whole(kept) } else { Read::Long }
+    if length <= KEPT { Read::Whole(kept) } else { Read::Long }
 }

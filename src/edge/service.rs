@@ -9,9 +9,9 @@ use std::time::Instant;
 
 use http_body_util::Full;
 use hyper::body::{Body, Bytes, Incoming};
-use hyper::header::{HeaderMap, TRANSFER_ENCODING};
+use hyper::header::{CONNECTION, HeaderMap, HeaderValue, TRANSFER_ENCODING};
 use hyper::service::Service;
-use hyper::{Method, Request, Response, http};
+use hyper::{Method, Request, Response, Version, http};
 
 use super::accept::Door;
 use super::answer::Answer;
@@ -87,14 +87,32 @@ impl Service<Request<Incoming>> for Desk {
     }
 }
 
-/// Whether a request has a `Transfer-Encoding`. None of our endpoints wants a body of unknown length, and hyper hides a
-/// `Content-Length` beside it, the classic way to smuggle a second request past a proxy (RFC 9112 section 6.1).
+/// Whether a request has a `Transfer-Encoding` that it should not have. hyper hides a `Content-Length` beside it, the
+/// classic way to smuggle a second request past a proxy (RFC 9112 section 6.1). Only where a body is listened to may it
+/// come in chunks, as some balancers pass on what they got over HTTP/2; no second request is read after it.
 fn framed(head: &http::request::Parts, body: &Incoming) -> bool {
-    !body.is_end_stream() && head.headers.contains_key(TRANSFER_ENCODING)
+    !body.is_end_stream() && head.headers.contains_key(TRANSFER_ENCODING) && !is_heard_in_chunks(head)
+}
+
+fn is_heard_in_chunks(head: &http::request::Parts) -> bool {
+    let (route, _) = Route::of(head.uri.path());
+    let chunked = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"chunked");
+    matches!(route, Route::Beacon | Route::Unsubscribe)
+        && (&head.method, head.version) == (&Method::POST, Version::HTTP_11)
+        && head.headers.get_all(TRANSFER_ENCODING).iter().all(chunked)
 }
 
 /// Hears a body out, then answers. Other connections are served meanwhile.
 async fn listen(door: Arc<Door>, call: Call, body: Incoming) -> Response<Full<Bytes>> {
+    let last = call.head.headers.contains_key(TRANSFER_ENCODING);
+    let mut response = hear(&door, call, body).await;
+    if last {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+async fn hear(door: &Door, call: Call, body: Incoming) -> Response<Full<Bytes>> {
     let read = body::read(body).await;
     let (route, rest) = call.route();
     let answer = match (route, read) {

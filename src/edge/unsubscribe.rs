@@ -12,8 +12,8 @@
 
 mod page;
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
@@ -34,11 +34,11 @@ use page::{Pages, Saying};
 const UNSUBSCRIBES: Metric = Metric {
     name: "vigie_unsubscribes_total",
     labels: &["outcome"],
-    meaning: "Unsubscriptions posted with a good token: written down (recorded), answered 503 because too many wait (refused), given up after answering (lost)",
+    meaning: "Unsubscriptions posted with a good token, those posted again while the first one waits left out: written down (recorded), answered 503 because too many wait (refused), given up after answering (lost)",
     alert: "healthy: recorded alone rises; alert on any lost: somebody was told that they unsubscribed and is not; on refused: the store is away.",
 };
 
-/// Unsubscriptions that wait for the store: an hour of an outage at three a second, some 2 MB.
+/// Unsubscriptions that wait for the store: an hour of an outage at three a second, some 3 MB.
 const WAITING: usize = 10_000;
 
 /// Written down at the same time.
@@ -57,7 +57,7 @@ const ATTEMPTS: usize = 250;
 const ONE_CLICK: [&[u8]; 2] = [b"List-Unsubscribe", b"One-Click"];
 
 /// Who unsubscribes, and from whom.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Leaver {
     pub(super) recipient: RecipientId,
     pub(super) grantee: Grantee,
@@ -69,14 +69,21 @@ pub struct Unsubscriber {
     pages: Pages,
     clock: Clock,
     queue: mpsc::Sender<Withdrawal>,
+    waiting: Waiting,
     refused: IntCounter,
     recorded: IntCounter,
     lost: IntCounter,
 }
 
+/// Who is in the queue: whoever says the same again and again takes one place of it.
+type Waiting = Arc<Mutex<HashSet<Leaver>>>;
+
 /// Writes down who unsubscribed.
 #[derive(Debug)]
-pub struct Recorder(mpsc::Receiver<Withdrawal>);
+pub struct Recorder {
+    queue: mpsc::Receiver<Withdrawal>,
+    waiting: Waiting,
+}
 
 /// One unsubscription that was promised. It is counted exactly once, also if nobody gets to it.
 #[derive(Debug)]
@@ -93,8 +100,9 @@ impl Unsubscriber {
         let [refused, recorded, lost] =
             ["refused", "recorded", "lost"].map(|outcome| counter.with_label_values(&[outcome]));
         let (sender, queue) = mpsc::channel(WAITING);
-        let pages = Pages::new(brands);
-        (Self { pages, clock, queue: sender, refused, recorded, lost }, Recorder(queue))
+        let (pages, waiting) = (Pages::new(brands), Waiting::default());
+        let writer = Recorder { queue, waiting: Arc::clone(&waiting) };
+        (Self { pages, clock, queue: sender, waiting, refused, recorded, lost }, writer)
     }
 
     /// What somebody sees who followed the link.
@@ -106,11 +114,16 @@ impl Unsubscriber {
     pub(super) fn withdraw(&self, leaver: Leaver, body: &[u8], headers: &HeaderMap) -> Answer {
         let one_click = ONE_CLICK.iter().all(|word| memmem::find(body, word).is_some());
         let proof = if one_click { "one-click (RFC 8058)" } else { "unsubscribe link" };
+        let done = Answer::Page(self.pages.page(&leaver.grantee, Saying::Done, headers));
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if waiting.contains(&leaver) {
+            return done;
+        }
         let Ok(place) = self.queue.try_reserve() else {
             self.refused.inc();
             return Answer::Busy;
         };
-        let page = self.pages.page(&leaver.grantee, Saying::Done, headers);
+        waiting.insert(leaver.clone());
         let Leaver { recipient, grantee } = leaver;
         let consent = Consent {
             recipient,
@@ -122,7 +135,7 @@ impl Unsubscriber {
         };
         let (recorded, lost) = (self.recorded.clone(), Some(self.lost.clone()));
         place.send(Withdrawal { consent, recorded, lost });
-        Answer::Page(page)
+        done
     }
 }
 
@@ -132,7 +145,8 @@ impl Recorder {
     pub async fn run(mut self, store: Arc<dyn Store>) {
         let turns = Arc::new(Semaphore::new(TOGETHER));
         let mut writing = JoinSet::new();
-        while let Some(withdrawal) = self.0.recv().await {
+        while let Some(withdrawal) = self.queue.recv().await {
+            self.begin(&withdrawal);
             let turn = Arc::clone(&turns).acquire_owned().await.expect("this semaphore is never closed");
             let store = Arc::clone(&store);
             writing.spawn(async move {
@@ -142,6 +156,13 @@ impl Recorder {
             while writing.try_join_next().is_some() {}
         }
         while writing.join_next().await.is_some() {}
+    }
+
+    /// From now on saying the same again counts anew: they may have changed their mind in between.
+    fn begin(&self, withdrawal: &Withdrawal) {
+        let Consent { recipient, grantee, .. } = &withdrawal.consent;
+        let leaver = Leaver { recipient: *recipient, grantee: grantee.clone() };
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&leaver);
     }
 }
 

@@ -1,20 +1,26 @@
 //! What was recorded of one recipient in the last moments.
 
+use std::hash::BuildHasher;
 use std::time::{Duration, Instant};
 
-use crate::model::{HintKind, SendId, Signal};
+use foldhash::quality::FixedState;
+
+use crate::model::{HintKind, Origin, SendId, Signal};
 
 /// The same said again within this is the same visit: image proxies have been seen to fetch one image hundreds of times
 /// (exchangetuts), and others who count opens collapse them over windows of this size.
 const REPEATED: Duration = Duration::from_secs(10);
 
-/// What was too young to be presence may be old enough soon, so it is asked again after this.
+/// What was too young to be presence may be old enough soon, and whoever has not consented may consent, so it is asked
+/// again after this.
 const ASKED_AGAIN: Duration = Duration::from_secs(2);
 
-/// Presence, and the last mails that were shown.
+/// Presence, the last mails that were shown, and who was not allowed to see it.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Met {
     present: Option<Instant>,
+    /// Whose pixel it was, as a number, that the recipient has not consented to.
+    refused: Option<(Instant, u64)>,
     /// The newest first.
     shown: [Option<Shown>; 3],
 }
@@ -27,7 +33,7 @@ struct Shown {
     at: Instant,
     /// As presence.
     presence: bool,
-    /// As a hint, in percent.
+    /// The surest hint that it can have been, in percent.
     hint: u8,
 }
 
@@ -38,8 +44,14 @@ impl Met {
         if signal.about.is_none() && self.present.is_some_and(|at| within(at, refresh)) {
             return true;
         }
+        if self
+            .refused
+            .is_some_and(|(at, whose)| within(at, ASKED_AGAIN.min(refresh)) && whose == number(signal))
+        {
+            return true;
+        }
         let worth = signal.judgement.worth();
-        let hint = worth.hint.map_or(0, |(_, hint)| hint.percent);
+        let hint = worth.surest_hint();
         self.shown.iter().flatten().any(|shown| {
             let same = shown.about == signal.about && shown.kind == signal.judgement.kind();
             let lasting = if shown.presence || worth.fires.is_none() { REPEATED } else { ASKED_AGAIN };
@@ -52,9 +64,22 @@ impl Met {
     /// The same with this signal.
     pub(super) fn and(self, signal: &Signal, presence: bool, now: Instant) -> Self {
         let [first, second, _] = self.shown;
-        let hint = signal.judgement.worth().hint.map_or(0, |(_, hint)| hint.percent);
+        let hint = signal.judgement.worth().surest_hint();
         let shown = Shown { about: signal.about, kind: signal.judgement.kind(), at: now, presence, hint };
         let present = presence.then_some(now).or(self.present);
-        Self { present, shown: [Some(shown), first, second] }
+        Self { present, shown: [Some(shown), first, second], ..self }
+    }
+
+    /// The same, but the recipient has not consented to whose pixel this signal is.
+    pub(super) fn without_consent(self, signal: &Signal, now: Instant) -> Self {
+        Self { refused: Some((now, number(signal))), ..self }
+    }
+}
+
+/// Whose signal it is, as a number: two are the same one by chance once in 2⁶⁴.
+fn number(signal: &Signal) -> u64 {
+    match &signal.origin {
+        Origin::Tracked { grantee, .. } => FixedState::default().hash_one(grantee),
+        Origin::Trusted => 0,
     }
 }

@@ -71,6 +71,8 @@ pub struct Worth {
     pub fires: Option<Duration>,
     /// Otherwise a hint, once its mail is so old.
     pub hint: Option<(Duration, Hint)>,
+    /// Another one of the same kind instead, once its mail is so old: people come later than machines.
+    pub later: Option<(Duration, Hint)>,
     /// Shows, once its mail is so old, that the mail was seen or fetched for somebody: it landed.
     pub lands: Option<Duration>,
 }
@@ -159,12 +161,17 @@ impl Judgement {
         if self.statistics {
             return Worth::default();
         }
-        let hint = self.from(|verdict| verdict.hint > 0);
+        let hint =
+            |(age, verdict): (Duration, Verdict)| (age, Hint { kind: self.kind, percent: verdict.hint });
+        let settled = self.settled.hint;
+        let earliest = self.from(|verdict| verdict.hint > 0).map(hint);
+        let later = self.from(|verdict| verdict.hint == settled).map(hint);
         let session =
             |verdict: &Verdict| verdict.class == Class::Prefetch && verdict.presence != Presence::No;
         Worth {
             fires: self.from(|verdict| verdict.fires).map(|(age, _)| age.max(self.guarded)),
-            hint: hint.map(|(age, verdict)| (age, Hint { kind: self.kind, percent: verdict.hint })),
+            hint: earliest,
+            later: later.filter(|_| earliest.is_some_and(|(_, hint)| hint.percent != settled)),
             lands: self.from(|verdict| verdict.open || session(verdict)).map(|(age, _)| age),
         }
     }
@@ -184,7 +191,18 @@ impl Judgement {
 
 impl Worth {
     /// Presence at every age, and nothing else: what a source that is taken at its word says.
-    pub const PRESENCE: Self = Self { fires: Some(Duration::ZERO), hint: None, lands: None };
+    pub const PRESENCE: Self = Self { fires: Some(Duration::ZERO), hint: None, later: None, lands: None };
+
+    /// The hint that it is where the mail is of this age.
+    pub fn hint_at(&self, age: Option<MailAge>) -> Option<Hint> {
+        let then = |(from, hint)| reaches(age, from).then_some(hint);
+        self.later.and_then(then).or_else(|| self.hint.and_then(then))
+    }
+
+    /// The surest hint that it can be, in percent; 0 for none.
+    pub fn surest_hint(&self) -> u8 {
+        [self.later, self.hint].into_iter().flatten().map(|(_, hint)| hint.percent).max().unwrap_or(0)
+    }
 }
 
 impl HintKind {
@@ -252,7 +270,12 @@ mod tests {
         assert_eq!((judged.at(Some(since(29))), judged.at(Some(since(30)))), (UNKNOWN, HUMAN));
         let worth = judged.worth();
         assert_eq!((worth.fires, worth.lands), (Some(seconds(30)), Some(seconds(30))));
-        assert_eq!(worth.hint, Some((Duration::ZERO, Hint { kind: HintKind::Image, percent: 35 })));
+        let hint = |percent| Hint { kind: HintKind::Image, percent };
+        assert_eq!(worth.hint, Some((Duration::ZERO, hint(35))));
+        assert_eq!(
+            (worth.hint_at(Some(since(29))), worth.hint_at(Some(since(30)))),
+            (Some(hint(35)), Some(hint(85)))
+        );
         let shadowed = judged.below(seconds(600), SCAN);
         assert_eq!((shadowed.at(Some(since(10))), shadowed.at(Some(since(600)))), (SCAN, HUMAN));
         assert_eq!(shadowed.worth().hint.map(|(from, hint)| (from, hint.percent)), Some((seconds(600), 85)));

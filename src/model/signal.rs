@@ -30,6 +30,12 @@ impl Source {
     pub const ALL: [Self; 7] =
         [Self::Open, Self::Click, Self::Beacon, Self::Partner, Self::Imap, Self::Webmail, Self::Portal];
 
+    /// Whether it comes of a mail's images and links, which machines fetch, too; not of what somebody did on a page or in
+    /// a mailbox.
+    pub const fn is_fetched(self) -> bool {
+        matches!(self, Self::Open | Self::Click | Self::Partner)
+    }
+
     /// The lower-case word for labels and the API.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -63,10 +69,11 @@ pub struct Signal {
 }
 
 /// Why a presence ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Leaving {
     /// The page was hidden, the client logged out.
     Left,
-    /// The signals of the last moments were a machine's: a presence last seen longer ago than this stays.
+    /// What was fetched in the last moments was fetched by a machine: a presence last seen longer ago than this, or by
+    /// what no machine [fetches](Source::is_fetched), stays.
     Unmasked(Duration),
 }

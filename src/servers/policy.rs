@@ -23,6 +23,8 @@ struct Attempt {
     device_id: Option<String>,
     #[serde(deserialize_with = "text")]
     session_id: Option<String>,
+    #[serde(deserialize_with = "text")]
+    master: Option<String>,
     success: bool,
     policy_reject: bool,
 }
@@ -40,7 +42,7 @@ pub(super) fn read(query: &str, body: &[u8]) -> Result<Said, Unheard> {
         client: attempt.remote.and_then(|address| address.parse().ok()),
         client_id: attempt.device_id,
         session: attempt.session_id,
-        master: false,
+        master: attempt.master.is_some_and(|name| !name.is_empty()),
     };
     Ok(Said { who, source: Source::Imap, deed: Deed::Login, at: None })
 }

@@ -123,18 +123,20 @@ fn what_was_long_ago_says_nothing_about_now() {
 #[test]
 fn the_auth_policy_tells_of_logins_that_were_let_in() {
     let desk = Desk::new(&settings());
-    let report = |query: &str, success: bool, rejected: bool| {
+    let by = |master: &str, query: &str, success: bool, rejected: bool| {
         let body = json!({
             "login": "alice@example.test", "protocol": "imap", "pwhash": "07eb", "remote": "192.0.2.7",
-            "session_id": "s", "success": success, "policy_reject": rejected, "tls": false,
+            "session_id": "s", "success": success, "policy_reject": rejected, "tls": false, "master": master,
         });
         desk.deeds(Server::Policy, query, &body)[0]
     };
+    let report = |query: &str, success: bool, rejected: bool| by("", query, success, rejected);
     assert_eq!(report("command=report", true, false), Ok(Deed::Login));
     assert_eq!(report("command=report", false, false), Err(Unheard::Nothing));
     assert_eq!(report("command=report", true, true), Err(Unheard::Nothing));
     assert_eq!(report("command=allow", true, false), Err(Unheard::Nothing));
     assert_eq!(report("", true, false), Err(Unheard::Unknown));
+    assert_eq!(by("admin", "command=report", true, false), Err(Unheard::Ignored));
 }
 
 #[test]

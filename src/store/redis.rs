@@ -151,7 +151,7 @@ impl Store for RedisStore {
             Leaving::Left => call.arg(""),
             Leaving::Unmasked(within) => call.arg(span(within)),
         };
-        call.arg(inner.spans.window);
+        call.arg(inner.spans.window).arg(claims::fetched());
         inner.call(Lane::Hot, partition, call).await.map(drop)
     }
 

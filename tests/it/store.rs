@@ -139,6 +139,7 @@ macro_rules! timed {
             a_mail_that_was_not_taken_has_no_age,
             an_uncertain_mail_has_an_age,
             hints_of_two_kinds_make_presence,
+            a_hint_grows_surer_with_its_mails_age,
             hints_of_one_kind_never_do,
             hints_end,
             a_mail_servers_hint_after_a_mail_is_its_echo,

@@ -44,7 +44,7 @@ proptest! {
             let worth = request.judge(&rules).judgement.worth();
             prop_assert!(!worth.fires.is_some_and(|from| reaches(Some(age), from)), "{request:?} at {age:?}");
             // As a store does, but that it forgets nothing.
-            if let Some((from, hint)) = worth.hint && reaches(Some(age), from) {
+            if let Some(hint) = worth.hint_at(Some(age)) {
                 let joined = hints.values().any(|other| hint.suffices_with(*other, 80));
                 prop_assert!(!joined, "{request:?} at {age:?} beside {hints:?}");
                 hints.entry(hint.kind).and_modify(|known| known.percent = known.percent.max(hint.percent)).or_insert(hint);

@@ -114,7 +114,7 @@ fn write(brand: Option<&str>, language: Language, saying: Saying) -> Bytes {
             "en",
             "You are unsubscribed",
             format!(
-                "Your wish is recorded: {brand} should send you no more mails like this, and does not notice any more when you read them. Letters about a contract may still reach you."
+                "Your wish is recorded: {brand} should send you no more mails like this, and its mails do not tell any more when you read them. Letters about a contract may still reach you."
             ),
             None,
         ),
@@ -128,7 +128,7 @@ fn write(brand: Option<&str>, language: Language, saying: Saying) -> Bytes {
             "fr",
             "Vous êtes désabonné",
             format!(
-                "Votre souhait est enregistré\u{a0}: {brand} ne devrait plus vous envoyer de messages de ce type et ne sait plus quand vous les lisez. Les courriers relatifs à un contrat peuvent encore vous parvenir."
+                "Votre souhait est enregistré\u{a0}: {brand} ne devrait plus vous envoyer de messages de ce type, et ses messages ne disent plus quand vous les lisez. Les courriers relatifs à un contrat peuvent encore vous parvenir."
             ),
             None,
         ),

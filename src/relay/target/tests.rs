@@ -47,7 +47,8 @@ fn an_outbox_is_relative_to_the_data_directory() {
 
 #[test]
 fn security_and_port_follow_from_url_and_credentials() {
-    let read = |url, user| server(url, user).map(|server| (server.security, server.port)).unwrap();
+    let read =
+        |url, user| server(url, user).map(|server| (server.security, server.port)).expect("a good address");
     assert_eq!(read("smtp://relay.example", ""), (Security::Opportunistic, 25));
     assert_eq!(read("smtp://relay.example", "u"), (Security::Required, 587));
     assert_eq!(read("smtp://relay.example?tls=opportunistic", "u"), (Security::Required, 587));
@@ -85,6 +86,6 @@ fn what_cannot_be_is_said_in_one_sentence_with_its_key() {
 
 #[test]
 fn the_password_is_in_no_debug_output() {
-    let shown = format!("{:?}", server("smtps://relay.example", "hunter2").unwrap());
+    let shown = format!("{:?}", server("smtps://relay.example", "hunter2").expect("a good address"));
     assert_eq!(shown, "relay.example:465 Implicit");
 }

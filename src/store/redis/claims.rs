@@ -11,7 +11,7 @@ use super::library::functions;
 use super::reply::{Reply, int};
 use super::router::Lane;
 use super::show;
-use crate::model::{Cause, ConsentRule, Finish, Hold, Landed, MailAge, Origin, Source, Worth};
+use crate::model::{Cause, ConsentRule, Finish, Hint, Hold, Landed, MailAge, Origin, Source, Worth};
 use crate::store::time::millis;
 use crate::store::{Fenced, Ignored, StoreError, Touch, Touched};
 
@@ -160,17 +160,25 @@ fn ignored(code: i64) -> Option<Ignored> {
     }
 }
 
+/// The digits of the sources that machines use, too.
+pub(super) fn fetched() -> String {
+    let sources = Source::ALL.iter().enumerate();
+    sources.filter(|(_, source)| source.is_fetched()).map(|(digit, _)| digit.to_string()).collect()
+}
+
 /// A worth as `lua/touch.lua` reads it.
 fn worth(worth: &Worth) -> String {
     if *worth == Worth::PRESENCE {
         return String::new();
     }
     let from = |age: Option<Duration>| age.map_or_else(|| "-".to_owned(), |age| age.as_millis().to_string());
-    let (hint, kind, percent) = match worth.hint {
-        Some((age, hint)) => (Some(age), hint.kind as u8, hint.percent),
-        None => (None, 0, 0),
+    let hint = |hint: Option<(Duration, Hint)>| match hint {
+        Some((age, hint)) => (from(Some(age)), hint.kind as u8, hint.percent),
+        None => (from(None), 0, 0),
     };
-    format!("{} {} {kind} {percent} {}", from(worth.fires), from(hint), from(worth.lands))
+    let (early, kind, percent) = hint(worth.hint);
+    let (later, _, more) = hint(worth.later);
+    format!("{} {early} {kind} {percent} {} {later} {more}", from(worth.fires), from(worth.lands))
 }
 
 fn mail_age(age: i64) -> Option<MailAge> {

@@ -8,7 +8,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde::Deserialize;
 use thiserror::Error;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 use url::form_urlencoded::Serializer;
 use url::{Host, Url};
@@ -70,11 +71,11 @@ pub type Rotated = Arc<dyn Fn(Secret) + Send + Sync>;
 
 /// Trades one mailbox's refresh token for access tokens, one request at a time.
 pub struct TokenSource {
-    grant: Grant,
+    grant: Arc<Grant>,
     roots: Roots,
     rotated: Rotated,
     /// Locked during a request: whoever else wants a token waits for its outcome.
-    held: Mutex<Held>,
+    held: Arc<Mutex<Held>>,
 }
 
 struct Held {
@@ -94,30 +95,58 @@ impl TokenSource {
             "http" => is_here(&grant.endpoint),
             _ => false,
         };
-        let held = Mutex::new(Held { refresh: grant.refresh_token.clone(), access: None });
+        let held = Arc::new(Mutex::new(Held { refresh: grant.refresh_token.clone(), access: None }));
+        let grant = Arc::new(grant);
         if safe { Ok(Self { grant, roots, rotated, held }) } else { Err(GrantError) }
     }
 
+    /// Waits until no request is under way.
+    pub async fn settled(&self) {
+        drop(self.held.lock().await);
+    }
+
+    /// Trades for a new token to the end, also if nobody waits for it any more: the refresh token that comes with it may be
+    /// the only one that is still good.
+    fn renew(&self, mut held: OwnedMutexGuard<Held>) -> JoinHandle<Result<Secret, TokenError>> {
+        let (grant, roots, rotated) =
+            (Arc::clone(&self.grant), self.roots.clone(), Arc::clone(&self.rotated));
+        tokio::spawn(async move {
+            let granted = grant.trade(&held.refresh, &roots).await?;
+            if let Some(refresh) = granted.refresh_token
+                && refresh != held.refresh
+            {
+                rotated(refresh.clone());
+                held.refresh = refresh;
+            }
+            let lifetime = granted.expires_in.map_or(LIFETIMES.0, Duration::from_secs).min(LIFETIMES.1);
+            let until = Instant::now() + lifetime.saturating_sub(EARLY);
+            held.access = Some((granted.access_token.clone(), until));
+            Ok(granted.access_token)
+        })
+    }
+}
+
+impl Grant {
     /// The form to be posted.
     fn form(&self, refresh: &Secret) -> String {
         let mut form = Serializer::new(String::new());
         form.append_pair("grant_type", "refresh_token");
         form.append_pair("refresh_token", refresh.expose());
-        form.append_pair("client_id", &self.grant.client_id);
-        if let Some(secret) = &self.grant.client_secret {
+        form.append_pair("client_id", &self.client_id);
+        if let Some(secret) = &self.client_secret {
             form.append_pair("client_secret", secret.expose());
         }
-        if let Some(scope) = &self.grant.scope {
+        if let Some(scope) = &self.scope {
             form.append_pair("scope", scope);
         }
         form.finish()
     }
 
     /// Asks the server.
-    async fn trade(&self, refresh: &Secret) -> Result<Granted, TokenError> {
-        let answer = post::form(&self.grant.endpoint, self.form(refresh), &self.roots, self.grant.deadline);
+    async fn trade(&self, refresh: &Secret, roots: &Roots) -> Result<Granted, TokenError> {
+        let answer = post::form(&self.endpoint, self.form(refresh), roots, self.deadline);
         let late = |_| TokenError::Unavailable("the token server does not answer in time".into());
-        let answer = timeout(self.grant.deadline, answer).await.map_err(late)?;
+        let answer = timeout(self.deadline, answer).await.map_err(late)?;
         let (status, body) = answer.map_err(|problem| TokenError::Unavailable(foreign(&problem)))?;
         if status.is_success() {
             let strange = |_| TokenError::Unavailable("the token server's answer is not understood".into());
@@ -137,23 +166,14 @@ impl TokenSource {
 #[async_trait]
 impl Tokens for TokenSource {
     async fn token(&self) -> Result<Secret, TokenError> {
-        let mut held = self.held.lock().await;
+        let held = Arc::clone(&self.held).lock_owned().await;
         if let Some((access, until)) = &held.access
             && Instant::now() < *until
         {
             return Ok(access.clone());
         }
-        let granted = self.trade(&held.refresh).await?;
-        if let Some(refresh) = granted.refresh_token
-            && refresh != held.refresh
-        {
-            (self.rotated)(refresh.clone());
-            held.refresh = refresh;
-        }
-        let lifetime = granted.expires_in.map_or(LIFETIMES.0, Duration::from_secs).min(LIFETIMES.1);
-        let until = Instant::now() + lifetime.saturating_sub(EARLY);
-        held.access = Some((granted.access_token.clone(), until));
-        Ok(granted.access_token)
+        let stopped = |_| TokenError::Unavailable("the gateway stops".into());
+        self.renew(held).await.map_err(stopped)?
     }
 
     async fn forget(&self, token: &Secret) {

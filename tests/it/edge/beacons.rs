@@ -139,11 +139,27 @@ fn long_bodies_are_refused_and_unfinished_ones_keep_nobody_waiting() {
 }
 
 #[test]
-fn bodies_of_unknown_length_are_refused() {
-    let house = House::open();
-    let mut client = house.connect();
-    let request = "POST /b/x HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
-    assert_eq!(client.ask(request).status, 400);
+fn bodies_may_come_in_chunks_and_are_the_last_of_their_connection() {
+    let mut house = House::open();
+    let token = house.mint(&Token { kind: Kind::Beacon, send: None, ..open(1) }, &brand("demo"));
+    let head = format!("POST /b/{token} HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n");
+    let smuggled = "GET /o/smuggled HTTP/1.1\r\nHost: t\r\n\r\n";
+    for (length, status) in [("", 204), ("Content-Length: 5\r\n", 204), ("Transfer-Encoding: gzip\r\n", 400)]
+    {
+        let mut client = house.connect();
+        let body = "9\r\n{\"state\":\r\na\r\n\"visible\"}\r\n0\r\n\r\n";
+        let reply = client.ask(&format!("{head}{length}\r\n{body}{smuggled}"));
+        assert_eq!((reply.status, reply.header("connection")), (status, Some("close")), "{length}");
+        client.finish();
+        assert!(client.ends(), "{length}");
+    }
+    house.signal();
+    house.signal();
+    let mut endless = house.connect();
+    endless.send(format!("{head}\r\n"));
+    endless.send(format!("4000\r\n{}\r\n", "a".repeat(0x4000)).repeat(5));
+    assert_eq!(endless.reply(false).status, 413);
+    assert!(house.no_more_signals());
 }
 
 #[test]

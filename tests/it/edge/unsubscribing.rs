@@ -145,21 +145,27 @@ fn a_token_that_is_not_one_leads_nowhere() {
 #[test]
 fn too_many_at_once_are_told_so() {
     let mut house = House::open();
-    let token = house.mint(&leaving(1), &brand("demo"));
     let length = ONE_CLICK.len();
-    let request =
-        format!("POST /u/{token} HTTP/1.1\r\nHost: t\r\nContent-Length: {length}\r\n\r\n{ONE_CLICK}");
+    let token = |n: u32| {
+        let recipient = RecipientId([n.to_be_bytes(); 4].concat().try_into().expect("16 bytes"));
+        house.mint(&Token { recipient, ..leaving(0) }, &brand("demo"))
+    };
+    let request = |n| {
+        let token = token(n);
+        format!("POST /u/{token} HTTP/1.1\r\nHost: t\r\nContent-Length: {length}\r\n\r\n{ONE_CLICK}")
+    };
     let mut client = house.connect();
-    for _ in 0..100 {
-        client.send(request.repeat(100));
+    for hundred in 0..100 {
+        client.send((1..=100).map(|n| request(hundred * 100 + n)).collect::<String>());
         for _ in 0..100 {
             assert_eq!(client.reply(false).status, 200);
         }
     }
-    let reply = client.ask(&request);
+    let reply = client.ask(&request(0));
     assert_eq!((reply.status, reply.header("retry-after")), (503, Some("10")));
     assert_eq!(house.metric(r#"vigie_unsubscribes_total{outcome="refused"}"#), Some(1));
-    assert_eq!(house.get(&format!("/u/{token}")).status, 200, "looking is possible");
+    assert_eq!(house.get(&format!("/u/{}", token(0))).status, 200, "looking is possible");
+    assert_eq!(client.ask(&request(1)).status, 200, "who waits already needs no other place");
 
     drop(house.recorder.take());
     house.wait_for(r#"vigie_unsubscribes_total{outcome="lost"}"#, 10_000);

@@ -209,8 +209,13 @@ async fn a_failed_login_says_nothing_and_a_gateway_that_is_away_costs_nothing() 
 #[tokio::test]
 async fn the_auth_policy_tells_of_logins_and_refuses_none() {
     let gateway = gateway(&[("VIGIE__SIGNALS__WEBMAIL_ADDRESSES", "[\"127.0.0.1\"]")]).await;
-    let dovecot = dovecot(&gateway, "dovecot-auth-policy.conf", "").await;
+    let masters = "auth_master_user_separator = *\npassdb {\n  driver = static\n  args = password=key\n  master = yes\n}\n";
+    let dovecot = dovecot(&gateway, "dovecot-auth-policy.conf", masters).await;
     gateway.queue("one", ALICE).await;
+    let mut migration = Imap::connect(dovecot.addr()).await;
+    let welcome = migration.ask(&format!("LOGIN {ALICE}*admin key")).await;
+    assert!(welcome.iter().any(|line| line.contains("Logged in")), "{welcome:?}");
+    counts_to(&gateway, "dovecot-policy", "ignored", 1).await;
     let mut imap = Imap::connect(dovecot.addr()).await;
     imap.ask(&format!("LOGIN {ALICE} wrong")).await;
     counts_to(&gateway, "dovecot-policy", "nothing", 1).await;

@@ -12,7 +12,7 @@ use proptest::test_runner::{Config, TestRunner};
 use tokio::runtime::Runtime;
 use vigie::model::{
     ClaimId, Consent, ConsentRule, Deferral, Finish, FlowScope, FlowSetting, FlowState, Grantee, Hold,
-    Leaving, OnUncertain, Origin, SendSpec,
+    Leaving, OnUncertain, Origin, SendSpec, Source,
 };
 use vigie::store::{Enqueued, Fenced, Rules, Touch};
 
@@ -161,8 +161,8 @@ impl<B: Backend> Both<B> {
         let about = about.map(|n| send_of(BRANDS[usize::from(n) % 2], &n.to_string(), person).id);
         let origin =
             if tracked { Origin::Tracked { grantee, rule: ConsentRule::Presumed } } else { Origin::Trusted };
-        let worth = WORTHS[worth];
-        let touch = Touch { request: self.request(), origin, about, worth, ..signal(person) };
+        let (worth, source) = (WORTHS[worth], if tracked { Source::Open } else { Source::Imap });
+        let touch = Touch { request: self.request(), origin, about, worth, source, ..signal(person) };
         let touched = self.bench.store().touch(touch.clone()).await.expect("touch works");
         let claims = touched.claims.iter().map(|claim| claim.hold.send).collect::<Vec<_>>();
         let consent = said.filter(|_| tracked);
@@ -270,7 +270,7 @@ impl<B: Backend> Both<B> {
         for n in 0..3 {
             let person = store.person(who(n)).await.expect("person works");
             let seen = self.reference.online.get(&who(n)).filter(|_| self.reference.is_online(who(n)));
-            assert_eq!(person.online.map(|(at, _)| at), seen.copied());
+            assert_eq!(person.online, seen.copied());
             assert_eq!(person.last_sent, self.reference.last_sent(who(n)));
             assert_eq!(person.hints, self.reference.hints(who(n)));
             assert_eq!(person.hours, self.reference.hours.get(&who(n)).copied());

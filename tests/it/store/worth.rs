@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use vigie::model::{
     Consent, ConsentRule, Finish, Grantee, Hint, HintKind, Landed, Leaving, MailAge, OnUncertain, Origin,
-    RecipientId, SendId, Worth,
+    RecipientId, SendId, Source, Worth,
 };
 use vigie::store::{Ignored, Touch, Touched};
 
@@ -18,6 +18,7 @@ const fn seconds(n: u64) -> Duration {
 const IMAGE: Worth = Worth {
     fires: Some(seconds(20)),
     hint: Some((Duration::ZERO, Hint { kind: HintKind::Image, percent: 35 })),
+    later: None,
     lands: Some(seconds(20)),
 };
 
@@ -124,6 +125,28 @@ pub(crate) async fn hints_of_two_kinds_make_presence<B: Backend>() {
     assert!(is_online(&bench, who(1)).await);
 }
 
+pub(crate) async fn a_hint_grows_surer_with_its_mails_age<B: Backend>() {
+    let bench = Bench::<B>::new().await;
+    let of = |percent| Hint { kind: HintKind::Proxy, percent };
+    let later = Some((seconds(20), of(75)));
+    let proxy = Worth { hint: Some((seconds(10), of(35))), later, ..Worth::default() };
+    for (n, (age, ignored, hints)) in (1..).zip([
+        (9, Some(Ignored::TooYoung), vec![]),
+        (19, Some(Ignored::Hinted), vec![of(35)]),
+        (20, Some(Ignored::Hinted), vec![of(75)]),
+    ]) {
+        let mail = a_mail(&bench, &n.to_string(), who(n)).await;
+        bench.pass(seconds(age));
+        assert_eq!(touch(&bench, who(n), Some(mail), proxy).await.ignored, ignored);
+        assert_eq!(bench.store().person(who(n)).await.expect("person works").hints, hints);
+        let joined = touch(&bench, who(n), None, hint(HintKind::Mailbox, 40)).await.joined;
+        assert_eq!(joined, age == 20, "{age}: only 75 and 40 percent are above 80 together");
+    }
+    let unknown = touch(&bench, who(4), None, proxy).await;
+    assert_eq!(unknown.ignored, Some(Ignored::Hinted));
+    assert_eq!(bench.store().person(who(4)).await.expect("person works").hints, [of(75)]);
+}
+
 pub(crate) async fn hints_of_one_kind_never_do<B: Backend>() {
     let bench = Bench::<B>::new().await;
     for (kind, percent) in [(HintKind::Click, 70), (HintKind::Click, 79), (HintKind::Image, 4)] {
@@ -200,13 +223,16 @@ pub(crate) async fn a_mail_lands_once_and_in_time<B: Backend>() {
 pub(crate) async fn a_machine_found_out_ends_what_was_just_seen<B: Backend>() {
     let bench = Bench::<B>::new().await;
     let unmasked = Leaving::Unmasked(seconds(10));
-    for n in [1, 2] {
-        bench.touch(who(n)).await;
+    for (n, source) in [(1, Source::Open), (2, Source::Open), (4, Source::Imap)] {
+        let seen = Touch { source, ..signal(who(n)) };
+        bench.store().touch(seen).await.expect("touch works");
         touch(&bench, who(n), None, hint(HintKind::Prefetch, 70)).await;
     }
     bench.pass(seconds(10));
     bench.store().away(who(1), unmasked).await.expect("away works");
     assert!(!is_online(&bench, who(1)).await);
+    bench.store().away(who(4), unmasked).await.expect("away works");
+    assert!(is_online(&bench, who(4)).await, "no machine reads in a mailbox");
     bench.pass(Duration::from_millis(1));
     bench.store().away(who(2), unmasked).await.expect("away works");
     bench.store().away(who(3), unmasked).await.expect("away of the absent works");

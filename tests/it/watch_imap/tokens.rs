@@ -8,6 +8,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::json;
 use sha2::Sha256;
+use tokio::time::timeout;
 use vigie::clock::Clock;
 use vigie::redact::Secret;
 use vigie::watch::imap::{
@@ -189,6 +190,19 @@ async fn a_new_refresh_token_is_handed_on_and_used() {
     }
     assert!(server.forms()[1].contains("refresh_token=refresh-2"));
     assert_eq!(*rotated.lock().expect("one task"), ["refresh-2"]);
+}
+
+#[tokio::test]
+async fn a_new_refresh_token_is_handed_on_also_if_nobody_waits_for_it() {
+    let rotating =
+        json!({ "access_token": "one", "expires_in": 3600, "refresh_token": "refresh-2" }).to_string();
+    let server = TokenServer::answering(vec![answer("200 OK", &rotating)]).await;
+    let (tokens, rotated) = server.source();
+    assert!(timeout(Duration::ZERO, tokens.token()).await.is_err(), "it is not there at once");
+    tokens.settled().await;
+    assert_eq!(*rotated.lock().expect("one task"), ["refresh-2"]);
+    assert_eq!(tokens.token().await.expect("a token").expose(), "one");
+    assert_eq!(server.forms().len(), 1);
 }
 
 #[tokio::test]

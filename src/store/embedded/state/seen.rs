@@ -57,10 +57,11 @@ impl State {
     /// Ends a presence, and forgets the hints of one.
     pub(in crate::store::embedded) fn away(&mut self, who: RecipientId, leaving: Leaving, now: Millis) {
         self.hints.forget(who);
-        let here = self.presence.get(who, now).map(|(seen, _)| seen);
         let ends = match leaving {
             Leaving::Left => true,
-            Leaving::Unmasked(within) => here.is_some_and(|seen| now.saturating_sub(seen) <= span(within)),
+            Leaving::Unmasked(within) => self.presence.get(who, now).is_some_and(|(seen, source)| {
+                source.is_fetched() && now.saturating_sub(seen) <= span(within)
+            }),
         };
         if ends {
             self.presence.away(who, now);
@@ -109,8 +110,7 @@ impl State {
         if worth.fires.is_some_and(|from| reaches(age, from)) {
             return Ok(false);
         }
-        let hint = worth.hint.filter(|(from, _)| reaches(age, *from)).map(|(_, hint)| hint);
-        let hint = hint.ok_or(Ignored::TooYoung)?;
+        let hint = worth.hint_at(age).ok_or(Ignored::TooYoung)?;
         let echo = |sent: Millis| now < sent.saturating_add(span(self.rules.echo));
         if hint.kind.echoes() && self.contacts.last_sent(who, now).is_some_and(echo) {
             return Err(Ignored::Echo);

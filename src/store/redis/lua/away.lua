@@ -1,6 +1,7 @@
 -- away: ends a presence now, and forgets the hints of one.
 --
--- ARGV   1 person  2 '' or only if they were last seen at most so long ago, ms  3 the presence window, ms
+-- ARGV   1 person  2 '' or only if they were last seen at most so long ago, ms, and by one of these sources  3 the presence
+--        window, ms  4 those sources' digits
 -- Reply  1 if one was ended, 0 if not
 
 redis.register_function {
@@ -9,8 +10,10 @@ redis.register_function {
         enter(keys)
         redis.call('DEL', tag .. ':w:' .. args[1])
         if args[2] ~= '' then
-            local seen = redis.call('PEXPIRETIME', tag .. ':p:' .. args[1]) + 1 - args[3]
-            if now - seen > tonumber(args[2]) then return 0 end
+            local key = tag .. ':p:' .. args[1]
+            local source = (redis.call('GET', key) or ''):sub(-1)
+            local seen = redis.call('PEXPIRETIME', key) + 1 - args[3]
+            if source == '' or not args[4]:find(source, 1, true) or now - seen > tonumber(args[2]) then return 0 end
         end
         return leave(args[1])
     end,

@@ -6,7 +6,8 @@
 --        consent counts ('b:brand', 'p:partner'), or '' for a trusted source  7 '1' if consent is presumed
 --        8 rules that most touches do not need: 'min_gap most-claims lease landed-within threshold hint-ttl echo
 --        history slice-width' (ms, percent, 1 or 0)  9 '' if it is presence at any age of the mail, or from which age
---        on what holds: 'presence hint kind percent landed' (ms, '-' for never)  10… flows held back
+--        on what holds: 'presence hint kind percent landed later-hint its-percent' (ms, '-' for never)  10… flows held
+--        back
 -- Reply  0: nothing to claim; 1: no consent; 2: too young; 3: hinted; 4: echo; or {that or 5: presence joined of
 --        hints, age of the mail in ms or -1 while it is handed over or -2, who has it in their mailbox if it landed or
 --        '-' or '', alarm, claim…} (six elements each, see `tell`)

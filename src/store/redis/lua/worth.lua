@@ -45,7 +45,8 @@ end
 -- key that knows when the relay took the mail, if it may be there.
 local function weigh(keys, args, young, rules)
     enter(keys)
-    local presence, hint, kind, percent, lands = args[9]:match('^(%S+) (%S+) (%d+) (%d+) (%S+)$')
+    local presence, hint, kind, percent, lands, later, more =
+        args[9]:match('^(%S+) (%S+) (%d+) (%d+) (%S+) (%S+) (%d+)$')
     local mark = young and redis.call('GET', young)
     local age, landed = nil, ''
     if mark then
@@ -54,7 +55,11 @@ local function weigh(keys, args, young, rules)
         landed = land(args[5], young, mark, age, lands, rules)
     end
     if reaches(age, presence) then return 0, age, landed end
-    if not reaches(age, hint) then return 2, age, landed end
+    if reaches(age, later) then
+        percent = more
+    elseif not reaches(age, hint) then
+        return 2, age, landed
+    end
     if ECHOES[kind] then
         local last = tonumber(redis.call('GET', tag .. ':l:' .. args[1]) or 0)
         if now < last + rules.echo then return 4, age, landed end

@@ -36,15 +36,18 @@ pub(super) struct Visit {
 }
 
 /// What signals are worth here: presence, what mail clients, proxies, prefetchers and mail servers show, and nothing.
-pub(super) const WORTHS: [Worth; 7] = [
+pub(super) const WORTHS: [Worth; 8] = [
     Worth::PRESENCE,
     worth(Some(20), Some((0, HintKind::Image, 35)), Some(20)),
     worth(Some(20), Some((0, HintKind::Proxy, 45)), Some(20)),
     worth(None, Some((0, HintKind::Prefetch, 70)), Some(0)),
     worth(None, Some((0, HintKind::Mailbox, 40)), None),
     worth(None, Some((30, HintKind::Click, 75)), None),
+    Worth { later: Some((Duration::from_secs(35), Hint { kind: HintKind::Click, percent: 75 })), ..UNSURE },
     worth(Some(35), None, None),
 ];
+
+const UNSURE: Worth = worth(None, Some((10, HintKind::Click, 30)), None);
 
 const fn worth(fires: Option<u64>, hint: Option<(u64, HintKind, u8)>, lands: Option<u64>) -> Worth {
     const fn seconds(n: Option<u64>) -> Option<Duration> {
@@ -57,7 +60,7 @@ const fn worth(fires: Option<u64>, hint: Option<(u64, HintKind, u8)>, lands: Opt
         Some((from, kind, percent)) => Some((Duration::from_secs(from), Hint { kind, percent })),
         None => None,
     };
-    Worth { fires: seconds(fires), hint, lands: seconds(lands) }
+    Worth { fires: seconds(fires), hint, later: None, lands: seconds(lands) }
 }
 
 /// A send to be accepted; times in seconds from now.

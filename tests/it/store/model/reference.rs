@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use vigie::clock::after;
 use vigie::model::{
     ClaimId, Consent, Finish, FlowScope, FlowSetting, Flows, Grantee, HintKind, Hold, Hours, Leaving, Name,
-    OnDeadline, OnUncertain, RecipientId, SendId, SendSpec, SendState,
+    OnDeadline, OnUncertain, RecipientId, SendId, SendSpec, SendState, Source,
 };
 use vigie::store::{Cancelled, Counts, Fenced, Forgotten, Rules, Settled, Ticked};
 
@@ -54,7 +54,7 @@ pub(super) struct Reference {
     quiet_until: Timestamp,
     pub(super) now: Timestamp,
     pub(super) letters: Vec<Letter>,
-    pub(super) online: BTreeMap<RecipientId, Timestamp>,
+    pub(super) online: BTreeMap<RecipientId, (Timestamp, Source)>,
     sent: BTreeMap<RecipientId, Timestamp>,
     /// When the relay took which mail, and whether it was seen to land.
     accepted: BTreeMap<SendId, (Timestamp, bool)>,
@@ -141,7 +141,7 @@ impl Reference {
     }
 
     pub(super) fn is_online(&self, who: RecipientId) -> bool {
-        self.online.get(&who).is_some_and(|seen| self.now < after(*seen, self.rules.window))
+        self.online.get(&who).is_some_and(|(seen, _)| self.now < after(*seen, self.rules.window))
     }
 
     pub(super) fn last_sent(&self, who: RecipientId) -> Option<Timestamp> {

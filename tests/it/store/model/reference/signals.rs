@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use vigie::clock::after;
-use vigie::model::{Hint, HintKind, Hours, Leaving, MailAge, Origin, RecipientId, SendId, Worth, reaches};
+use vigie::model::{
+    Hint, HintKind, Hours, Leaving, MailAge, Origin, RecipientId, SendId, Source, Worth, reaches,
+};
 use vigie::store::{Ignored, Touch};
 
 use super::Reference;
@@ -43,7 +45,7 @@ impl Reference {
         let others = self.online.keys().filter(|other| **other != who && self.is_online(**other)).count();
         let room = !self.habits.bounds_presence || others < self.rules.max_online;
         if self.is_online(who) || room {
-            self.online.insert(who, self.now);
+            self.online.insert(who, (self.now, touch.source));
         }
         let most = if self.rules.min_gap.is_zero() { self.rules.claims_per_touch } else { 1 };
         seen.claims = if self.free(who) { self.candidates(who, true) } else { Vec::new() };
@@ -57,8 +59,14 @@ impl Reference {
     pub(in crate::store::model) fn away(&mut self, who: RecipientId, leaving: Leaving) {
         self.hints.retain(|(person, _), _| *person != who);
         let seen = self.online.get(&who).copied().filter(|_| self.is_online(who));
-        let stays = matches!(leaving, Leaving::Unmasked(within) if seen.is_some_and(|at| after(at, within) < self.now));
-        if !stays {
+        let stays = |(at, source): (Timestamp, Source), within| {
+            after(at, within) < self.now || matches!(source, Source::Imap)
+        };
+        let ends = match leaving {
+            Leaving::Left => true,
+            Leaving::Unmasked(within) => seen.is_some_and(|seen| !stays(seen, within)),
+        };
+        if ends {
             self.online.remove(&who);
         }
     }
@@ -94,7 +102,9 @@ impl Reference {
         if worth.fires.is_some_and(|from| reaches(age, from)) {
             return Ok(false);
         }
-        let (_, hint) = worth.hint.filter(|(from, _)| reaches(age, *from)).ok_or(Ignored::TooYoung)?;
+        let reached = |(from, _): &(Duration, Hint)| reaches(age, *from);
+        let (_, hint) =
+            worth.later.filter(reached).or(worth.hint.filter(reached)).ok_or(Ignored::TooYoung)?;
         let echo = |at: Timestamp| self.now < after(at, self.rules.echo);
         if hint.kind.echoes() && self.last_sent(who).is_some_and(echo) {
             return Err(Ignored::Echo);
@@ -113,7 +123,7 @@ impl Reference {
         let width = i64::try_from(self.rules.window.as_millis() / 16).expect("a short window");
         let hour = |at: Timestamp| at.as_millisecond() / width * width / 3_600_000;
         let before = self.online.get(&who).filter(|_| self.is_online(who));
-        if before.is_none_or(|at| hour(*at) != hour(self.now)) {
+        if before.is_none_or(|(at, _)| hour(*at) != hour(self.now)) {
             self.hours.entry(who).or_insert(Hours::EMPTY).seen(self.now);
         }
     }
