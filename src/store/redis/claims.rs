@@ -1,5 +1,6 @@
 //! Claiming, and what the holder of a claim says: still at it, handing over now, this is how it ended.
 
+use std::fmt;
 use std::time::Duration;
 
 use redis::{Cmd, Value};
@@ -35,7 +36,7 @@ impl Inner {
             }
             Origin::Trusted => call.arg("").arg(0),
         };
-        call.arg(&self.spans.touching).arg(worth(&touch.worth));
+        call.arg(&self.spans.touching).arg(worth(touch));
         self.hold_back(&mut call);
         call
     }
@@ -166,19 +167,31 @@ pub(super) fn fetched() -> String {
     sources.filter(|(_, source)| source.is_fetched()).map(|(digit, _)| digit.to_string()).collect()
 }
 
-/// A worth as `lua/touch.lua` reads it.
-fn worth(worth: &Worth) -> String {
-    if *worth == Worth::PRESENCE {
+/// A signal's worth as `lua/touch.lua` reads it. What is about no mail is about none that is young.
+fn worth(touch: &Touch) -> String {
+    let worth = &touch.worth;
+    if *worth == Worth::PRESENCE || touch.about.is_none() && worth.fires.is_some() {
         return String::new();
     }
-    let from = |age: Option<Duration>| age.map_or_else(|| "-".to_owned(), |age| age.as_millis().to_string());
     let hint = |hint: Option<(Duration, Hint)>| match hint {
-        Some((age, hint)) => (from(Some(age)), hint.kind as u8, hint.percent),
-        None => (from(None), 0, 0),
+        Some((age, hint)) => (Age(Some(age)), hint.kind as u8, hint.percent),
+        None => (Age(None), 0, 0),
     };
     let (early, kind, percent) = hint(worth.hint);
     let (later, _, more) = hint(worth.later);
-    format!("{} {early} {kind} {percent} {} {later} {more}", from(worth.fires), from(worth.lands))
+    format!("{} {early} {kind} {percent} {} {later} {more}", Age(worth.fires), Age(worth.lands))
+}
+
+/// From which age on something holds, in ms; never, if none.
+struct Age(Option<Duration>);
+
+impl fmt::Display for Age {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(age) => u64::try_from(age.as_millis()).unwrap_or(u64::MAX).fmt(f),
+            None => f.write_str("-"),
+        }
+    }
 }
 
 fn mail_age(age: i64) -> Option<MailAge> {

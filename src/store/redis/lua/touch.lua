@@ -35,6 +35,9 @@ local function remember(who, seen, span)
     return last
 end
 
+-- How a worth begins that is no presence at any age: with a '-'.
+local NEVER_PRESENCE = 45
+
 local function read_rules(text)
     local gap, most, lease, landed, threshold, ttl, echo, history, width =
         text:match('^(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d) (%d+)$')
@@ -72,7 +75,8 @@ local function touch(keys, args, remembering)
         if said and said:sub(1, 1) ~= '1' then return 1 end
     end
     local rules, code, age, landed = nil, 0, nil, ''
-    if args[9] ~= '' then
+    -- Where nothing is known no mail is young: most signals are presence then, and need no weighing.
+    if args[9] ~= '' and (known or args[9]:byte() == NEVER_PRESENCE) then
         rules = read_rules(args[8])
         code, age, landed = weigh(keys, args, known and young, rules)
         if code > 0 and code < 5 then return age and { code, age, landed } or code end
