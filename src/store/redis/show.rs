@@ -85,8 +85,16 @@ impl Inner {
         let looked = self.router.many(Lane::Control, ids.iter().map(look).collect()).await;
         let mut found = Vec::with_capacity(ids.len());
         for (id, looked) in ids.into_iter().zip(looked) {
+            let looked = match looked {
+                // Others are shown all the same.
+                Err(Fault::Refused(why)) => {
+                    tracing::error!("one of a person's sends cannot be shown: {why}");
+                    continue;
+                }
+                looked => looked?,
+            };
             found.extend(
-                Looked::read(looked?)?
+                Looked::read(looked)?
                     .filter(|looked| !looked.state.is_final())
                     .map(|looked| (looked.rank(), id, looked)),
             );

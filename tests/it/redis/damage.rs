@@ -230,6 +230,7 @@ async fn a_broken_send_is_not_in_its_persons_way() {
     gateway.queue(&reader.letter, &reader.email).await;
     gateway.queue("sound", &reader.email).await;
     plant(&redis, &reader.head()).await;
+    assert_eq!(gateway.state("sound").await, "waiting", "it can be shown, and why it waits");
     gateway.comes_online(&reader.email).await;
     gateway.reaches("sound", "sent").await;
     gateway.leaves_undecided(1);
