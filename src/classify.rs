@@ -30,6 +30,10 @@
 //!   forgotten when a burst or a decoy follows. A timer would add a delay and nothing else.
 //! - An agent of a browser without `Accept-Language` is judged like others: proxies and privacy tools strip it.
 //! - *One firing batch per person in five minutes* is `presence.min_gap`, one mail in ten minutes, kept by the store.
+//! - *A click with no open ever* loses nothing: many readers' clients never load an image. *Five mails of a person in five
+//!   seconds* has no rule of its own; a mail's own windows and the collapse in the [intake](crate::intake) carry that load.
+//! - Nothing is set per domain, and `require_proxy_network` is off: behind a balancer that was not named nobody's network is
+//!   known, and Gmail's and Yahoo's readers would be lost without a word.
 //! - A mail's rows by age end where the store forgets ages ([`Rules::recent`](crate::store::Rules::recent)); that a mail
 //!   is older than days is read from its token.
 

@@ -17,10 +17,10 @@ mod opened;
 mod tokens;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use prometheus::IntGauge;
-use tokio::time::{sleep, timeout};
+use tokio::time::{sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::Listener;
@@ -28,9 +28,9 @@ use super::start::StartError;
 use crate::classify::Classifier;
 use crate::config;
 use crate::intake::Intake;
-use crate::model::{Deed, Origin, RecipientId, Signal, Source};
+use crate::model::{Deed, Origin, RecipientId, Sealed, Signal, Source};
 use crate::secrets::Vault;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 use crate::telemetry::{Metric, Registry};
 use crate::watch::imap::{Activity, Condition, MailboxId, Metrics, Roots, Seen, Settings, Tell, Watchers};
 use opened::Opened;
@@ -39,7 +39,10 @@ use tokens::Rotations;
 /// How long to wait before a refresh token that could not be stored is stored again.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// How long the last ones may take to come when the gateway stops, and to be stored.
+/// How long the last ones may take to come when the gateway stops: token servers answer within a second, or not at all.
+const LAST_TRADES: Duration = Duration::from_secs(15);
+
+/// How long they may take to be stored then.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
 const UNREADABLE: Metric = Metric {
@@ -129,30 +132,54 @@ impl Keeper {
                 Ok(()) = heard.changed() => {}
                 () = self.rotations.some() => late = !self.store_tokens().await,
                 () = sleep(AGAIN), if late => late = !self.store_tokens().await,
+                () = at(self.opened.next_leave()) => {}
             }
         }
         self.watchers.stop().await;
-        drop(timeout(LAST_WORDS, self.opened.settled()).await);
+        drop(timeout(LAST_TRADES, self.opened.settled()).await);
         drop(timeout(LAST_WORDS, self.store_tokens()).await);
     }
 
     /// Stores the refresh tokens that are new; tells whether all are.
     async fn store_tokens(&mut self) -> bool {
         let mut all = true;
-        for (who, token) in self.rotations.take() {
-            let Some((known, account, fresh)) = self.opened.with_token(who, &token) else { continue };
-            match self.store.reseal_mailbox(who, known, fresh.clone()).await {
-                Ok(true) => self.opened.resealed(who, fresh, account),
+        for (of, token) in self.rotations.take() {
+            let Some((fresh, before)) = self.opened.with_token(of, &token) else { continue };
+            match self.reseal(of.0, &fresh, before).await {
+                Ok(true) => {}
                 // It was removed or registered anew: what that brought counts.
                 Ok(false) => tracing::debug!("a new refresh token belongs to a mailbox that changed"),
                 Err(error) => {
                     tracing::warn!(%error, "a new refresh token cannot be stored; trying again");
-                    self.rotations.put_back(who, token);
+                    self.rotations.put_back(of, token);
                     all = false;
                 }
             }
         }
         all
+    }
+
+    /// Puts `fresh` where the store has one of `before`, whichever of them it took last.
+    async fn reseal(
+        &self,
+        who: RecipientId,
+        fresh: &Sealed,
+        before: Vec<Sealed>,
+    ) -> Result<bool, StoreError> {
+        for known in before {
+            if self.store.reseal_mailbox(who, known, fresh.clone()).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// At this moment; never, if none.
+async fn at(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment.into()).await,
+        None => std::future::pending().await,
     }
 }
 

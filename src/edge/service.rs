@@ -68,13 +68,17 @@ impl Service<Request<Incoming>> for Desk {
         let received = Instant::now();
         self.pulse.beat(received);
         let (head, body) = request.into_parts();
-        if framed(&head, &body) {
+        let framed = !body.is_end_stream() && head.headers.contains_key(TRANSFER_ENCODING);
+        if framed && !is_heard_in_chunks(&head) {
             return Reply::now(self.door.close(Route::Nowhere, Answer::Ambiguous, head.headers));
         }
         let client = Client(self.door.proxies.client(self.peer, &head.headers));
         let call = Call { head, received, client };
         let (route, step) = self.door.step(&call);
         match step {
+            Step::Answer(_) if framed => {
+                Reply::now(self.door.close(Route::Nowhere, Answer::Ambiguous, call.head.headers))
+            }
             Step::Answer(answer) => Reply::now(self.door.close(route, answer, call.head.headers)),
             Step::Listen => Reply::later(listen(Arc::clone(&self.door), call, body)),
             Step::Aside => {
@@ -87,19 +91,17 @@ impl Service<Request<Incoming>> for Desk {
     }
 }
 
-/// Whether a request has a `Transfer-Encoding` that it should not have. hyper hides a `Content-Length` beside it, the
-/// classic way to smuggle a second request past a proxy (RFC 9112 section 6.1). Only where a body is listened to may it
-/// come in chunks, as some balancers pass on what they got over HTTP/2; no second request is read after it.
-fn framed(head: &http::request::Parts, body: &Incoming) -> bool {
-    !body.is_end_stream() && head.headers.contains_key(TRANSFER_ENCODING) && !is_heard_in_chunks(head)
-}
-
+/// Whether a body may come in chunks: only where it is listened to, since some balancers pass on so what they got over
+/// HTTP/2. hyper hides a `Content-Length` beside a `Transfer-Encoding`, the classic way to smuggle a second request past a
+/// proxy (RFC 9112 section 6.1), so no second request is read after one.
 fn is_heard_in_chunks(head: &http::request::Parts) -> bool {
     let (route, _) = Route::of(head.uri.path());
-    let chunked = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"chunked");
+    let mut codings = head.headers.get_all(TRANSFER_ENCODING).iter();
+    let chunked = codings.next().is_some_and(|coding| coding.as_bytes().eq_ignore_ascii_case(b"chunked"));
     matches!(route, Route::Beacon | Route::Unsubscribe)
         && (&head.method, head.version) == (&Method::POST, Version::HTTP_11)
-        && head.headers.get_all(TRANSFER_ENCODING).iter().all(chunked)
+        && chunked
+        && codings.next().is_none()
 }
 
 /// Hears a body out, then answers. Other connections are served meanwhile.

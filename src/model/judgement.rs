@@ -165,12 +165,14 @@ impl Judgement {
             |(age, verdict): (Duration, Verdict)| (age, Hint { kind: self.kind, percent: verdict.hint });
         let settled = self.settled.hint;
         let earliest = self.from(|verdict| verdict.hint > 0).map(hint);
-        let later = self.from(|verdict| verdict.hint == settled).map(hint);
+        // Who fires nothing yet is no surer a hint yet.
+        let guarded = |(age, hint): (Duration, Hint)| (age.max(self.guarded), hint);
+        let later = self.from(|verdict| verdict.hint == settled).map(hint).map(guarded);
         let session =
             |verdict: &Verdict| verdict.class == Class::Prefetch && verdict.presence != Presence::No;
         Worth {
             fires: self.from(|verdict| verdict.fires).map(|(age, _)| age.max(self.guarded)),
-            hint: earliest,
+            hint: earliest.map(|early| if early.1.percent == settled { guarded(early) } else { early }),
             later: later.filter(|_| earliest.is_some_and(|(_, hint)| hint.percent != settled)),
             lands: self.from(|verdict| verdict.open || session(verdict)).map(|(age, _)| age),
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::id;
-use super::tokens::Rotations;
+use super::tokens::{Of, Rotations};
 use crate::model::{Mailboxes, RecipientId, Sealed};
 use crate::redact::Secret;
 use crate::secrets::{Access, Account, OAuth, Protection, Vault};
@@ -24,13 +24,17 @@ pub(super) struct Opened {
     people: BTreeMap<RecipientId, Known>,
     /// Who is not watched here any more, and until when: a refresh token that was asked for may still come, and they may.
     left: BTreeMap<RecipientId, (Instant, Known)>,
+    /// Sources of tokens that were made.
+    sources: u64,
 }
 
 /// What the store says of a mailbox, and what was made of it.
 struct Known {
-    sealed: Sealed,
-    /// What we had sealed anew: the store may show it for a moment longer.
-    before: Option<Sealed>,
+    /// What it was opened from, and what we sealed since, the newest last: the store has one of them, and which is not sure
+    /// while it has not answered.
+    ours: Vec<Sealed>,
+    /// The refresh token in the newest, if we sealed it.
+    token: Option<Secret>,
     /// None for what does not open, so that it is complained of once.
     one: Option<One>,
 }
@@ -39,23 +43,46 @@ struct Known {
 struct One {
     account: Account,
     mailbox: Mailbox,
-    source: Option<Arc<TokenSource>>,
+    source: Option<Source>,
+}
+
+/// A source of tokens, and its number among all that were made here.
+struct Source {
+    number: u64,
+    tokens: Arc<TokenSource>,
 }
 
 impl Known {
+    /// How many of ours are remembered.
+    const OURS: usize = 8;
+
     fn is(&self, sealed: &Sealed) -> bool {
-        self.sealed == *sealed || self.before.as_ref() == Some(sealed)
+        self.ours.contains(sealed)
     }
 
-    fn source(&self) -> Option<&Arc<TokenSource>> {
+    fn source(&self) -> Option<&Source> {
         self.one.as_ref()?.source.as_ref()
+    }
+
+    fn seal(&mut self, who: RecipientId, token: &Secret, vault: &Vault) -> Option<()> {
+        let one = self.one.as_mut()?;
+        let Access::OAuth(consent) = &mut one.account.access else { return None };
+        consent.refresh_token = token.clone();
+        let fresh = vault.seal(who, &one.account);
+        let fresh =
+            fresh.inspect_err(|error| tracing::error!(%error, "a refresh token cannot be sealed")).ok()?;
+        self.ours.drain(..self.ours.len().saturating_sub(Self::OURS - 1));
+        self.ours.push(fresh);
+        self.token = Some(token.clone());
+        Some(())
     }
 }
 
 impl Opened {
     /// Nothing is open.
     pub(super) fn new(vault: Vault, roots: Roots, rotations: Arc<Rotations>, patience: Duration) -> Self {
-        Self { vault, roots, rotations, patience, people: BTreeMap::new(), left: BTreeMap::new() }
+        let (people, left) = (BTreeMap::new(), BTreeMap::new());
+        Self { vault, roots, rotations, patience, people, left, sources: 0 }
     }
 
     /// Opens what is new or has changed, and forgets what is gone; gives all that can be watched, and how many cannot.
@@ -66,8 +93,8 @@ impl Opened {
                 self.people.insert(*who, known);
             }
             if !self.people.get(who).is_some_and(|known| known.is(sealed)) {
-                let known = Known { sealed: sealed.clone(), before: None, one: self.open(*who, sealed) };
-                self.people.insert(*who, known);
+                let one = self.open(*who, sealed);
+                self.people.insert(*who, Known { ours: vec![sealed.clone()], token: None, one });
             }
         }
         let open: Vec<_> = self
@@ -93,11 +120,16 @@ impl Opened {
     pub(super) async fn settled(&self) {
         let left = self.left.values().map(|(_, known)| known);
         for source in self.people.values().chain(left).filter_map(Known::source) {
-            source.settled().await;
+            source.tokens.settled().await;
         }
     }
 
-    fn open(&self, who: RecipientId, sealed: &Sealed) -> Option<One> {
+    /// When somebody who is gone has been for long.
+    pub(super) fn next_leave(&self) -> Option<Instant> {
+        self.left.values().map(|(until, _)| *until).min()
+    }
+
+    fn open(&mut self, who: RecipientId, sealed: &Sealed) -> Option<One> {
         let mailbox = id(who);
         let account = match self.vault.open(who, sealed) {
             Ok(account) => account,
@@ -110,7 +142,7 @@ impl Opened {
             Access::Password(password) => (Credentials::Password(password.clone()), None),
             Access::OAuth(consent) => {
                 let source = self.source(who, consent)?;
-                (Credentials::Token(Arc::clone(&source) as Arc<dyn Tokens>), Some(source))
+                (Credentials::Token(Arc::clone(&source.tokens) as Arc<dyn Tokens>), Some(source))
             }
         };
         let mailbox = Mailbox {
@@ -128,7 +160,7 @@ impl Opened {
         Some(One { account, mailbox, source })
     }
 
-    fn source(&self, who: RecipientId, consent: &OAuth) -> Option<Arc<TokenSource>> {
+    fn source(&mut self, who: RecipientId, consent: &OAuth) -> Option<Source> {
         let unusable = || tracing::error!(mailbox = %id(who), "a mailbox cannot be watched: its token server has no https address");
         let grant = Grant {
             endpoint: consent.token_url.parse().inspect_err(|_| unusable()).ok()?,
@@ -138,30 +170,22 @@ impl Opened {
             scope: consent.scope.clone(),
             deadline: self.patience,
         };
-        let source = TokenSource::new(grant, self.roots.clone(), self.rotations.of(who));
-        source.inspect_err(|_| unusable()).ok().map(Arc::new)
+        self.sources += 1;
+        let number = self.sources;
+        let tokens = TokenSource::new(grant, self.roots.clone(), self.rotations.of((who, number)));
+        Some(Source { number, tokens: Arc::new(tokens.inspect_err(|_| unusable()).ok()?) })
     }
 
-    /// The account of a mailbox with a new refresh token, sealed, and what was sealed before; none if the mailbox has not
-    /// been watched here for long.
-    pub(super) fn with_token(&self, who: RecipientId, token: &Secret) -> Option<(Sealed, Account, Sealed)> {
-        let known = self.people.get(&who).or_else(|| self.left.get(&who).map(|(_, known)| known))?;
-        let mut account = known.one.as_ref()?.account.clone();
-        let Access::OAuth(consent) = &mut account.access else { return None };
-        consent.refresh_token = token.clone();
-        let fresh = self.vault.seal(who, &account);
-        let fresh =
-            fresh.inspect_err(|error| tracing::error!(%error, "a refresh token cannot be sealed")).ok()?;
-        Some((known.sealed.clone(), account, fresh))
-    }
-
-    /// The store holds this now; whoever watches knows the token already.
-    pub(super) fn resealed(&mut self, who: RecipientId, fresh: Sealed, account: Account) {
+    /// The account of a mailbox with this refresh token, sealed, and behind it what else the store may have of it; none if
+    /// the mailbox was registered anew, or has not been watched here for long. The same token is sealed once.
+    pub(super) fn with_token(&mut self, (who, number): Of, token: &Secret) -> Option<(Sealed, Vec<Sealed>)> {
         let left = self.left.get_mut(&who).map(|(_, known)| known);
-        let Some(known) = self.people.get_mut(&who).or(left) else { return };
-        known.before = Some(std::mem::replace(&mut known.sealed, fresh));
-        if let Some(one) = &mut known.one {
-            one.account = account;
+        let mut both = self.people.get_mut(&who).into_iter().chain(left);
+        let known = both.find(|known| known.source().is_some_and(|source| source.number == number))?;
+        if known.token.as_ref() != Some(token) {
+            known.seal(who, token, &self.vault)?;
         }
+        let (fresh, before) = known.ours.split_last()?;
+        Some((fresh.clone(), before.iter().rev().cloned().collect()))
     }
 }

@@ -9,19 +9,23 @@ use crate::model::RecipientId;
 use crate::redact::Secret;
 use crate::watch::imap::Rotated;
 
-/// The newest refresh token of each mailbox whose last one was replaced: at most one for each that is watched.
+/// Whose refresh token it is, and from which of their [sources](super::opened): what an old one still brings says nothing
+/// about a mailbox that was registered anew.
+pub(super) type Of = (RecipientId, u64);
+
+/// The newest refresh token of each source whose last one was replaced: at most one for each that is watched, or was lately.
 #[derive(Debug, Default)]
 pub(super) struct Rotations {
-    waiting: Mutex<BTreeMap<RecipientId, Secret>>,
+    waiting: Mutex<BTreeMap<Of, Secret>>,
     some: Notify,
 }
 
 impl Rotations {
-    /// Who takes the new tokens of one mailbox.
-    pub(super) fn of(self: &Arc<Self>, who: RecipientId) -> Rotated {
+    /// Who takes the new tokens of one source.
+    pub(super) fn of(self: &Arc<Self>, of: Of) -> Rotated {
         let rotations = Arc::clone(self);
         Arc::new(move |token| {
-            rotations.waiting.lock().unwrap_or_else(PoisonError::into_inner).insert(who, token);
+            rotations.waiting.lock().unwrap_or_else(PoisonError::into_inner).insert(of, token);
             rotations.some.notify_one();
         })
     }
@@ -32,12 +36,12 @@ impl Rotations {
     }
 
     /// Takes all.
-    pub(super) fn take(&self) -> BTreeMap<RecipientId, Secret> {
+    pub(super) fn take(&self) -> BTreeMap<Of, Secret> {
         std::mem::take(&mut self.waiting.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// This one has to wait; unless a newer one came.
-    pub(super) fn put_back(&self, who: RecipientId, token: Secret) {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).entry(who).or_insert(token);
+    pub(super) fn put_back(&self, of: Of, token: Secret) {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).entry(of).or_insert(token);
     }
 }
