@@ -189,3 +189,6 @@ impl Opened {
         Some((fresh.clone(), before.iter().rev().cloned().collect()))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -33,7 +33,14 @@ fn each_age_has_its_verdict() {
     let shadowed = judged.below(seconds(600), SCAN);
     assert_eq!((shadowed.at(Some(since(10))), shadowed.at(Some(since(600)))), (SCAN, HUMAN));
     assert_eq!(shadowed.worth().hint.map(|(from, hint)| (from, hint.percent)), Some((seconds(600), 85)));
-    assert_eq!(judged.guarded(seconds(60)).worth().fires, Some(seconds(60)), "the verdict stays");
+    let guarded = judged.guarded(seconds(60)).worth();
+    assert_eq!(guarded.fires, Some(seconds(60)), "the verdict stays");
+    assert_eq!(
+        (guarded.hint_at(Some(since(59))), guarded.hint_at(Some(since(60)))),
+        (Some(hint(35)), Some(hint(85)))
+    );
+    let alone = Judgement::new(HintKind::Image, HUMAN).guarded(seconds(60)).worth();
+    assert_eq!((alone.hint_at(Some(since(59))), alone.hint_at(None)), (None, Some(hint(85))));
     assert_eq!(Judgement::new(HintKind::Image, SCAN).worth(), Worth::default());
     assert_eq!(judged.for_statistics().worth(), Worth::default());
 }

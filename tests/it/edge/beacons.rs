@@ -144,15 +144,29 @@ fn bodies_may_come_in_chunks_and_are_the_last_of_their_connection() {
     let token = house.mint(&Token { kind: Kind::Beacon, send: None, ..open(1) }, &brand("demo"));
     let head = format!("POST /b/{token} HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n");
     let smuggled = "GET /o/smuggled HTTP/1.1\r\nHost: t\r\n\r\n";
-    for (length, status) in [("", 204), ("Content-Length: 5\r\n", 204), ("Transfer-Encoding: gzip\r\n", 400)]
-    {
+    let coded = |coding: &str| format!("Transfer-Encoding: {coding}\r\n");
+    for (more, status) in [
+        (String::new(), 204),
+        ("Content-Length: 5\r\n".into(), 204),
+        (coded("gzip"), 400),
+        (coded("chunked"), 400),
+    ] {
         let mut client = house.connect();
         let body = "9\r\n{\"state\":\r\na\r\n\"visible\"}\r\n0\r\n\r\n";
-        let reply = client.ask(&format!("{head}{length}\r\n{body}{smuggled}"));
-        assert_eq!((reply.status, reply.header("connection")), (status, Some("close")), "{length}");
+        let reply = client.ask(&format!("{head}{more}\r\n{body}{smuggled}"));
+        assert_eq!((reply.status, reply.header("connection")), (status, Some("close")), "{more}");
         client.finish();
-        assert!(client.ends(), "{length}");
+        assert!(client.ends(), "{more}");
     }
+    let long = format!(
+        "POST /b/{} HTTP/1.1\r\nHost: t\r\n{}\r\n0\r\n\r\n{smuggled}",
+        "a".repeat(3000),
+        coded("chunked")
+    );
+    let mut client = house.connect();
+    assert_eq!(client.ask(&long).status, 400);
+    client.finish();
+    assert!(client.ends());
     house.signal();
     house.signal();
     let mut endless = house.connect();
