@@ -8,10 +8,11 @@
 //! store.mailboxes() ──▶ open ──▶ Watchers::set ──▶ Seen ──▶ Classifier::heard ──▶ Intake::receive
 //!        ▲                            │
 //!        └── reseal, if it is still ◀─┘ a new refresh token
-//!            the one we know
+//!            one of ours
 //! ```
 //!
-//! Opened accounts stay in memory as long as they are watched: whoever watches has to log in again and again.
+//! Opened accounts stay in memory as long as they are watched, for whoever watches has to log in again and again; those
+//! with refresh tokens until no token that was asked for can come any more.
 
 mod opened;
 mod tokens;
@@ -39,7 +40,7 @@ use tokens::Rotations;
 /// How long to wait before a refresh token that could not be stored is stored again.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// How long the last ones may take to come when the gateway stops: token servers answer within a second, or not at all.
+/// How long the last ones may take to come when the gateway stops; what comes later is lost with the process.
 const LAST_TRADES: Duration = Duration::from_secs(15);
 
 /// How long they may take to be stored then.
