@@ -3,11 +3,14 @@
 //! The journey of one letter:
 //!
 //! 1. The brand is at hand: mailboxes, addresses and links were parsed and checked at start.
-//! 2. The template is chosen by the send's `template` and its variable `language` (else the brand's language).
+//! 2. The template is chosen by the send's `template` and its variable `language` (else its case's, else the brand's).
 //! 3. Subject, text and HTML are rendered. A template sees the send's variables at top level, and besides them
 //!    `payment_url`, `unsubscribe_url`, `recipient.name`, `sender.name`, `sender.email`, `brand`, `case` and `language`;
 //!    a producer's variable cannot take one of these names (but `language`, which step 2 reads). A variable that is
-//!    missing or `null` is an error unless the template asks `is defined` first.
+//!    missing or `null` is an error unless the template asks `is defined` first. Behind the send's variables stand the
+//!    facts of its case: `amount`, `amount_value`, `currency`, `due_date`, `due_date_value`, `first_letter.reference`,
+//!    `first_letter.date`, `first_letter.date_value` and its attributes. The filters `money` and `date` write amounts
+//!    and dates as the letter's language does.
 //! 4. Where the recipient agreed to it, links of the HTML part become signed links of the edge and a pixel is added.
 //! 5. Headers and parts become bytes: 7-bit only, CRLF only, no line over 998 bytes.
 //!
@@ -42,6 +45,7 @@
 //! The page decodes the query, builds `text`, compares the signatures in constant time and checks `expires`. The case
 //! comes last, so that no line break in it can move another field.
 
+mod formats;
 mod links;
 mod message;
 mod sender;
@@ -60,7 +64,7 @@ use self::sender::Sender;
 use self::template::{Content, Library};
 use self::variables::Variables;
 use crate::config::Brand;
-use crate::model::{Claim, Letter, Name, SendSpec};
+use crate::model::{CaseFacts, Claim, Letter, Name, SendSpec};
 use crate::token::KeyRing;
 
 /// Renders letters of all brands. Shared by every task; a reload swaps the templates under it in one step.
@@ -166,11 +170,14 @@ impl Renderer {
     /// Renders this send for trial, as a tracked letter. Only the last step is left out: turning what was rendered and
     /// checked into bytes cannot fail, and is half of the work.
     ///
+    /// `facts` are those of its case, if it belongs to one that is open.
+    ///
     /// # Errors
     /// Names the field that does not fit; all missing variables where several are.
-    pub fn try_out(&self, spec: &SendSpec) -> Result<(), Unfit> {
+    pub fn try_out(&self, spec: &SendSpec, facts: Option<&CaseFacts>) -> Result<(), Unfit> {
         let occasion = Occasion { dated: Timestamp::UNIX_EPOCH, tracked: true };
-        self.draft(&Arc::new(spec.clone()), occasion).map(drop)
+        let facts = facts.cloned().map(Arc::new);
+        self.draft(&Arc::new(spec.clone()), facts.as_ref(), occasion).map(drop)
     }
 
     /// The letter of this claim: the same bytes for every attempt.
@@ -179,7 +186,7 @@ impl Renderer {
     /// The brand or template is gone, or changed so that this send no longer fits it.
     pub fn render(&self, claim: &Claim) -> Result<Letter, RenderError> {
         let occasion = Occasion { dated: claim.dated, tracked: claim.tracked };
-        self.compose(&claim.spec, occasion)
+        self.compose(claim, occasion)
             .map_err(|unfit| RenderError::Send { brand: claim.spec.brand.clone(), unfit })
     }
 
@@ -194,23 +201,29 @@ impl Renderer {
         self.templates.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn compose(&self, spec: &Arc<SendSpec>, occasion: Occasion) -> Result<Letter, Unfit> {
-        let Draft { sender, envelope, links, content } = self.draft(spec, occasion)?;
-        let bytes = message::write(sender, spec, occasion.dated, &envelope, content, &links);
+    fn compose(&self, claim: &Claim, occasion: Occasion) -> Result<Letter, Unfit> {
+        let Draft { sender, envelope, links, content } =
+            self.draft(&claim.spec, claim.facts.as_ref(), occasion)?;
+        let bytes = message::write(sender, &claim.spec, occasion.dated, &envelope, content, &links);
         Ok(envelope.letter(bytes))
     }
 
     /// Everything about a letter that can fail.
-    fn draft<'a>(&'a self, spec: &'a Arc<SendSpec>, occasion: Occasion) -> Result<Draft<'a>, Unfit> {
+    fn draft<'a>(
+        &'a self,
+        spec: &'a Arc<SendSpec>,
+        facts: Option<&Arc<CaseFacts>>,
+        occasion: Occasion,
+    ) -> Result<Draft<'a>, Unfit> {
         let libraries = self.libraries();
         let unknown = || Unfit::new("brand", format!("{} is none of this gateway's brands", spec.brand));
         let sender = self.senders.get(&spec.brand).ok_or_else(unknown)?;
         let library = libraries.get(&spec.brand).ok_or_else(unknown)?;
 
         let envelope = Envelope::new(sender, spec)?;
-        let edition = library.choose(&spec.template, &spec.vars, &sender.language)?;
+        let edition = library.choose(spec, facts.map(Arc::as_ref), &sender.language)?;
         let links = Links::new(sender, spec, occasion.dated, &self.ring);
-        let variables = Variables::new(sender, spec.clone(), &links, edition.language)?;
+        let variables = Variables::new(sender, spec.clone(), facts.cloned(), &links, edition.language)?;
         let mut content = library.render(edition, variables)?;
         if occasion.tracked {
             content.html = tracking::track(&content.html, &links)?;

@@ -196,6 +196,7 @@ fn the_gate_follows_a_pause_and_its_end() {
     let clock = Clock::manual(at(0));
     let gate = Gate::new(receiver, clock.clone());
     let claim = Claim {
+        facts: None,
         hold: Hold { send: spec().id, claim: ClaimId([1; 16]), recipient: spec().recipient },
         spec: Arc::new(spec()),
         cause: Cause::Touch,

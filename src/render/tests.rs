@@ -1,5 +1,6 @@
 //! Whole letters: what goes in at the door and what a mail program would read.
 
+mod cases;
 mod failures;
 mod hostile;
 mod letters;
@@ -108,6 +109,7 @@ fn claim(spec: SendSpec, tracked: bool) -> Claim {
     Claim {
         hold: Hold { send: spec.id, claim: ClaimId([1; 16]), recipient: spec.recipient },
         spec: Arc::new(spec),
+        facts: None,
         cause: Cause::Touch,
         attempt: 1,
         dated: "2026-03-04T05:06:07Z".parse().expect("a moment"),

@@ -92,7 +92,7 @@ impl Foundation {
             }),
             try_out: Arc::new(move |spec| {
                 renderer
-                    .try_out(spec)
+                    .try_out(spec, None)
                     .map_err(|unfit| api::Unfit { field: unfit.field, problem: unfit.problem })
             }),
             fire: Arc::new(move |claims| {

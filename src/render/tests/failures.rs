@@ -3,7 +3,7 @@
 use super::*;
 
 fn unfit(renderer: &Renderer, spec: &SendSpec) -> (String, String) {
-    let Unfit { field, problem } = renderer.try_out(spec).expect_err("this send does not fit");
+    let Unfit { field, problem } = renderer.try_out(spec, None).expect_err("this send does not fit");
     (field, problem)
 }
 

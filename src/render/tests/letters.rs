@@ -85,7 +85,7 @@ fn a_payment_link_is_signed_and_stays_itself() {
 fn a_letter_without_case_name_or_payment_page_is_still_a_letter() {
     let renderer = renderer_of(Brand { payment_url: String::new(), ..brand() }).expect("a renderer");
     let bare = SendSpec { case: None, to: Mailbox::new("m@example.org".into(), None), ..reminder() };
-    assert_eq!(renderer.try_out(&bare), Ok(()));
+    assert_eq!(renderer.try_out(&bare, None), Ok(()));
     let text = text_of(&letter(&renderer, bare, true));
     assert!(text.starts_with("Hello,"), "{text}");
     assert!(text.contains("simply reply to this message"), "{text}");

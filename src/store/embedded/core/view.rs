@@ -88,6 +88,7 @@ impl Core {
 /// A claim with its payload.
 pub(in crate::store::embedded) fn claim(taken: &Taken, spec: Arc<SendSpec>) -> Claim {
     Claim {
+        facts: None,
         hold: taken.hold,
         spec,
         cause: taken.cause,
