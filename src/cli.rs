@@ -70,7 +70,7 @@ enum Command {
     /// Prepare a Redis, and say whether it is fit
     #[command(subcommand)]
     Redis(redis::Redis),
-    /// Make API keys
+    /// Make API keys, and keys that sign mails
     #[command(subcommand)]
     Key(key::Key),
     /// Move stores
@@ -108,7 +108,7 @@ impl Command {
             Self::ListMetrics { json } => wait_for(list_metrics::run(json)),
             Self::Token(command) => command.run(&configuration(files)?),
             Self::Redis(command) => wait_for(command.run(configuration(files)?)),
-            Self::Key(command) => command.run(),
+            Self::Key(command) => command.run(files),
             Self::Store(command) => wait_for(command.run(&configuration(files)?)),
             Self::DefaultConfig => print(config::DEFAULT),
         }

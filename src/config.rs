@@ -14,6 +14,7 @@
 mod brand;
 mod check;
 mod classify;
+mod dkim;
 mod edge;
 mod environment;
 mod invalid;
@@ -37,6 +38,7 @@ use serde::Deserialize;
 pub use brand::{Brand, MailClass};
 pub use check::{Problem, is_base_url};
 pub use classify::{Ahead, Classify, Hosting};
+pub use dkim::Dkim;
 pub use edge::{Api, ApiKey, Edge, Intake, Ops, ProxyProtocol, Role};
 pub use invalid::{Invalid, Origin};
 pub use mail::{Dispatch, Relay, RelayTimeouts, Retry};

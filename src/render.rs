@@ -13,6 +13,7 @@
 //!    and dates as the letter's language does.
 //! 4. Where the recipient agreed to it, links of the HTML part become signed links of the edge and a pixel is added.
 //! 5. Headers and parts become bytes: 7-bit only, CRLF only, no line over 998 bytes.
+//! 6. The brand's keys sign them ([`dkim`]), dated as the mail is.
 //!
 //! A letter is a function of the claim, the templates and the keys, and of nothing else: no clock, no random numbers.
 //! So every attempt of a send has the same Message-ID, Date, boundary and tokens, in every gateway.
@@ -45,6 +46,7 @@
 //! The page decodes the query, builds `text`, compares the signatures in constant time and checks `expires`. The case
 //! comes last, so that no line break in it can move another field.
 
+mod dkim;
 mod formats;
 mod links;
 mod message;
@@ -58,6 +60,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use jiff::Timestamp;
 
+pub use self::dkim::{BadKey, Record};
 use self::links::Links;
 use self::message::Envelope;
 use self::sender::Sender;
@@ -190,6 +193,13 @@ impl Renderer {
             .map_err(|unfit| RenderError::Send { brand: claim.spec.brand.clone(), unfit })
     }
 
+    /// What each brand has to publish in DNS for its signatures to be found.
+    pub fn records(&self) -> impl Iterator<Item = (&Name, Record)> {
+        self.senders
+            .iter()
+            .flat_map(|(name, sender)| sender.dkim.iter().map(move |signature| (name, signature.record())))
+    }
+
     /// Every template of every brand, sorted by brand and name.
     pub fn templates(&self) -> impl Iterator<Item = TemplateInfo> {
         let libraries = self.libraries();
@@ -205,7 +215,7 @@ impl Renderer {
         let Draft { sender, envelope, links, content } =
             self.draft(&claim.spec, claim.facts.as_ref(), occasion)?;
         let bytes = message::write(sender, &claim.spec, occasion.dated, &envelope, content, &links);
-        Ok(envelope.letter(bytes))
+        Ok(envelope.letter(dkim::sign(bytes, occasion.dated, &sender.dkim)))
     }
 
     /// Everything about a letter that can fail.

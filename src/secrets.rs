@@ -26,6 +26,7 @@ pub use vault::{Unopened, Vault};
 
 use crate::config::Config;
 use crate::model::Grantee;
+use crate::redact::Secret;
 use crate::token::{Identity, KeyRing};
 
 use self::keyring::Entries;
@@ -125,6 +126,13 @@ fn prepare_operator(dir: &Path, made: &mut Vec<PathBuf>) -> Result<Operator, Err
         made.push(path.clone());
     }
     Operator::from_file(&path, &text)
+}
+
+/// Reads another secret's file, which must belong to its owner alone as those of vigie do.
+pub fn read_private(file: &Path) -> Result<Secret, Error> {
+    let text = PrivateFile::new(file).read()?.map(Secret::new);
+    let missing = std::io::ErrorKind::NotFound.into();
+    text.ok_or_else(|| Error::Read { file: file.to_owned(), source: missing })
 }
 
 /// Fresh random bytes, as base64url.

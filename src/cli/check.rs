@@ -27,6 +27,7 @@ pub(super) async fn run(config: &Config) -> Result<(), Failure> {
         ("templates", Exit::Configuration, templates(config)),
         ("store", store_fault, store),
         ("relay", Exit::Unavailable, relay(config).await),
+        ("signatures", Exit::Configuration, signatures(config)),
         ("tracking", Exit::Configuration, tracking(config)),
     ];
     let mut out = std::io::stdout().lock();
@@ -57,13 +58,27 @@ fn keys(config: &Config) -> Found {
     }
 }
 
-/// Compiles every template; a ring of throw-away keys stands in where none was made yet.
-fn templates(config: &Config) -> Found {
+/// Reads every key and compiles every template; a ring of throw-away keys stands in where none was made yet.
+fn renderer(config: &Config) -> Result<Renderer, String> {
     let ring = match Secrets::read(&config.data.dir) {
         Ok(secrets) => secrets.ring,
         Err(_) => throw_away(config)?.ring,
     };
-    let renderer = Renderer::new(&config.brands, Arc::new(ring)).map_err(|error| error.to_string())?;
+    Renderer::new(&config.brands, Arc::new(ring)).map_err(|error| error.to_string())
+}
+
+/// What brands have to publish for their mails' signatures to be found.
+fn signatures(config: &Config) -> Found {
+    if config.brands.values().all(|brand| brand.dkim.is_empty()) {
+        return Ok("none: the relay signs, or nobody does (`vigie key dkim` makes a key)".into());
+    }
+    let renderer = renderer(config)?;
+    let records: Vec<_> = renderer.records().map(|(name, record)| format!("{name} needs {record}")).collect();
+    Ok(records.join("; "))
+}
+
+fn templates(config: &Config) -> Found {
+    let renderer = renderer(config)?;
     let found: Vec<String> = renderer.templates().map(|info| describe(&info)).collect();
     Ok(found.join("; "))
 }

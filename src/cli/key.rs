@@ -1,17 +1,23 @@
-//! `vigie key new`: an API key, shown once, and what the configuration keeps of it.
+//! `vigie key`: an API key, shown once, and what the configuration keeps of it; keys that sign mails.
+
+mod dkim;
+
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{Exit, Failure, print};
+use super::{Exit, Failure, configuration, print};
 use crate::config::Role;
 use crate::model::Name;
 use crate::secrets::{NewApiKey, hash};
 
-/// What can be done with API keys.
+/// What can be done with keys.
 #[derive(Debug, Subcommand)]
 pub(super) enum Key {
     /// Make a key: prints it once, and the lines for the configuration
     New(New),
+    /// Make a key that signs a brand's mails (DKIM): writes it to a file, and prints what to publish in DNS
+    Dkim(dkim::Dkim),
 }
 
 /// Who the key is for.
@@ -26,9 +32,10 @@ pub(super) struct New {
 }
 
 impl Key {
-    pub(super) fn run(self) -> Result<(), Failure> {
+    pub(super) fn run(self, files: &[PathBuf]) -> Result<(), Failure> {
         match self {
             Self::New(new) => new.run(),
+            Self::Dkim(dkim) => dkim.run(&configuration(files)?),
         }
     }
 }

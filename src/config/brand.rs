@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use super::Dkim;
 use crate::model::{ConsentRule, OnUncertain};
 
 /// One brand: its identity, its templates and its rules.
@@ -40,6 +41,9 @@ pub struct Brand {
     /// Whether tracked mails carry a link that no person sees, to tell scanners by.
     #[serde(default)]
     pub decoy: bool,
+    /// What its mails are signed with: one `[brands.NAME.dkim]`, or several `[[brands.NAME.dkim]]`.
+    #[serde(default, deserialize_with = "super::dkim::one_or_many")]
+    pub dkim: Vec<Dkim>,
     /// What to do when nobody can know whether the relay took a mail.
     #[serde(default)]
     pub on_uncertain: OnUncertain,

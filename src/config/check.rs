@@ -5,6 +5,7 @@
 
 mod brands;
 mod classify;
+mod dkim;
 mod doors;
 mod keys;
 mod limits;
@@ -38,7 +39,7 @@ const COMMAND_STEPS: u32 = 3;
 
 /// Everything that is wrong with `config`; nothing if it can be relied on.
 pub(super) fn problems(config: &Config) -> Vec<Problem> {
-    let checks: [fn(&Config, &mut Vec<Problem>); 21] = [
+    let checks: [fn(&Config, &mut Vec<Problem>); 22] = [
         limits::at_least,
         limits::not_zero,
         limits::ordered,
@@ -53,6 +54,7 @@ pub(super) fn problems(config: &Config) -> Vec<Problem> {
         doors::origins,
         doors::client_ip_header,
         brands::all,
+        dkim::all,
         partners::all,
         partners::no_brand_is_called_partner,
         keys::all,

@@ -22,6 +22,9 @@ static PARTNER: LazyLock<Table> = LazyLock::new(|| {
     sample.parse().expect("a literal that is TOML")
 });
 
+/// What kind of value a brand's signatures are where a variable gives them.
+static SIGNATURES: Value = Value::Array(Vec::new());
+
 /// Everything read so far.
 #[derive(Debug)]
 pub(super) struct Layers {
@@ -72,6 +75,7 @@ impl Layers {
     /// What kind of value belongs at a key: what is there, or what the sample brand has there.
     fn shape_of(&self, path: &[String]) -> Option<&Value> {
         self.value_at(path).or_else(|| match path {
+            [section, _, key] if section == "brands" && key == "dkim" => Some(&SIGNATURES),
             [section, _, key] if section == "brands" => {
                 self.merged.get("brands")?.get("demo")?.get(key.as_str())
             }

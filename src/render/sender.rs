@@ -10,6 +10,7 @@ use minijinja::Value;
 use url::Url;
 
 use super::RenderError;
+use super::dkim::Signature;
 use super::message::LONGEST_NAME;
 use crate::config::{Brand, MailClass};
 use crate::model::{Grantee, Name};
@@ -37,6 +38,8 @@ pub(super) struct Sender {
     pub(super) decoy: bool,
     /// The page where cases are paid, and what signs links to it; none unless both are there.
     pub(super) payment: Option<(Url, Seal)>,
+    /// What its letters are signed with.
+    pub(super) dkim: Vec<Signature>,
     pub(super) class: MailClass,
     pub(super) language: String,
     /// The directory of its templates; none means the built-in samples.
@@ -61,6 +64,8 @@ impl Sender {
         let reply_to = optional("reply_to", &brand.reply_to)?;
         let return_path = optional("return_path", &brand.return_path)?.unwrap_or_else(|| from.clone());
         let domain = if brand.domain.is_empty() { from.email.domain() } else { &brand.domain };
+        let signatures = brand.dkim.iter().map(|dkim| Signature::new(dkim, from.email.domain()));
+        let dkim = signatures.collect::<Result<_, _>>().map_err(wrong)?;
         let seal = ring.seal(name).cloned();
         let display = from.name.clone().unwrap_or_else(|| name.to_string());
         Ok(Self {
@@ -71,6 +76,7 @@ impl Sender {
             mailbox: BTreeMap::from([("name", display), ("email", from.email.to_string())]).into(),
             home: format!("https://{}/", from.email.domain()),
             decoy: brand.decoy,
+            dkim,
             from: header::From::from(Mailboxes::from(from)).display(),
             reply_to: reply_to.map(|to| header::ReplyTo::from(Mailboxes::from(to)).display()),
             return_path: return_path.email.to_string(),

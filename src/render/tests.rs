@@ -46,6 +46,7 @@ fn brand() -> Brand {
         class: MailClass::Transactional,
         on_uncertain: OnUncertain::Hold,
         decoy: false,
+        dkim: Vec::new(),
     }
 }
 

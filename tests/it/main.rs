@@ -3,6 +3,7 @@
 mod api;
 mod cli;
 mod demo;
+mod dkim;
 mod edge;
 mod journey;
 mod kill;
