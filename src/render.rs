@@ -11,6 +11,7 @@
 //!    facts of its case: `amount`, `amount_value`, `currency`, `due_date`, `due_date_value`, `first_letter.reference`,
 //!    `first_letter.date`, `first_letter.date_value` and its attributes. The filters `money` and `date` write amounts
 //!    and dates as the letter's language does.
+//!    Where the brand has a legal profile ([`legal`]), both parts must show what it wants.
 //! 4. Where the recipient agreed to it, links of the HTML part become signed links of the edge and a pixel is added.
 //! 5. Headers and parts become bytes: 7-bit only, CRLF only, no line over 998 bytes.
 //! 6. The brand's keys sign them ([`dkim`]), dated as the mail is.
@@ -48,6 +49,7 @@
 
 mod dkim;
 mod formats;
+mod legal;
 mod links;
 mod message;
 mod sender;
@@ -234,7 +236,12 @@ impl Renderer {
         let edition = library.choose(spec, facts.map(Arc::as_ref), &sender.language)?;
         let links = Links::new(sender, spec, occasion.dated, &self.ring);
         let variables = Variables::new(sender, spec.clone(), facts.cloned(), &links, edition.language)?;
-        let mut content = library.render(edition, variables)?;
+        let variables = Arc::new(variables);
+        let mut content = library.render(edition, &variables)?;
+        if let Some(profile) = &sender.legal {
+            let root = minijinja::Value::from_dyn_object(variables);
+            profile.check(&spec.template, &content, &root, edition.language)?;
+        }
         if occasion.tracked {
             content.html = tracking::track(&content.html, &links)?;
         }

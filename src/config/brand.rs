@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use super::Dkim;
-use crate::model::{ConsentRule, OnUncertain};
+use crate::model::{ConsentRule, Name, OnUncertain};
 
 /// One brand: its identity, its templates and its rules.
 #[derive(Debug, Clone, Deserialize)]
@@ -44,9 +44,22 @@ pub struct Brand {
     /// What its mails are signed with: one `[brands.NAME.dkim]`, or several `[[brands.NAME.dkim]]`.
     #[serde(default, deserialize_with = "super::dkim::one_or_many")]
     pub dkim: Vec<Dkim>,
+    /// What its letters must say by law: "none", a profile's name, or a profile's `.toml` file.
+    #[serde(default = "no_profile")]
+    pub legal: String,
+    /// Templates that open a collection; all others are later letters, which a profile may want to recall the first.
+    #[serde(default)]
+    pub first_letters: Vec<Name>,
+    /// Values that its templates see where neither a send nor its case has one of that name.
+    #[serde(default)]
+    pub values: toml::Table,
     /// What to do when nobody can know whether the relay took a mail.
     #[serde(default)]
     pub on_uncertain: OnUncertain,
+}
+
+fn no_profile() -> String {
+    "none".into()
 }
 
 /// What kind of mail a brand sends.

@@ -22,8 +22,8 @@ static PARTNER: LazyLock<Table> = LazyLock::new(|| {
     sample.parse().expect("a literal that is TOML")
 });
 
-/// What kind of value a brand's signatures are where a variable gives them.
-static SIGNATURES: Value = Value::Array(Vec::new());
+/// What kind of value a brand's lists are, which the sample brand does not have.
+static LIST: Value = Value::Array(Vec::new());
 
 /// Everything read so far.
 #[derive(Debug)]
@@ -75,7 +75,9 @@ impl Layers {
     /// What kind of value belongs at a key: what is there, or what the sample brand has there.
     fn shape_of(&self, path: &[String]) -> Option<&Value> {
         self.value_at(path).or_else(|| match path {
-            [section, _, key] if section == "brands" && key == "dkim" => Some(&SIGNATURES),
+            [section, _, key] if section == "brands" && (key == "dkim" || key == "first_letters") => {
+                Some(&LIST)
+            }
             [section, _, key] if section == "brands" => {
                 self.merged.get("brands")?.get("demo")?.get(key.as_str())
             }

@@ -11,7 +11,9 @@ use url::Url;
 
 use super::RenderError;
 use super::dkim::Signature;
+use super::legal::Profile;
 use super::message::LONGEST_NAME;
+use super::variables;
 use crate::config::{Brand, MailClass};
 use crate::model::{Grantee, Name};
 use crate::token::{KeyRing, Kind, Seal};
@@ -38,6 +40,10 @@ pub(super) struct Sender {
     pub(super) decoy: bool,
     /// The page where cases are paid, and what signs links to it; none unless both are there.
     pub(super) payment: Option<(Url, Seal)>,
+    /// What its letters must say.
+    pub(super) legal: Option<Profile>,
+    /// Values that its templates see behind all others.
+    pub(super) values: Value,
     /// What its letters are signed with.
     pub(super) dkim: Vec<Signature>,
     pub(super) class: MailClass,
@@ -77,6 +83,8 @@ impl Sender {
             home: format!("https://{}/", from.email.domain()),
             decoy: brand.decoy,
             dkim,
+            legal: Profile::load(&brand.legal, &brand.first_letters).map_err(wrong)?,
+            values: values(brand).map_err(wrong)?,
             from: header::From::from(Mailboxes::from(from)).display(),
             reply_to: reply_to.map(|to| header::ReplyTo::from(Mailboxes::from(to)).display()),
             return_path: return_path.email.to_string(),
@@ -102,6 +110,12 @@ fn check_keys(owner: &Grantee, brand: &Brand, ring: &KeyRing) -> Result<(), Stri
              ring"
         )),
     }
+}
+
+/// What the brand says of itself, for its templates.
+fn values(brand: &Brand) -> Result<Value, String> {
+    let json = serde_json::to_value(&brand.values).map_err(|cause| format!("values: {cause}"))?;
+    Ok(variables::convert(&json).unwrap_or_default())
 }
 
 fn mailbox(setting: &str, text: &str) -> Result<Mailbox, String> {

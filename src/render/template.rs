@@ -2,6 +2,7 @@
 
 mod files;
 mod filters;
+mod lawful;
 mod missing;
 mod output;
 mod subject;
@@ -74,7 +75,9 @@ impl Library {
                 languages.into_keys().map(|language| edition(&environment, &template, language)).collect();
             letters.insert(template, editions);
         }
-        Ok(Self { environment, letters })
+        let library = Self { environment, letters };
+        library.check_legal(sender)?;
+        Ok(library)
     }
 
     /// The template in the language that the variables or the case ask for (`fr-CA`, then `fr`), else in the brand's.
@@ -103,12 +106,11 @@ impl Library {
     }
 
     /// Subject, text and HTML.
-    pub(super) fn render(&self, edition: Edition<'_>, variables: Variables) -> Result<Content, Unfit> {
-        let variables = Arc::new(variables);
+    pub(super) fn render(&self, edition: Edition<'_>, variables: &Arc<Variables>) -> Result<Content, Unfit> {
         let mut content = self
             .render_files(edition.files, Value::from_dyn_object(variables.clone()))
-            .map_err(|cause| self.explain(edition, &variables, &cause))?;
-        content.subject = subject::line(&content.subject, &edition.files.subject, &variables)?;
+            .map_err(|cause| self.explain(edition, variables, &cause))?;
+        content.subject = subject::line(&content.subject, &edition.files.subject, variables)?;
         if content.text.contains('\0') || content.html.contains('\0') {
             return Err(Unfit::new("template", "holds a NUL character: remove it from its files"));
         }

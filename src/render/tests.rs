@@ -47,6 +47,9 @@ fn brand() -> Brand {
         on_uncertain: OnUncertain::Hold,
         decoy: false,
         dkim: Vec::new(),
+        legal: "none".into(),
+        first_letters: Vec::new(),
+        values: toml::Table::new(),
     }
 }
 

@@ -31,6 +31,7 @@ pub(super) struct Variables {
     recipient: Value,
     sender: Value,
     brand: Value,
+    values: Value,
     language: String,
     /// Variables found missing, which a trial goes on with in order to find the next.
     assumed: Vec<String>,
@@ -58,6 +59,7 @@ impl Variables {
             recipient: recipient.into(),
             sender: sender.mailbox.clone(),
             brand: sender.brand.clone(),
+            values: sender.values.clone(),
             language: language.to_owned(),
             assumed: Vec::new(),
             spec,
@@ -81,9 +83,17 @@ impl Variables {
             "language" => Some(Value::from(self.language.as_str())),
             name => {
                 let given = self.spec.vars.get(name).and_then(convert);
-                given.or_else(|| self.fact(name)).or_else(|| self.assumption(name))
+                given
+                    .or_else(|| self.fact(name))
+                    .or_else(|| self.of_brand(name))
+                    .or_else(|| self.assumption(name))
             }
         }
+    }
+
+    /// What the brand says of itself.
+    fn of_brand(&self, name: &str) -> Option<Value> {
+        self.values.get_attr(name).ok().filter(|value| !value.is_undefined())
     }
 
     /// What the send's case says.
@@ -204,7 +214,7 @@ fn holds_nul(value: &Json) -> bool {
 }
 
 /// JSON for templates; `null` is no value, so that no letter ever says "none euros".
-fn convert(json: &Json) -> Option<Value> {
+pub(super) fn convert(json: &Json) -> Option<Value> {
     Some(match json {
         Json::Null => return None,
         Json::Bool(yes) => Value::from(*yes),

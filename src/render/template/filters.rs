@@ -15,6 +15,7 @@ use minijinja::{Environment, Error, ErrorKind, State, Value};
 
 use crate::model::{Amount, Currency};
 use crate::render::formats::{self, Length};
+use crate::render::legal::Mark;
 use crate::render::variables::ASSUMED;
 
 /// Why a value cannot be written, with the value, so that the variable it came from can be found. Never printed.
@@ -48,9 +49,15 @@ fn money(state: &State, value: &Value, currency: &[Value]) -> Result<String, Err
             .filter(|known| !known.is_undefined())
             .ok_or_else(|| Error::new(ErrorKind::UndefinedError, "`currency` is undefined"))?,
     };
+    if let Some(mark) = value.downcast_object_ref::<Mark>() {
+        return Ok(mark.to_string());
+    }
     let (value_text, code) = (text(state, value)?, text(state, &currency)?);
     if value_text == ASSUMED || code == ASSUMED {
         return Ok(String::new());
+    }
+    if currency.downcast_object_ref::<Mark>().is_some() {
+        return Ok(value_text);
     }
     let amount = match f64::try_from(value.clone()) {
         Ok(number) if value.is_number() && !value.is_integer() => Amount::from_number(number),
@@ -72,6 +79,9 @@ fn date(state: &State, value: &Value, length: Option<&str>) -> Result<String, Er
             return Err(Error::new(ErrorKind::InvalidOperation, known));
         }
     };
+    if let Some(mark) = value.downcast_object_ref::<Mark>() {
+        return Ok(mark.to_string());
+    }
     let day = text(state, value)?;
     if day == ASSUMED {
         return Ok(String::new());
