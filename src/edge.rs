@@ -74,7 +74,7 @@ use accept::Door;
 use service::Call;
 
 pub use answer::{CACHE_CONTROL, GIF};
-pub use tracker::{Parts, Tracker};
+pub use tracker::{Parts, PaymentClick, Payments, Tracker};
 pub use unsubscribe::{Recorder, Unsubscriber};
 
 /// The public listener, bound and ready to run. The kernel queues connections from here on.

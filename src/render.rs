@@ -44,6 +44,14 @@
 //! <case, decoded; empty where left out>
 //! ```
 //!
+//! Each mail has a link of its own: its `case` says which debt is paid, its `send` which mail brought the payment, and it
+//! expires `payment_link_days` after that mail's date. A page goes by the case alone; no field of a link can be moved to
+//! another. `vigie key payment` prints a brand's secret, and `config/integrations/payment_page.py` is a page that
+//! verifies. In tracked mails the link leads through the edge, whose token says that it is one ([`Purpose::Payment`]):
+//! who follows it is counted, and sent on, without asking the store.
+//!
+//! [`Purpose::Payment`]: crate::token::Purpose::Payment
+//!
 //! The page decodes the query, builds `text`, compares the signatures in constant time and checks `expires`. The case
 //! comes last, so that no line break in it can move another field.
 

@@ -25,7 +25,7 @@ pub use error::Error;
 pub use vault::{Unopened, Vault};
 
 use crate::config::Config;
-use crate::model::Grantee;
+use crate::model::{Grantee, Name};
 use crate::redact::Secret;
 use crate::token::{Identity, KeyRing};
 
@@ -126,6 +126,20 @@ fn prepare_operator(dir: &Path, made: &mut Vec<PathBuf>) -> Result<Operator, Err
         made.push(path.clone());
     }
     Operator::from_file(&path, &text)
+}
+
+/// The secret of a brand's payment links, in base64url: for its payment page.
+///
+/// # Errors
+/// If the installation has no secrets yet, or none for this brand.
+pub fn payment_secret(dir: &Path, brand: &Name) -> Result<Secret, Error> {
+    let file = dir.join(SECRETS_FILE);
+    let text = PrivateFile::new(&file).read()?.ok_or_else(|| Error::Missing { file: file.clone() })?;
+    let secret = Entries::parse(&file, &text)?.seal_of(brand);
+    secret.ok_or_else(|| Error::Entry {
+        file,
+        what: format!("there is no seal of the brand {brand}: start `vigie serve` once with it to make it"),
+    })
 }
 
 /// Reads another secret's file, which must belong to its owner alone as those of vigie do.

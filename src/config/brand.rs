@@ -27,6 +27,9 @@ pub struct Brand {
     /// The page where a case is paid; `{{ payment_url }}` is this with a signed query. Empty means none.
     #[serde(default)]
     pub payment_url: String,
+    /// How many days after a mail's date its payment link is good.
+    #[serde(default = "three_months")]
+    pub payment_link_days: u16,
     /// Templates: a directory of `NAME.LANGUAGE.subject|txt|html`, or empty for the built-in samples.
     #[serde(default)]
     pub templates: Option<PathBuf>,
@@ -56,6 +59,10 @@ pub struct Brand {
     /// What to do when nobody can know whether the relay took a mail.
     #[serde(default)]
     pub on_uncertain: OnUncertain,
+}
+
+const fn three_months() -> u16 {
+    90
 }
 
 fn no_profile() -> String {

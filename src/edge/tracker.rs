@@ -1,6 +1,7 @@
 //! From a token in a request to a signal at the intake: verified, judged, offered. All in memory.
 
 mod destination;
+mod payments;
 mod sighting;
 
 use std::collections::BTreeMap;
@@ -24,6 +25,7 @@ use crate::partners::{Partner, Partners, Refusal, Way};
 use crate::telemetry::{Metric, Registry};
 use crate::token::{Identity, Key, KeyRing, Kind, Purpose, Refused, Token, day};
 use destination::location;
+pub use payments::{PaymentClick, Payments};
 use sighting::Sighting;
 
 const REFUSED: Metric = Metric {
@@ -60,6 +62,8 @@ pub struct Parts {
     pub partners: Arc<Partners>,
     /// What day it is.
     pub clock: Clock,
+    /// Told of people who follow payment links.
+    pub paying: Payments,
 }
 
 /// Turns visits with tokens into signals.
@@ -68,6 +72,7 @@ pub struct Tracker {
     parts: Parts,
     /// Tells a mail's links apart, by numbers that nobody outside can foresee.
     links: RandomState,
+    payments: payments::Counted,
     refused_opens: Refusals,
     refused_clicks: Refusals,
     refused_beacons: Refusals,
@@ -81,6 +86,7 @@ impl Tracker {
         let refusals =
             |kind| Refusals(Refused::ALL.map(|reason| refused.with_label_values(&[kind, reason.as_str()])));
         Self {
+            payments: payments::Counted::new(parts.paying.clone(), registry),
             parts,
             links: RandomState::default(),
             refused_opens: refusals("open"),
@@ -120,7 +126,11 @@ impl Tracker {
                 if destination.is_some() {
                     let sighting = self.about(Sighting::of(Source::Click, &token, key.owner()), &token);
                     let link = Some(self.links.hash_one(&token.destination));
-                    self.saw(&Sighting { link, decoy: token.purpose == Purpose::Decoy, ..sighting }, visit);
+                    let decoy = token.purpose == Purpose::Decoy;
+                    let class = self.saw(&Sighting { link, decoy, ..sighting }, visit);
+                    if token.purpose == Purpose::Payment {
+                        self.payments.followed(&token, key.owner(), class);
+                    }
                 } else {
                     self.refused_clicks.count(Refused::Malformed);
                 }

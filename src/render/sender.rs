@@ -46,6 +46,8 @@ pub(super) struct Sender {
     pub(super) values: Value,
     /// What its letters are signed with.
     pub(super) dkim: Vec<Signature>,
+    /// How many days a payment link is good.
+    pub(super) payment_days: u16,
     pub(super) class: MailClass,
     pub(super) language: String,
     /// The directory of its templates; none means the built-in samples.
@@ -83,6 +85,7 @@ impl Sender {
             home: format!("https://{}/", from.email.domain()),
             decoy: brand.decoy,
             dkim,
+            payment_days: brand.payment_link_days,
             legal: Profile::load(&brand.legal, &brand.first_letters).map_err(wrong)?,
             values: values(brand).map_err(wrong)?,
             from: header::From::from(Mailboxes::from(from)).display(),

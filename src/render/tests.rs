@@ -40,6 +40,7 @@ fn brand() -> Brand {
         domain: "mail.demo.example".into(),
         tracking_url: "https://t.demo.example".into(),
         payment_url: "https://pay.demo.example/case?from=mail".into(),
+        payment_link_days: 90,
         templates: None,
         language: "en".into(),
         consent: ConsentRule::Presumed,

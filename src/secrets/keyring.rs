@@ -31,7 +31,7 @@ const HEADER: &str = "\
 #
 # [vault] seals what mailbox owners gave us to watch their mailboxes. Without it they have to be registered anew.
 #
-# [[seals]] sign a brand's payment links. Replacing one invalidates the links already sent.
+# [[seals]] sign a brand's payment links; `vigie key payment` prints one for its payment page. Replacing one invalidates the links already sent.
 #
 # A brand or partner that is new in the configuration gets its entries appended at the next start. Vigie changes nothing else.
 ";
@@ -146,6 +146,11 @@ impl Entries {
         let derived = || derive(self.identity.secret.expose().as_bytes(), b"vigie vault");
         let known = self.vault.as_ref().map(|vault| vault.secret.clone());
         known.unwrap_or_else(|| Secret::new(URL_SAFE_NO_PAD.encode(derived())))
+    }
+
+    /// The secret of a brand's payment links.
+    pub(super) fn seal_of(self, brand: &Name) -> Option<Secret> {
+        self.seals.into_iter().find(|seal| seal.brand == *brand).map(|seal| seal.secret)
     }
 
     /// What is missing here, and what these owners lack.

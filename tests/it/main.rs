@@ -8,6 +8,7 @@ mod edge;
 mod journey;
 mod kill;
 mod layers;
+mod payment;
 mod readme;
 mod redis;
 mod redis_producers;

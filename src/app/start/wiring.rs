@@ -23,6 +23,7 @@ impl Foundation {
             intake: Arc::clone(&self.intake),
             partners: Arc::clone(&self.partners),
             clock: self.clock.clone(),
+            paying: edge::Payments::default(),
         };
         Tracker::new(parts, &self.registry)
     }

@@ -7,6 +7,9 @@ use super::{Problem, refuse_if};
 use crate::config::{Brand, Config};
 use crate::model::Name;
 
+/// Longest life of a payment link, in days: the tracked link around it lives no longer (`token::LINK_DAYS`).
+const LONGEST_LINK: u16 = 400;
+
 /// Every brand's mailboxes, domain, addresses and language.
 pub(super) fn all(config: &Config, problems: &mut Vec<Problem>) {
     refuse_if(config.brands.is_empty(), problems, || "`brands` is empty: nobody could write".to_owned());
@@ -49,6 +52,10 @@ fn addresses(name: &Name, brand: &Brand, problems: &mut Vec<Problem>) {
             "`brands.{name}.payment_url` must be an http or https address without a query, such as \
              \"https://pay.acme.example/case\", or empty"
         )
+    });
+    let days = brand.payment_link_days;
+    refuse_if(!(1..=LONGEST_LINK).contains(&days), problems, || {
+        format!("`brands.{name}.payment_link_days` ({days}) must be 1 to {LONGEST_LINK}")
     });
 }
 

@@ -74,7 +74,7 @@ fn a_payment_link_is_signed_and_stays_itself() {
     let url = Url::parse(link).expect("a URL");
     let fields: BTreeMap<_, _> = url.query_pairs().into_owned().collect();
     assert_eq!((fields["from"].as_str(), fields["case"].as_str()), ("mail", "D 2026/17"));
-    let moment: Timestamp = "2027-04-08T05:06:07Z".parse().expect("a moment");
+    let moment: Timestamp = "2026-06-02T05:06:07Z".parse().expect("a moment");
     assert_eq!(fields["expires"], moment.as_second().to_string());
     let signed =
         format!("vigie payment 1\ndemo\n{}\n{}\n{}", fields["send"], fields["expires"], fields["case"]);

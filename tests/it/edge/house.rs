@@ -5,7 +5,7 @@ mod client;
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use vigie::classify::Classifier;
 use vigie::clock::Clock;
 use vigie::config;
-use vigie::edge::{Edge, Parts, Recorder, Tracker, Unsubscriber};
+use vigie::edge::{Edge, Parts, PaymentClick, Payments, Recorder, Tracker, Unsubscriber};
 use vigie::flow::Gate;
 use vigie::intake::{Intake, Outlet, Report};
 use vigie::model::{ConsentRule, Flows, Grantee, Name, RecipientId, SendId, Signal};
@@ -44,6 +44,7 @@ pub(super) struct House {
     pub(super) flows: watch::Sender<Arc<Flows>>,
     /// Nobody writes down unsubscriptions yet: the store is as slow as can be.
     pub(super) recorder: Option<Recorder>,
+    paid: Arc<Mutex<Vec<PaymentClick>>>,
     outlet: Outlet,
     registry: Registry,
     ring: Arc<KeyRing>,
@@ -151,6 +152,7 @@ impl House {
 
     pub(super) fn with(config: &config::Edge, capacity: usize) -> Self {
         let registry = Registry::new();
+        let paid = Arc::<Mutex<Vec<PaymentClick>>>::default();
         let (intake, mut outlets) =
             Intake::new(&config::Intake { capacity, shards: 1 }, &presence(), &registry);
         let (intake, ring) = (Arc::new(intake), Arc::new(ring()));
@@ -168,6 +170,10 @@ impl House {
             intake: Arc::clone(&intake),
             partners: Arc::new(partners),
             clock: clock.clone(),
+            paying: Payments::told_to({
+                let paid = Arc::clone(&paid);
+                move |click| paid.lock().expect("nobody panics with it in hand").push(click)
+            }),
         };
         let (unsubscriber, recorder) = Unsubscriber::new(&brands(), clock, &registry);
         let tracker = Tracker::new(parts, &registry);
@@ -181,7 +187,20 @@ impl House {
         let served = runtime.spawn(edge.run(stop.clone()));
         let outlet = outlets.pop().expect("one shard");
         let recorder = Some(recorder);
-        Self { address, intake, stop, identity, flows, recorder, outlet, registry, ring, served, runtime }
+        Self {
+            address,
+            intake,
+            stop,
+            identity,
+            flows,
+            recorder,
+            outlet,
+            paid,
+            registry,
+            ring,
+            served,
+            runtime,
+        }
     }
 
     pub(super) fn mint(&self, token: &Token, owner: &Grantee) -> String {
@@ -197,6 +216,11 @@ impl House {
     /// One GET on a connection of its own.
     pub(super) fn get(&self, target: &str) -> Reply {
         self.connect().ask(&format!("GET {target} HTTP/1.1\r\nHost: t\r\nUser-Agent: {BROWSER}\r\n\r\n"))
+    }
+
+    /// The payment clicks that were told so far.
+    pub(super) fn paid(&self) -> Vec<PaymentClick> {
+        self.paid.lock().expect("nobody panics with it in hand").clone()
     }
 
     /// One POST on a connection of its own.
