@@ -129,6 +129,7 @@ struct Budget {
     #[serde(skip_serializing_if = "Option::is_none")]
     next_allowed: Option<Timestamp>,
     /// What they may get, and how much of it they got.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     limits: Vec<Limit>,
 }
 

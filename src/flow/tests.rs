@@ -101,7 +101,10 @@ fn check(rule: &str, record: &SendRecord, person: &Person, flows: &Flows, starts
 fn a_send_that_nothing_holds_passes_every_rule() {
     let all = explain(&record(spec()), &online(), &Flows::default(), &rules(), at(0));
     let names: Vec<_> = all.iter().map(|rule| rule.name).collect();
-    assert_eq!(names, ["state", "flow", "not_before", "presence", "min_gap", "deadline", "consent"]);
+    assert_eq!(
+        names,
+        ["state", "flow", "not_before", "presence", "min_gap", "budget", "deadline", "consent"]
+    );
     assert!(all.iter().all(|rule| rule.verdict == Judgement::Pass), "{all:?}");
 }
 

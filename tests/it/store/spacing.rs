@@ -90,7 +90,7 @@ pub(crate) async fn of_several_budgets_all_hold<B: Backend>() {
     }
     assert_eq!(sent, [0, 20, 40, 7 * 24]);
     let contacts = bench.store().person(who(1)).await.expect("person works").contacts;
-    assert!(contacts.iter().all(|mail| mail.brand == Some(name("demo"))) && contacts.len() == 3);
+    assert!(contacts.iter().all(|mail| mail.brand == Some(name("demo"))) && contacts.len() == 2);
 }
 
 pub(crate) async fn a_brands_budget_leaves_the_others_alone<B: Backend>() {
@@ -113,8 +113,8 @@ pub(crate) async fn what_is_overdue_goes_when_the_budget_has_room<B: Backend>() 
     let bench = Bench::<B>::with(|rules| rules.budgets.together = vec![budget]).await;
     let mut late = send("late", who(1));
     late.deadline = Some(after(bench.now(), Duration::from_secs(5)));
-    bench.enqueue(&[send("a", who(1)), late.clone()]).await;
     late.priority = -1;
+    bench.enqueue(&[send("a", who(1)), late]).await;
     let first = bench.claim(who(1)).await;
     bench.sent(first.hold).await;
     bench.pass(GAP.saturating_sub(Duration::from_secs(1)));
