@@ -47,7 +47,9 @@ pub(super) struct Spans {
     pub(super) window: i64,
     /// The width of the slices in which the present are counted.
     pub(super) slice: i64,
-    /// How often one person is written to, as `lua/pace.lua` reads it.
+    /// How far back the rules look that say how often one person is written to.
+    pub(super) memory: i64,
+    /// These rules, as `lua/pace.lua` reads them.
     pub(super) pace: String,
     pub(super) recent: i64,
     pub(super) lease: i64,
@@ -65,6 +67,7 @@ impl Spans {
         Self {
             window,
             slice: (window / 16).max(1),
+            memory: memory(rules),
             pace: pace(rules),
             recent: span(rules.recent),
             lease: span(rules.lease),
@@ -85,17 +88,23 @@ fn touching(rules: &Rules) -> String {
     format!("{most} {lease} {landed} {threshold} {ttl} {echo} {history} {width} {pace}")
 }
 
+fn memory(rules: &Rules) -> i64 {
+    let longest = rules.budgets.all().map(|budget| span(budget.within)).max();
+    span(rules.min_gap).max(longest.unwrap_or_default())
+}
+
 fn pace(rules: &Rules) -> String {
     let (gap, budgets) = (span(rules.min_gap), &rules.budgets);
-    let longest = budgets.all().map(|budget| span(budget.within)).max();
-    let Some(longest) = longest else { return gap.to_string() };
+    if budgets.all().next().is_none() {
+        return gap.to_string();
+    }
     let listed = |budgets: &[Budget]| {
         let each = budgets.iter().map(|budget| format!("{}:{}", budget.at_most, span(budget.within)));
         each.collect::<Vec<_>>().join(",")
     };
     let brands = budgets.brands.iter().filter(|(_, budgets)| !budgets.is_empty());
     let brands: Vec<_> = brands.map(|(brand, budgets)| format!("{brand} {}", listed(budgets))).collect();
-    format!("{gap}|{}|{}|{}", gap.max(longest), listed(&budgets.together), brands.join(";"))
+    format!("{gap}|{}|{}|{}", memory(rules), listed(&budgets.together), brands.join(";"))
 }
 
 impl Inner {

@@ -70,7 +70,9 @@ impl Inner {
         let (presence, expiry) = (number(&reply.bytes()?), reply.int()?);
         // A key goes after its last millisecond, which is the one before the window ends.
         let online = presence.map(|presence| (timestamp(expiry + 1 - self.spans.window), source(presence)));
-        let contacts = contacts(&reply.text()?);
+        let mut contacts = contacts(&reply.text()?);
+        let oldest = timestamp(self.turns.server_now() - self.spans.memory);
+        contacts.retain(|mail| oldest < mail.at);
         let consents = consents(who, reply.list()?)?;
         let (mut ids, mut sends) = (Vec::new(), reply.list()?);
         while !sends.is_empty() {
