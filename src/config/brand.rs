@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::Dkim;
+use super::{AtMost, Dkim};
 use crate::model::{ConsentRule, Name, OnUncertain};
 
 /// One brand: its identity, its templates and its rules.
@@ -56,6 +56,9 @@ pub struct Brand {
     /// Values that its templates see where neither a send nor its case has one of that name.
     #[serde(default)]
     pub values: toml::Table,
+    /// How many of this brand's mails one person gets, beside what `[budget]` says of all brands together.
+    #[serde(default)]
+    pub budget: Vec<AtMost>,
     /// What to do when nobody can know whether the relay took a mail.
     #[serde(default)]
     pub on_uncertain: OnUncertain,

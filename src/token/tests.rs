@@ -84,7 +84,7 @@ fn only_links_are_decoys_or_lead_to_payment() {
         let pixel = Token { purpose, ..open() }.mint(&ring(), &brand("demo")).expect("minted");
         assert_eq!(Token::verify(pixel.as_bytes(), Kind::Open, 1, &ring()).unwrap_err(), Refused::Malformed);
         let (kind, destination) = (Kind::Click, "https://example.org/".to_owned());
-        let link = Token { kind, destination, purpose, ..open() };
+        let link = Token { kind, purpose, destination, ..open() };
         let text = link.mint(&ring(), &brand("demo")).expect("minted");
         assert_eq!(Token::verify(text.as_bytes(), Kind::Click, 1, &ring()).expect("valid").0, link);
     }

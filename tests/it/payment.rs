@@ -76,9 +76,10 @@ async fn secret(gateway: &Gateway, brand: &str) -> Result<String, String> {
         .await
         .expect("the program starts");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
-    match output.status.success() {
-        true => Ok(text(output.stdout).lines().last().expect("a secret").to_owned()),
-        false => Err(text(output.stderr)),
+    if output.status.success() {
+        Ok(text(output.stdout).lines().last().expect("a secret").to_owned())
+    } else {
+        Err(text(output.stderr))
     }
 }
 
