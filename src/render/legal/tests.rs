@@ -28,8 +28,8 @@ fn renderer_of(brand: Brand) -> Result<Renderer, RenderError> {
     Renderer::new(&BTreeMap::from([(name, brand)]), Arc::new(ring.expect("a ring")))
 }
 
-/// Why the brand is refused when this text of this file is another.
-fn refused(file: &str, text: &str, other: &str) -> String {
+/// The brand with this text of this file changed.
+fn changed(file: &str, text: &str, other: &str) -> (tempfile::TempDir, Brand) {
     let directory = tempfile::tempdir().expect("a directory");
     for entry in fs::read_dir(format!("{SAMPLE}/templates")).expect("they ship") {
         let path = entry.expect("an entry").path();
@@ -37,6 +37,12 @@ fn refused(file: &str, text: &str, other: &str) -> String {
     }
     change(&directory.path().join(file), text, other);
     let brand = Brand { templates: Some(directory.path().to_owned()), ..brand() };
+    (directory, brand)
+}
+
+/// Why the brand is refused then.
+fn refused(file: &str, text: &str, other: &str) -> String {
+    let (_directory, brand) = changed(file, text, other);
     renderer_of(brand).expect_err(&format!("{file} without {text:?}")).to_string()
 }
 
@@ -192,6 +198,27 @@ fn a_condition_that_hides_an_element_is_found_in_the_letter() {
     };
     assert_eq!(with(true), Ok(()));
     assert_eq!(with(false), Err("template does not show the city in its txt part (§ 1)".into()));
+}
+
+#[test]
+fn a_trial_goes_through_whatever_templates_do_with_values() {
+    for (text, other) in [
+        ("{{ basis }}", "{{ basis | upper | trim }}{{ nothing | default('') }}"),
+        ("{{ interest | money }}", "{% if interest > 0 %}{{ interest | money(currency) }}{% endif %}"),
+        (
+            "{{ basis }}",
+            "{% for line in lines %}{{ line.label }} {{ line.sum | money }}{% endfor %}{{ basis }}",
+        ),
+        (
+            "{{ basis }}",
+            "{{ lines | length }} {{ due | date }} {{ names | join(', ') }} {{ basis | replace('a', 'a') }}",
+        ),
+        ("{{ basis }}", "{% if kind == 'bill' %}{{ kind }}{% else %}{{ basis }}{% endif %}"),
+    ] {
+        let (directory, brand) = changed("notice.fr.txt", text, other);
+        renderer_of(brand).unwrap_or_else(|error| panic!("{other}: {error}"));
+        drop(directory);
+    }
 }
 
 #[test]
