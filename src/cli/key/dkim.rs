@@ -1,7 +1,7 @@
 //! `vigie key dkim`: a key that signs a brand's mails, and what to publish for it.
 
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
@@ -28,6 +28,9 @@ pub(in crate::cli) struct Dkim {
     /// Its name in DNS; left out: vigie-rsa or vigie-ed25519
     #[arg(long)]
     selector: Option<String>,
+    /// Who signs; left out: the domain of the brand's from
+    #[arg(long)]
+    domain: Option<String>,
     /// Every verifier knows RSA; an Ed25519 signature is made faster and may stand beside it
     #[arg(long, value_enum, default_value_t = Algorithm::Rsa)]
     algorithm: Algorithm,
@@ -48,7 +51,7 @@ impl Dkim {
         let unknown = || Failure::new(Exit::Usage, format!("there is no brand {name} in the configuration"));
         let brand = config.brands.get(name).ok_or_else(unknown)?;
         let from: Mailbox = brand.from.parse().map_err(|_| unknown())?;
-        let domain = from.email.domain();
+        let domain = self.domain.as_deref().unwrap_or_else(|| from.email.domain());
         let selector = self.selector.unwrap_or_else(|| match self.algorithm {
             Algorithm::Rsa => "vigie-rsa".into(),
             Algorithm::Ed25519 => "vigie-ed25519".into(),
@@ -58,6 +61,7 @@ impl Dkim {
             .map_err(|bad| Failure::new(Exit::Internal, format!("a fresh key {bad}")))?;
         let file =
             self.out.unwrap_or_else(|| config.data.dir.join("dkim").join(format!("{name}.{selector}.pem")));
+        let file = std::path::absolute(&file).unwrap_or(file);
         write(&file, &pem).map_err(|error| {
             Failure::new(Exit::Configuration, format!("cannot write {}: {error}", file.display()))
         })?;
@@ -65,8 +69,10 @@ impl Dkim {
             "# The key is in {file}, for vigie's user alone: copy it to every gateway.\n\n\
              # For DNS. Publish it before you sign:\n{record}\n\n\
              # For the configuration of every gateway:\n\
-             [[brands.\"{name}\".dkim]]\nselector = \"{selector}\"\nkey_file = \"{file}\"\n",
+             [[brands.\"{name}\".dkim]]\nselector = \"{selector}\"\nkey_file = \"{file}\"\n{signer}",
             file = file.display(),
+            signer =
+                self.domain.as_ref().map(|domain| format!("domain = \"{domain}\"\n")).unwrap_or_default(),
         ))
     }
 }
@@ -98,7 +104,7 @@ fn fresh(algorithm: Algorithm) -> Result<Secret, Failure> {
 /// Writes a file that only its owner may read, and that is not there yet.
 fn write(path: &Path, pem: &Secret) -> std::io::Result<()> {
     if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
-        std::fs::create_dir_all(directory)?;
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
     }
     let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     file.write_all(pem.expose().as_bytes())?;

@@ -13,6 +13,15 @@ fn a_key_is_for_its_owner_alone_and_is_never_overwritten() {
         assert_eq!(fs::metadata(file).expect("a file").permissions().mode() & 0o777, 0o600);
         assert!(keys.records.contains_key(&format!("{selector}._domainkey.demo.example")), "{selector}");
     }
+    let data = fs::metadata(keys.home.path().join("data")).expect("a directory");
+    assert_eq!(data.permissions().mode() & 0o777, 0o700);
+    let other = key_dkim(
+        keys.home.path(),
+        &["--algorithm", "ed25519", "--selector", "s2", "--domain", "mail.demo.example"],
+    );
+    let said = String::from_utf8(other.stdout).expect("UTF-8");
+    assert_eq!(record(&said).0, "s2._domainkey.mail.demo.example");
+    assert!(said.contains("domain = \"mail.demo.example\""), "{said}");
     let before = fs::read(&keys.files[1].1).expect("a file");
     let again = key_dkim(keys.home.path(), &["--algorithm", "ed25519"]);
     assert_eq!(again.status.code(), Some(78));
