@@ -64,7 +64,7 @@
 //!
 //! | layer | modules | within the layer |
 //! | --- | --- | --- |
-//! | 0: words | `clock` `config` `model` `redact` `secrets` `telemetry` `token` | each other |
+//! | 0: words | `brands` `clock` `config` `model` `redact` `secrets` `telemetry` `token` | each other |
 //! | 1: doors to the outside | `intake` `listener` `relay` `render` `store` | nothing |
 //! | 2: decisions | `classify` `servers` `flow` `partners` `dispatch` `pipeline` | those to the left |
 //! | 3: edges | `api` `edge` `ops` `watch` | nothing |
@@ -74,6 +74,7 @@
 
 pub mod api;
 pub mod app;
+pub mod brands;
 pub mod classify;
 pub mod cli;
 pub mod clock;

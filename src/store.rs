@@ -28,7 +28,6 @@ pub mod portable;
 pub mod redis;
 mod time;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,8 +38,9 @@ pub use self::answers::{
     Cancelled, Counts, Enqueued, Fenced, Forgotten, Ignored, Person, Settled, Snapshot, Ticked, Touch,
     Touched, Wait,
 };
+use crate::brands::Brands;
 use crate::model::{
-    ClaimId, Consent, ConsentRule, Finish, FlowScope, FlowSetting, Flows, Hold, Leaving, Mailboxes, Name,
+    ClaimId, Consent, Finish, FlowScope, FlowSetting, Flows, Hold, Leaving, Mailboxes, Name,
     RecipientId, Sealed, SendId, SendRecord, SendSpec,
 };
 
@@ -81,8 +81,8 @@ pub struct Rules {
     /// At most this many mailboxes are watched (`watch.max_mailboxes`): as many as one gateway may be left with, when all
     /// others have died.
     pub max_mailboxes: usize,
-    /// Whether each brand's mails may be tracked without a recorded consent.
-    pub consent: BTreeMap<Name, ConsentRule>,
+    /// Who writes: whether each brand's mails may be tracked without a recorded consent.
+    pub brands: Brands,
 }
 
 /// The store did not do it, and nothing has changed (or, for a lost answer, repeating is safe).

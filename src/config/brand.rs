@@ -1,9 +1,10 @@
-//! `[brands.NAME]`: who writes.
+//! `[brands.NAME]`, and `brand.toml` in a brand's folder: who writes.
 
 use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use super::{OwnRelay, Relay};
 use crate::model::{ConsentRule, OnUncertain};
 
 /// One brand: its identity, its templates and its rules.
@@ -43,6 +44,16 @@ pub struct Brand {
     /// What to do when nobody can know whether the relay took a mail.
     #[serde(default)]
     pub on_uncertain: OnUncertain,
+    /// Who takes its mail, where that is another relay than everybody's.
+    #[serde(default)]
+    pub relay: Option<OwnRelay>,
+}
+
+impl Brand {
+    /// Who takes this brand's mail, where `general` is everybody's relay.
+    pub fn relay(&self, general: &Relay) -> Relay {
+        self.relay.as_ref().map_or_else(|| general.clone(), |own| own.over(general))
+    }
 }
 
 /// What kind of mail a brand sends.

@@ -2,6 +2,7 @@ mod verdicts;
 
 use sha2::Digest;
 
+use super::relay::slowest_transaction;
 use super::*;
 use crate::config::Invalid;
 
