@@ -81,7 +81,7 @@ pub fn prepare(dir: &Path, owners: &[Grantee], operator: Option<&str>) -> Result
     Ok(Prepared { secrets, operator, made })
 }
 
-/// Reads the key ring again, for a gateway that runs and knows people by `identity`. With `make` the keys of `owners` that
+/// Reads the key ring again, for a gateway that runs and knows people by `identity`. With `extend` the keys of `owners` that
 /// are missing are made first, in one step, as [`prepare`] does; then the file is among those returned.
 ///
 /// # Errors
@@ -89,11 +89,11 @@ pub fn prepare(dir: &Path, owners: &[Grantee], operator: Option<&str>) -> Result
 pub fn again(
     dir: &Path,
     owners: &[Grantee],
-    make: bool,
+    extend: bool,
     identity: &Identity,
 ) -> Result<(KeyRing, Vec<PathBuf>), Error> {
     let mut made = Vec::new();
-    let secrets = if make { prepare_ring(dir, owners, &mut made)? } else { Secrets::read(dir)? };
+    let secrets = if extend { prepare_ring(dir, owners, &mut made)? } else { Secrets::read(dir)? };
     if secrets.identity.fingerprint() != identity.fingerprint() {
         let what = "[identity] is not what this gateway was started with: bring the old one back".to_owned();
         return Err(Error::Entry { file: dir.join(SECRETS_FILE), what });

@@ -40,8 +40,8 @@ pub use self::answers::{
 };
 use crate::brands::Brands;
 use crate::model::{
-    ClaimId, Consent, Finish, FlowScope, FlowSetting, Flows, Hold, Leaving, Mailboxes, Name,
-    RecipientId, Sealed, SendId, SendRecord, SendSpec,
+    ClaimId, Consent, Finish, FlowScope, FlowSetting, Flows, Hold, Leaving, Mailboxes, Name, RecipientId,
+    Sealed, SendId, SendRecord, SendSpec,
 };
 
 /// What a store is told once, at its start.

@@ -154,7 +154,9 @@ impl Problem {
 
     /// 503: the brand is there, and what describes it is broken.
     pub(super) fn broken_brand(brand: &str) -> Self {
-        let detail = format!("the brand {brand} cannot be used until its folder is mended; nothing was done, try again later");
+        let detail = format!(
+            "the brand {brand} cannot be used until its folder is mended; nothing was done, try again later"
+        );
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "broken-brand", detail).retry_after(LATER)
     }
 

@@ -26,9 +26,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
-use super::StartError;
 use self::metrics::Metrics;
 use self::trial::{Candidate, Sound, Trial};
+use super::StartError;
 use crate::brands::{Brands, Known};
 use crate::config::{Config, Found, Invalid};
 use crate::model::{Grantee, Name};
@@ -117,7 +117,7 @@ impl Keeper {
         }
         while stop.run_until_cancelled(tokio::time::sleep(folders.check_every)).await.is_some() {
             let this = Arc::clone(&self);
-            let looked = tokio::task::spawn_blocking(move || this.look(last)).await;
+            let looked = tokio::task::spawn_blocking(move || this.look(last.as_ref())).await;
             last = looked.unwrap_or_else(|error| {
                 tracing::error!(%error, "a look at the brands' folders ended abnormally");
                 None
@@ -126,11 +126,11 @@ impl Keeper {
     }
 
     /// One look: reads if what is there was there the last time, and is not what was read.
-    fn look(&self, last: Option<Found>) -> Option<Found> {
+    fn look(&self, last: Option<&Found>) -> Option<Found> {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         match self.config.folders() {
             Ok(found) => {
-                let settled = last.as_ref() == Some(&found);
+                let settled = last == Some(&found);
                 if settled && (found != seen.found || seen.unreadable) {
                     self.judge(found.clone(), false, &mut seen);
                 }
@@ -174,8 +174,11 @@ impl Keeper {
     fn candidates(&self, found: &Found, all: bool, seen: &Seen) -> Vec<Candidate> {
         let tables = self.config.brands.iter().filter(|(name, _)| all && !found.brands.contains_key(name));
         let tables = tables.map(|(name, brand)| Candidate { name: name.clone(), read: Ok(brand.clone()) });
-        let changed = found.brands.iter().filter(|(name, folder)| all || seen.found.brands.get(name) != Some(folder));
-        let read = |name: &Name, folder: &Path| self.config.read_folder(name, folder).map_err(|error| error.to_string());
+        let changed =
+            found.brands.iter().filter(|(name, folder)| all || seen.found.brands.get(name) != Some(folder));
+        let read = |name: &Name, folder: &Path| {
+            self.config.read_folder(name, folder).map_err(|error| error.to_string())
+        };
         let folders =
             changed.map(|(name, folder)| Candidate { name: name.clone(), read: read(name, &folder.path) });
         tables.chain(folders).collect()
@@ -187,13 +190,13 @@ impl Keeper {
         let old = || Arc::clone(&self.brands.now().ring);
         let owners: Vec<_> = candidates.iter().filter(|candidate| candidate.read.is_ok()).collect();
         let owners: Vec<_> = owners.iter().map(|candidate| Grantee::Brand(candidate.name.clone())).collect();
-        if owners.is_empty() || self.config.store.guest {
+        if owners.is_empty() {
             return old();
         }
-        let make = self.config.brand_folders.make_keys;
-        match secrets::again(&self.config.data.dir, &owners, make, &self.identity) {
-            Ok((ring, made)) => {
-                for file in made {
+        let may_make = self.config.brand_folders.make_keys;
+        match secrets::again(&self.config.data.dir, &owners, may_make, &self.identity) {
+            Ok((ring, files)) => {
+                for file in files {
                     tracing::warn!(file = %file.display(), "made keys of new brands: keep a backup, and copy it to all gateways");
                 }
                 Arc::new(ring)

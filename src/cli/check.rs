@@ -115,7 +115,9 @@ async fn embedded(config: &Config, directory: &Path) -> Found {
     if !config.data.dir.join(directory).exists() {
         return Ok(format!("{url}: none yet: the first start makes it"));
     }
-    let store = match open_store(config, &brands::Brands::default(), None, &Clock::system(), &Registry::new()).await {
+    let store = match open_store(config, &brands::Brands::default(), None, &Clock::system(), &Registry::new())
+        .await
+    {
         Ok(store) => store,
         // A gateway that runs has opened it already; nothing can be wrong that it did not report.
         Err(StartError::InUse(sentence)) => return Ok(format!("{url}: not looked into, as {sentence}")),

@@ -200,7 +200,8 @@ fn templates(named: Option<&Path>, folder: &Path) -> Result<PathBuf, String> {
 
 /// Whether a subject line lies here: each template has one, and notes of people's have none.
 fn has_templates(folder: &Path) -> bool {
-    let is_one = |entry: fs::DirEntry| entry.path().extension().is_some_and(|extension| extension == "subject");
+    let is_one =
+        |entry: fs::DirEntry| entry.path().extension().is_some_and(|extension| extension == "subject");
     fs::read_dir(folder).is_ok_and(|entries| entries.flatten().any(is_one))
 }
 

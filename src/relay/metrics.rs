@@ -46,7 +46,8 @@ impl Register {
 
     /// Those of one relay; its name comes from the configuration.
     pub(super) fn of(&self, relay: String) -> Metrics {
-        let [open, busy] = ["open", "busy"].map(|state| self.connections.with_label_values(&[&*relay, state]));
+        let [open, busy] =
+            ["open", "busy"].map(|state| self.connections.with_label_values(&[&*relay, state]));
         Metrics { transactions: self.transactions.clone(), relay, open, busy }
     }
 }

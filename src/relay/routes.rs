@@ -88,7 +88,8 @@ impl Relays {
         let old = self.0.routes.load_full();
         let mut fresh = Routes::clone(&old);
         fresh.own.extend(ways);
-        let left: Vec<_> = old.all().filter(|route| !fresh.uses(route)).map(|route| route.relay.clone()).collect();
+        let left: Vec<_> =
+            old.all().filter(|route| !fresh.uses(route)).map(|route| route.relay.clone()).collect();
         self.0.routes.store(Arc::new(fresh));
         for relay in left {
             tokio::spawn(async move { relay.close().await });

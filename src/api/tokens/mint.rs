@@ -37,8 +37,7 @@ impl Mint {
             self.brands.named(access, brand)?;
         }
         let ring = &self.brands.known().ring;
-        let minted =
-            order.mint(&self.identity, ring, |owner| self.base(access, owner), self.clock.now());
+        let minted = order.mint(&self.identity, ring, |owner| self.base(access, owner), self.clock.now());
         minted.map_err(|bad| Problem::field(bad.field, bad.what))
     }
 

@@ -31,9 +31,7 @@ fn mailboxes(at: &str, brand: &Brand, problems: &mut Vec<Problem>) {
         format!("`{at}from` must be a mailbox such as \"Acme Reminders <reminders@acme.example>\"")
     });
     refuse_if(!brand.reply_to.is_empty() && !is_mailbox(&brand.reply_to), problems, || {
-        format!(
-            "`{at}reply_to` must be a mailbox such as \"Acme <service@acme.example>\", or empty"
-        )
+        format!("`{at}reply_to` must be a mailbox such as \"Acme <service@acme.example>\", or empty")
     });
     refuse_if(!brand.return_path.is_empty() && !is_address(&brand.return_path), problems, || {
         format!("`{at}return_path` must be an address such as \"bounces@acme.example\", or empty")
