@@ -1,0 +1,82 @@
+//! Readings without a pause while mails flow.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use hyper::{Method, StatusCode};
+
+use super::{Folders, note};
+use crate::support::crowd::{Person, come_online};
+use crate::support::sink::Manner;
+use crate::support::wait::{SOON, wait_until};
+
+/// People with a letter of each brand.
+const PEOPLE: usize = 150;
+
+#[tokio::test]
+async fn a_storm_of_readings_loses_nothing_and_doubles_nothing() {
+    let sinks = [Manner::modern().start().await, Manner::modern().start().await];
+    let urls = sinks.each_ref().map(|sink| format!("[relay]\nurl = \"smtp://{}?tls=none\"", sink.addr()));
+    let folders = Arc::new(Folders::new());
+    folders.put("acme", &urls[0], "Acme");
+    folders.put("nova", &urls[1], "Nova");
+    let gateway = folders
+        .gateway(&[
+            ("VIGIE__PRESENCE__MIN_GAP", "0s"),
+            ("VIGIE__PRESENCE__REFRESH", "50ms"),
+            ("VIGIE__DISPATCH__CLAIMS_PER_TOUCH", "2"),
+            ("VIGIE__BRAND_FOLDERS__CHECK_EVERY", "5ms"),
+        ])
+        .await;
+    let people = Person::several(&gateway, PEOPLE).await;
+    let lines: String = (0..PEOPLE)
+        .flat_map(|n| ["acme", "nova"].map(|brand| (brand, n)))
+        .map(|(brand, n)| {
+            note(brand, &format!("{brand}-{n}"), &format!("canary-{n}@example.test")).to_string() + "\n"
+        })
+        .collect();
+    let pushed = gateway.try_call(Method::POST, "/v1/sends", "application/x-ndjson", lines).await;
+    let pushed = pushed.expect("the API answers").lines();
+    let accepted = pushed.iter().filter(|answer| answer["status"] == StatusCode::ACCEPTED.as_u16()).count();
+    assert_eq!(accepted, 2 * PEOPLE);
+
+    let (over, storming) = (Arc::new(AtomicBool::new(false)), Arc::clone(&folders));
+    let storm = {
+        let (over, urls) = (Arc::clone(&over), urls.clone());
+        tokio::task::spawn_blocking(move || {
+            for turn in 0.. {
+                if over.load(Ordering::Relaxed) {
+                    return;
+                }
+                // Relays are swapped, files broken and mended.
+                let (url, subject) = (&urls[turn % 2], ["Sound", "{{ broken", "Sound, too"][turn % 3]);
+                storming.put(["acme", "nova"][turn % 2], url, subject);
+                std::thread::sleep(std::time::Duration::from_millis(8));
+            }
+        })
+    };
+    for round in people.chunks(25) {
+        gateway.signal("HUP").await;
+        come_online(gateway.knocker(), round).await;
+        come_online(gateway.knocker(), round).await;
+    }
+    wait_until("all are sent", SOON * 3, async || {
+        come_online(gateway.knocker(), &people).await;
+        (gateway.metrics().count("vigie_sends", &["state=\"sent\""]) == 2 * PEOPLE as u64).then_some(())
+    })
+    .await;
+    over.store(true, Ordering::Relaxed);
+    storm.await.expect("the storm ends");
+    let mut ids: Vec<_> =
+        sinks.iter().flat_map(|sink| sink.taken()).map(|mail| send_id(&mail.content)).collect();
+    ids.sort();
+    ids.dedup();
+    let all = sinks.iter().map(|sink| sink.taken().len()).sum::<usize>();
+    assert_eq!((ids.len(), all), (2 * PEOPLE, 2 * PEOPLE), "each once");
+}
+
+fn send_id(mail: &[u8]) -> String {
+    let text = String::from_utf8_lossy(mail);
+    let line = text.lines().find_map(|line| line.strip_prefix("X-Vigie-Send: "));
+    line.expect("each mail names its send").to_owned()
+}
