@@ -162,10 +162,11 @@ impl Keeper {
             tracing::error!(error = %invalid, "a folder that is no brand's");
         }
         let well = refused.is_empty() && found.misnamed.is_empty();
+        let loaded: Vec<_> = sound.iter().map(|sound| sound.name.clone()).collect();
         let known = self.known(&ring, &sound, refused.iter().map(|(name, _)| name.clone()), &found);
-        self.tell(&sound, &refused);
-        self.tell_gone(&found, seen);
         self.put_into_use(sound, known);
+        self.tell(&loaded, &refused);
+        self.tell_gone(&found, seen);
         *seen = Seen { found, unreadable: false, gone: std::mem::take(&mut seen.gone) };
         well
     }
@@ -236,8 +237,8 @@ impl Keeper {
         self.brands.replace(known);
     }
 
-    fn tell(&self, sound: &[Sound], refused: &[(Name, String)]) {
-        for Sound { name, .. } in sound {
+    fn tell(&self, loaded: &[Name], refused: &[(Name, String)]) {
+        for name in loaded {
             self.metrics.loaded(name);
             tracing::info!(brand = %name, "the brand is in use as it is on the disk");
         }

@@ -113,3 +113,40 @@ impl Routes {
         self.all().any(|used| Arc::ptr_eq(&used.relay.0, &route.relay.0))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    fn name(text: &str) -> Name {
+        text.parse().expect("a name")
+    }
+
+    fn same(a: &Relay, b: &Relay) -> bool {
+        Arc::ptr_eq(&a.0, &b.0)
+    }
+
+    #[tokio::test]
+    async fn the_same_settings_are_one_relay_and_others_another() {
+        let data = tempfile::tempdir().expect("a directory");
+        let general = Config::load(&[], []).expect("the default file").relay;
+        let relays = Relays::new(&general, data.path(), &Registry::new()).expect("good settings");
+        let own = config::Relay { url: "smtp://own.example?tls=none".into(), ..general.clone() };
+        let first = relays.find(&own, []).expect("good settings");
+        let second = relays.find(&own, [&first]).expect("good settings");
+        let usual = relays.find(&general, [&first]).expect("good settings");
+        relays.assign([(name("a"), first), (name("b"), second), (name("c"), usual)]);
+        assert!(same(&relays.of(&name("a")), &relays.of(&name("b"))));
+        assert!(same(&relays.of(&name("c")), &relays.of(&name("unknown"))));
+        assert!(!same(&relays.of(&name("a")), &relays.of(&name("c"))));
+
+        let before = relays.of(&name("b"));
+        let usual = relays.find(&general, []).expect("good settings");
+        relays.assign([(name("a"), usual)]);
+        assert!(same(&relays.of(&name("a")), &relays.of(&name("c"))));
+        assert!(same(&relays.of(&name("b")), &before), "another brand's way is as it was");
+        let wrong = config::Relay { url: "smtp://h?tls=maybe".into(), ..own };
+        assert!(relays.find(&wrong, []).is_err());
+    }
+}

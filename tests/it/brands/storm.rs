@@ -7,7 +7,7 @@ use hyper::{Method, StatusCode};
 
 use super::{Folders, note};
 use crate::support::crowd::{Person, come_online};
-use crate::support::sink::Manner;
+use crate::support::sink::{Manner, Sink};
 use crate::support::wait::{SOON, wait_until};
 
 /// People with a letter of each brand.
@@ -65,10 +65,11 @@ async fn a_storm_of_readings_loses_nothing_and_doubles_nothing() {
         (gateway.metrics().count("vigie_sends", &["state=\"sent\""]) == 2 * PEOPLE as u64).then_some(())
     })
     .await;
+    let read = |result: &str| gateway.metrics().count("vigie_brand_reloads_total", &[result]);
+    assert!(read("loaded") > 10 && read("refused") > 1, "it was a storm: {}", gateway.metrics().text);
     over.store(true, Ordering::Relaxed);
     storm.await.expect("the storm ends");
-    let mut ids: Vec<_> =
-        sinks.iter().flat_map(|sink| sink.taken()).map(|mail| send_id(&mail.content)).collect();
+    let mut ids: Vec<_> = sinks.iter().flat_map(Sink::taken).map(|mail| send_id(&mail.content)).collect();
     ids.sort();
     ids.dedup();
     let all = sinks.iter().map(|sink| sink.taken().len()).sum::<usize>();
