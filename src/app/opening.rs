@@ -6,7 +6,8 @@ use std::time::Duration;
 use super::StartError;
 use crate::brands::Brands;
 use crate::clock::Clock;
-use crate::config::{Config, StoreUrl};
+use crate::config::{AtMost, Config, StoreUrl};
+use crate::model::{Budget, Budgets};
 use crate::store::embedded::Embedded;
 use crate::store::redis::{Figures, Options, RedisStore};
 use crate::store::{Rules, Store};
@@ -51,6 +52,7 @@ pub(super) fn rules(config: &Config, brands: &Brands) -> Rules {
     Rules {
         window: config.presence.window,
         min_gap: config.presence.min_gap,
+        budgets: budgets(config),
         recent: recent(config),
         landed_within: config.presence.landed_within,
         fire_threshold: percent(config.classify.fire_threshold),
@@ -65,6 +67,16 @@ pub(super) fn rules(config: &Config, brands: &Brands) -> Rules {
         keep_finished: config.store.keep_finished,
         max_mailboxes: config.watch.max_mailboxes,
         brands: brands.clone(),
+    }
+}
+
+/// What one person gets at most.
+fn budgets(config: &Config) -> Budgets {
+    let all = |budgets: &[AtMost]| budgets.iter().copied().map(Budget::from).collect();
+    let brands = config.brands.iter().filter(|(_, brand)| !brand.budget.is_empty());
+    Budgets {
+        together: all(&config.budget.together),
+        brands: brands.map(|(name, brand)| (name.clone(), all(&brand.budget))).collect(),
     }
 }
 

@@ -4,7 +4,7 @@ use lettre::message::Mailbox;
 use url::Url;
 
 use super::{Problem, refuse_if, relay};
-use crate::config::{Brand, Config};
+use crate::config::{AtMost, Brand, Config};
 
 /// Every brand that has a table. With folders there may be none: the sample's own folder takes its table's place.
 pub(super) fn all(config: &Config, problems: &mut Vec<Problem>) {
@@ -13,6 +13,7 @@ pub(super) fn all(config: &Config, problems: &mut Vec<Problem>) {
     for (name, brand) in &config.brands {
         one(&format!("brands.{name}."), brand, config, problems);
     }
+    budgets("budget.together", &config.budget.together, problems);
 }
 
 /// One brand's mailboxes, domain, addresses, language and relay; `at` stands before each key in a sentence.
@@ -21,6 +22,7 @@ pub(super) fn one(at: &str, brand: &Brand, config: &Config, problems: &mut Vec<P
     addresses(at, brand, problems);
     domain(at, brand, problems);
     language(at, brand, problems);
+    budgets(&format!("{at}budget"), &brand.budget, problems);
     relay::own(at, brand, config, problems);
 }
 
@@ -54,6 +56,22 @@ fn addresses(at: &str, brand: &Brand, problems: &mut Vec<Problem>) {
              \"https://pay.acme.example/case\", or empty"
         )
     });
+}
+
+/// More mails than anybody should get within any span; stores remember as many.
+const MOST_CONTACTS: u32 = 256;
+
+fn budgets(key: &str, all: &[AtMost], problems: &mut Vec<Problem>) {
+    for AtMost { at_most, within } in all {
+        refuse_if(!(1..=MOST_CONTACTS).contains(at_most), problems, || {
+            format!(
+                "`{key}` has at_most = {at_most}: 1 to {MOST_CONTACTS} mails; to stop a brand, pause its flow"
+            )
+        });
+        refuse_if(within.is_zero(), problems, || {
+            format!("`{key}` has a `within` of nothing: write one like \"20h\"")
+        });
+    }
 }
 
 /// Whether `text` is an http or https address that a path can be put right behind: no slash at the end, no query.
