@@ -20,9 +20,9 @@
 mod metrics;
 mod trial;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
@@ -30,7 +30,7 @@ use self::metrics::Metrics;
 use self::trial::{Candidate, Sound, Trial};
 use super::StartError;
 use crate::brands::{Brands, Known};
-use crate::config::{Config, Found, Invalid};
+use crate::config::{AtMost, Config, Found, Invalid};
 use crate::model::{Grantee, Name};
 use crate::relay::{Relays, Route};
 use crate::render::Renderer;
@@ -46,6 +46,8 @@ pub(super) struct Keeper {
     renderer: Arc<Renderer>,
     relays: Relays,
     metrics: Metrics,
+    /// The budgets that brands started with: the store counts by them until the restart.
+    budgets: OnceLock<BTreeMap<Name, Vec<AtMost>>>,
     /// Held through a whole reading: there is one at a time.
     seen: Mutex<Seen>,
 }
@@ -80,7 +82,8 @@ impl Keeper {
         for name in brands.now().brands.keys() {
             metrics.stale(name, false);
         }
-        Self { config, identity, brands, renderer, relays, metrics, seen: Mutex::default() }
+        let (budgets, seen) = (OnceLock::new(), Mutex::default());
+        Self { config, identity, brands, renderer, relays, metrics, budgets, seen }
     }
 
     /// Puts the brands that have tables on the ways to their relays, and reads all folders.
@@ -96,6 +99,10 @@ impl Keeper {
         }
         self.relays.assign(ways);
         self.read(false);
+        let known = self.brands.now();
+        let budgets = known.brands.iter().map(|(name, brand)| (name.clone(), brand.budget.clone()));
+        // It is the first and only time.
+        let _ = self.budgets.set(budgets.collect());
         Ok(())
     }
 
@@ -239,6 +246,7 @@ impl Keeper {
 
     fn tell(&self, loaded: &[Name], refused: &[(Name, String)]) {
         for name in loaded {
+            self.tell_of_budget(name);
             self.metrics.loaded(name);
             tracing::info!(brand = %name, "the brand is in use as it is on the disk");
         }
@@ -248,6 +256,15 @@ impl Keeper {
             let stays = self.brands.now().brands.contains_key(name);
             let then = if stays { "its last sound version stays in use" } else { "it cannot be used yet" };
             tracing::error!(brand = %name, error, "a brand is refused; {then}");
+        }
+    }
+
+    /// A budget that does not hold yet must not be taken for one that does.
+    fn tell_of_budget(&self, name: &Name) {
+        let (Some(budgets), known) = (self.budgets.get(), self.brands.now()) else { return };
+        let old = budgets.get(name).map(Vec::as_slice).unwrap_or_default();
+        if known.brands.get(name).is_some_and(|brand| brand.budget != old) {
+            tracing::warn!(brand = %name, "the brand's budget is another one: it holds from the restart on");
         }
     }
 

@@ -52,7 +52,7 @@ pub(super) fn rules(config: &Config, brands: &Brands) -> Rules {
     Rules {
         window: config.presence.window,
         min_gap: config.presence.min_gap,
-        budgets: budgets(config),
+        budgets: budgets(config, brands),
         recent: recent(config),
         landed_within: config.presence.landed_within,
         fire_threshold: percent(config.classify.fire_threshold),
@@ -70,10 +70,11 @@ pub(super) fn rules(config: &Config, brands: &Brands) -> Rules {
     }
 }
 
-/// What one person gets at most.
-fn budgets(config: &Config) -> Budgets {
+/// What one person gets at most, by the brands as they are now.
+fn budgets(config: &Config, brands: &Brands) -> Budgets {
     let all = |budgets: &[AtMost]| budgets.iter().copied().map(Budget::from).collect();
-    let brands = config.brands.iter().filter(|(_, brand)| !brand.budget.is_empty());
+    let known = brands.now();
+    let brands = known.brands.iter().filter(|(_, brand)| !brand.budget.is_empty());
     Budgets {
         together: all(&config.budget.together),
         brands: brands.map(|(name, brand)| (name.clone(), all(&brand.budget))).collect(),

@@ -50,6 +50,12 @@ async fn what_changed_on_the_disk_is_in_the_next_letter() {
     letters_say(&gateway, "acme", "Promotional", &mut number).await;
     let promotional = letter(&gateway, "acme", 1001).await;
     assert_eq!(promotional.all("list-unsubscribe").len(), 1);
+    folders.put("acme", "budget = [{ at_most = 9, within = \"1d\" }]", "With a budget");
+    letters_say(&gateway, "acme", "With a budget", &mut number).await;
+    wait_until("it says when that holds", SOON, async || {
+        gateway.log().contains("it holds from the restart on").then_some(())
+    })
+    .await;
     let text = fs::read_to_string(folders.folder("acme").join("brand.toml")).expect("it is ours");
     fs::write(folders.folder("acme").join("brand.toml"), text.replace("presumed", "required")).expect("ours");
     wait_until("letters are not tracked any more", SOON, async || {
