@@ -78,6 +78,8 @@ enum Command {
     Store(store::Store),
     /// Print the default configuration file: every key, commented
     DefaultConfig,
+    /// Print the sample brand's file, brand.toml: every key, commented
+    DefaultBrand,
 }
 
 /// Reads the command line, does what it says, and gives the code to exit with.
@@ -111,6 +113,7 @@ impl Command {
             Self::Key(command) => command.run(files),
             Self::Store(command) => wait_for(command.run(&configuration(files)?)),
             Self::DefaultConfig => print(config::DEFAULT),
+            Self::DefaultBrand => print(config::SAMPLE_BRAND),
         }
     }
 }

@@ -82,7 +82,27 @@ pub fn prepare(dir: &Path, owners: &[Grantee], operator: Option<&str>) -> Result
     Ok(Prepared { secrets, operator, made })
 }
 
-/// Everybody in the configuration who needs keys.
+/// Reads the key ring again, for a gateway that runs and knows people by `identity`. With `extend` the keys of `owners` that
+/// are missing are made first, in one step, as [`prepare`] does; then the file is among those returned.
+///
+/// # Errors
+/// As [`prepare`]; also if the file is another installation's now.
+pub fn again(
+    dir: &Path,
+    owners: &[Grantee],
+    extend: bool,
+    identity: &Identity,
+) -> Result<(KeyRing, Vec<PathBuf>), Error> {
+    let mut made = Vec::new();
+    let secrets = if extend { prepare_ring(dir, owners, &mut made)? } else { Secrets::read(dir)? };
+    if secrets.identity.fingerprint() != identity.fingerprint() {
+        let what = "[identity] is not what this gateway was started with: bring the old one back".to_owned();
+        return Err(Error::Entry { file: dir.join(SECRETS_FILE), what });
+    }
+    Ok((secrets.ring, made))
+}
+
+/// Everybody in the configuration who needs keys at the start: brands with tables, and partners.
 pub fn owners(config: &Config) -> Vec<Grantee> {
     let brands = config.brands.keys().cloned().map(Grantee::Brand);
     brands.chain(config.partners.keys().cloned().map(Grantee::Partner)).collect()

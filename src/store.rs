@@ -29,7 +29,6 @@ pub mod portable;
 pub mod redis;
 mod time;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,9 +39,10 @@ pub use self::answers::{
     Cancelled, Counts, Enqueued, Fenced, Forgotten, Ignored, Person, Settled, Snapshot, Ticked, Touch,
     Touched, Wait,
 };
+use crate::brands::Brands;
 use crate::model::{
-    Budgets, ClaimId, Consent, ConsentRule, Finish, FlowScope, FlowSetting, Flows, Hold, Leaving, Mailboxes,
-    Name, RecipientId, Sealed, SendId, SendRecord, SendSpec,
+    Budgets, ClaimId, Consent, Finish, FlowScope, FlowSetting, Flows, Hold, Leaving, Mailboxes, Name,
+    RecipientId, Sealed, SendId, SendRecord, SendSpec,
 };
 
 /// What a store is told once, at its start.
@@ -84,8 +84,8 @@ pub struct Rules {
     /// At most this many mailboxes are watched (`watch.max_mailboxes`): as many as one gateway may be left with, when all
     /// others have died.
     pub max_mailboxes: usize,
-    /// Whether each brand's mails may be tracked without a recorded consent.
-    pub consent: BTreeMap<Name, ConsentRule>,
+    /// Who writes: whether each brand's mails may be tracked without a recorded consent.
+    pub brands: Brands,
 }
 
 /// The store did not do it, and nothing has changed (or, for a lost answer, repeating is safe).

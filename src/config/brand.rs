@@ -1,10 +1,10 @@
-//! `[brands.NAME]`: who writes.
+//! `[brands.NAME]`, and `brand.toml` in a brand's folder: who writes.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::{AtMost, Dkim};
+use super::{AtMost, Dkim, OwnRelay, Relay};
 use crate::model::{ConsentRule, Name, OnUncertain};
 
 /// One brand: its identity, its templates and its rules.
@@ -62,10 +62,35 @@ pub struct Brand {
     /// What to do when nobody can know whether the relay took a mail.
     #[serde(default)]
     pub on_uncertain: OnUncertain,
+    /// Who takes its mail, where that is another relay than everybody's.
+    #[serde(default)]
+    pub relay: Option<OwnRelay>,
+}
+
+impl Brand {
+    /// Has relative paths, but that of its templates, start at its folder.
+    pub(super) fn start_paths_at(&mut self, folder: &Path) {
+        for file in self.dkim.iter_mut().filter_map(|dkim| dkim.key_file.as_mut()) {
+            *file = folder.join(&file);
+        }
+        if is_file(&self.legal) {
+            self.legal = folder.join(&self.legal).to_string_lossy().into_owned();
+        }
+    }
+
+    /// Who takes this brand's mail, where `general` is everybody's relay.
+    pub fn relay(&self, general: &Relay) -> Relay {
+        self.relay.as_ref().map_or_else(|| general.clone(), |own| own.over(general))
+    }
 }
 
 const fn three_months() -> u16 {
     90
+}
+
+/// Whether a legal profile is a file of its own, and not one of ours by its name.
+fn is_file(profile: &str) -> bool {
+    Path::new(profile).extension().is_some_and(|extension| extension == "toml")
 }
 
 fn no_profile() -> String {

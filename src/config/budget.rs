@@ -16,7 +16,7 @@ pub struct Budget {
 }
 
 /// At most so many mails to one person within a span.
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AtMost {
     /// How many: 1 to 256.

@@ -155,7 +155,7 @@ fn deadline(spec: &SendSpec, now: Timestamp) -> Rule {
 /// Consent never holds a send; it decides whether the mail may carry a pixel and tracked links.
 fn consent(spec: &SendSpec, person: &Person, rules: &Rules) -> Rule {
     let to = Grantee::Brand(spec.brand.clone());
-    let rule = rules.consent.get(&spec.brand).copied().unwrap_or_default();
+    let rule = rules.brands.consent(&spec.brand);
     let value = match person.consents.iter().find(|consent| consent.grantee == to) {
         Some(said) if said.granted => format!("granted {}: the mail may carry a pixel", said.at),
         Some(said) => format!("withdrawn {}: the mail goes without a pixel", said.at),

@@ -1,10 +1,12 @@
-use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
+use crate::brands::Brands;
+use crate::config::Config;
 use crate::model::{
-    Budget, Budgets, Cause, ClaimId, Consent, ConsentRule, Contact, FlowState, Grantee, Hold, Name,
-    OnDeadline, OnUncertain, RecipientId, SendId, SendRecord, SendSpec, SendState, Source,
+    Budget, Budgets, Cause, ClaimId, Consent, Contact, FlowState, Grantee, Hold, Name, OnDeadline,
+    OnUncertain, RecipientId, SendId, SendRecord, SendSpec, SendState, Source,
 };
 use crate::redact::Mailbox;
 use crate::store::{Person, Rules};
@@ -54,6 +56,12 @@ fn record(spec: SendSpec) -> SendRecord {
     }
 }
 
+/// The sample brand, which presumes consent.
+fn presumed() -> Brands {
+    let config = Config::load(&[], []).expect("the default file");
+    Brands::new(config.brands, Arc::default())
+}
+
 fn rules() -> Rules {
     Rules {
         window: Duration::from_mins(3),
@@ -64,7 +72,7 @@ fn rules() -> Rules {
         max_waiting: 1000,
         max_online: 1000,
         keep_finished: Duration::from_hours(48),
-        consent: BTreeMap::from([(name("demo"), ConsentRule::Presumed)]),
+        brands: presumed(),
         ..Rules::default()
     }
 }

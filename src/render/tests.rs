@@ -52,6 +52,7 @@ fn brand() -> Brand {
         legal: "none".into(),
         first_letters: Vec::new(),
         values: toml::Table::new(),
+        relay: None,
     }
 }
 

@@ -33,7 +33,8 @@ const HEADER: &str = "\
 #
 # [[seals]] sign a brand's payment links; `vigie key payment` prints one for its payment page. Replacing one invalidates the links already sent.
 #
-# A brand or partner that is new in the configuration gets its entries appended at the next start. Vigie changes nothing else.
+# A brand or partner that is new in the configuration gets its entries appended at the next start, a brand with a folder
+# when that is read first. Vigie changes nothing else.
 ";
 
 /// The file, read.

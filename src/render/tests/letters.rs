@@ -170,7 +170,8 @@ fn unsubscribing_is_offered_where_the_class_wants_it_and_is_not_tracked() {
 
 #[test]
 fn templates_are_listed_with_their_variables() {
-    let infos: Vec<_> = renderer().templates().collect();
+    let house = House::new(&name("demo"), &brand(), &ring()).expect("the samples are sound");
+    let infos: Vec<_> = house.templates().collect();
     let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<BTreeSet<_>>();
     assert_eq!(
         infos,

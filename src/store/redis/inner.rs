@@ -170,7 +170,7 @@ impl Inner {
 
     /// Whether the mail may carry a pixel: what the person said to the brand, or its rule.
     pub(super) fn tracked(&self, spec: &SendSpec, said: Option<bool>) -> bool {
-        let rule = self.rules.consent.get(&spec.brand).copied().unwrap_or_default();
+        let rule = self.rules.brands.consent(&spec.brand);
         said.unwrap_or(rule == ConsentRule::Presumed)
     }
 

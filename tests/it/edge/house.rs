@@ -13,13 +13,14 @@ use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use vigie::brands::Brands;
 use vigie::classify::Classifier;
 use vigie::clock::Clock;
 use vigie::config;
 use vigie::edge::{Edge, Parts, PaymentClick, Payments, Recorder, Tracker, Unsubscriber};
 use vigie::flow::Gate;
 use vigie::intake::{Intake, Outlet, Report};
-use vigie::model::{ConsentRule, Flows, Grantee, Name, RecipientId, SendId, Signal};
+use vigie::model::{Flows, Grantee, Name, RecipientId, SendId, Signal};
 use vigie::partners::Partners;
 use vigie::telemetry::Registry;
 use vigie::token::{Identity, Key, KeyRing, Kind, Purpose, Token};
@@ -71,12 +72,15 @@ pub(super) fn edge_config() -> config::Edge {
 
 /// Two brands and what people know them by.
 fn brands() -> BTreeMap<Name, config::Brand> {
-    let brand = |name: &str, from: &str, language: &str| {
-        let text =
-            format!("from = '{from}'\ntracking_url = 'https://t.{name}.example'\nlanguage = '{language}'");
+    let brand = |name: &str, from: &str, more: &str| {
+        let text = format!("from = '{from}'\ntracking_url = 'https://t.{name}.example'\n{more}");
         (name.parse().expect("a name"), toml::from_str(&text).expect("a brand"))
     };
-    [brand("demo", "Démo & Cie <a@demo.example>", "fr"), brand("strict", "a@strict.example", "en")].into()
+    [
+        brand("demo", "Démo & Cie <a@demo.example>", "language = 'fr'\nconsent = 'presumed'"),
+        brand("strict", "a@strict.example", "language = 'en'"),
+    ]
+    .into()
 }
 
 /// Two partners: one may use the pixel without a token.
@@ -156,16 +160,15 @@ impl House {
         let (intake, mut outlets) =
             Intake::new(&config::Intake { capacity, shards: 1 }, &presence(), &registry);
         let (intake, ring) = (Arc::new(intake), Arc::new(ring()));
-        let rules = BTreeMap::from([("demo".parse().expect("a name"), ConsentRule::Presumed)]);
+        let brands = Brands::new(brands(), Arc::clone(&ring));
         let now = Timestamp::from_second(i64::from(TODAY) * 86_400 + 7).expect("a moment");
         let (clock, identity) = (Clock::manual(now), Identity::new(&[9; 32]));
         let (flows, receiver) = watch::channel(Arc::default());
         let partners =
             Partners::new(&partners(), Gate::new(receiver, clock.clone()), clock.clone(), &registry);
         let parts = Parts {
-            keys: Arc::clone(&ring),
+            brands: brands.clone(),
             identity: identity.clone(),
-            rules,
             classifier: Arc::new(classifier()),
             intake: Arc::clone(&intake),
             partners: Arc::new(partners),
@@ -175,7 +178,7 @@ impl House {
                 move |click| paid.lock().expect("nobody panics with it in hand").push(click)
             }),
         };
-        let (unsubscriber, recorder) = Unsubscriber::new(&brands(), clock, &registry);
+        let (unsubscriber, recorder) = Unsubscriber::new(brands, clock, &registry);
         let tracker = Tracker::new(parts, &registry);
         let edge = Edge::bind(config, tracker, unsubscriber, &registry).expect("a free port");
         let (address, stop) = (edge.local_addr(), CancellationToken::new());

@@ -163,7 +163,7 @@ impl State {
     fn taken(&self, slot: Slot, claim: ClaimId, cause: Cause, now: Millis) -> Taken {
         let entry = self.sends.at(slot);
         let brand = &self.flows.scope(entry.flow).brand;
-        let rule = self.rules.consent.get(brand).copied().unwrap_or_default();
+        let rule = self.rules.brands.consent(brand);
         Taken {
             hold: Hold { send: entry.id, claim, recipient: entry.recipient },
             cause,

@@ -50,7 +50,7 @@ impl Contacts {
         };
         let gap = contact.sent.last().filter(|_| self.min_gap > 0);
         let gap = gap.map_or(Millis::MIN, |last| last.at.saturating_add(self.min_gap));
-        let free = gap.max(exhausted_until(&self.budgets.together, contact.sent.iter()));
+        let free = gap.max(exhausted_until(&self.budgets.together, &contact.sent.iter()));
         contact.claimed.is_empty().then_some(free)
     }
 
@@ -65,7 +65,7 @@ impl Contacts {
         match self.by_person.get(&who).filter(|_| !budgets.is_empty()) {
             Some(contact) => {
                 let its = contact.sent.iter().filter(|mail| mail.brand.as_ref() == Some(brand));
-                exhausted_until(budgets, its)
+                exhausted_until(budgets, &its)
             }
             None => Millis::MIN,
         }
@@ -171,10 +171,10 @@ impl Contacts {
 }
 
 /// Until when these mails, the oldest first, leave no room in a budget.
-fn exhausted_until<'a>(
-    budgets: &[Budget],
-    mails: impl DoubleEndedIterator<Item = &'a Contacted> + Clone,
-) -> Millis {
+fn exhausted_until<'a, M>(budgets: &[Budget], mails: &M) -> Millis
+where
+    M: DoubleEndedIterator<Item = &'a Contacted> + Clone,
+{
     let until = |budget: &Budget| {
         let nth = mails.clone().rev().nth(budget.at_most.saturating_sub(1) as usize);
         nth.map_or(Millis::MIN, |mail| mail.at.saturating_add(span(budget.within)))
