@@ -16,6 +16,7 @@ mod check;
 mod classify;
 mod edge;
 mod environment;
+mod events;
 mod invalid;
 mod layers;
 mod mail;
@@ -38,6 +39,7 @@ pub use brand::{Brand, MailClass};
 pub use check::{Problem, is_base_url};
 pub use classify::{Ahead, Classify, Hosting};
 pub use edge::{Api, ApiKey, Edge, Intake, Ops, ProxyProtocol, Role};
+pub use events::{Events, SecretSource, Webhook, Webhooks};
 pub use invalid::{Invalid, Origin};
 pub use mail::{Dispatch, Relay, RelayTimeouts, Retry};
 pub use network::{BadNetwork, Network};
@@ -81,6 +83,10 @@ pub struct Config {
     pub providers: BTreeMap<Name, Vec<String>>,
     /// Where sends and presence live.
     pub store: Store,
+    /// What is told of what happened.
+    pub events: Events,
+    /// How it is told to brands' servers.
+    pub webhooks: Webhooks,
     /// How claims become mails.
     pub dispatch: Dispatch,
     /// Who takes our mail.

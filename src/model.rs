@@ -5,6 +5,7 @@
 
 mod claim;
 mod deed;
+mod event;
 mod flow;
 mod hours;
 mod id;
@@ -18,6 +19,7 @@ mod verdict;
 
 pub use claim::{Cause, Claim, Deferral, Finish, Hold};
 pub use deed::Deed;
+pub use event::{Event, Position, Told, names_a_kind};
 pub use flow::{FlowScope, FlowSetting, FlowState, Flows, PARTNERS};
 pub use hours::Hours;
 pub use id::{BadName, ClaimId, Name, RecipientId, SendId};

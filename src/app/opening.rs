@@ -64,6 +64,7 @@ pub(super) fn rules(config: &Config) -> Rules {
         max_online: config.presence.max_online,
         keep_finished: config.store.keep_finished,
         max_mailboxes: config.watch.max_mailboxes,
+        keep_events: config.events.keep,
         consent: consent_rules(config),
     }
 }

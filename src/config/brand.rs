@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use super::events::Webhook;
 use crate::model::{ConsentRule, OnUncertain};
 
 /// One brand: its identity, its templates and its rules.
@@ -43,6 +44,9 @@ pub struct Brand {
     /// What to do when nobody can know whether the relay took a mail.
     #[serde(default)]
     pub on_uncertain: OnUncertain,
+    /// Who is told what happens.
+    #[serde(default)]
+    pub webhooks: Vec<Webhook>,
 }
 
 /// What kind of mail a brand sends.

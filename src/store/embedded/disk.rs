@@ -1,17 +1,20 @@
-//! The files: one fjall database with three keyspaces, written in atomic steps.
+//! The files: one fjall database with four keyspaces, written in atomic steps.
 //!
 //! | keyspace | key | holds |
 //! | --- | --- | --- |
 //! | `specs` | send | payloads: written once, read when claimed, deleted with the final state |
 //! | `heads` | send | what changes while a send is alive; read through at the start |
 //! | `records` | a letter, then the rest | all else, see [`records`](super::records) |
+//! | `events` | number | what is [told](log) of steps, written with them |
 //!
 //! Every step is one batch, and a batch reaches the operating system before [`Disk::write`] returns, so a killed
 //! process loses nothing. What must also survive the machine waits for [`Disk::sync`]; there is one journal, so one sync
 //! covers every step before it.
 
 mod damage;
+mod errands;
 mod journal;
+mod log;
 mod mailboxes;
 mod moving;
 mod scan;
@@ -32,6 +35,7 @@ use crate::store::StoreError;
 use super::records::{Change, End, Event, FORMAT, Head, Label, Tally};
 use super::time::{Millis, timestamp};
 use journal::Journal;
+use log::{Log, Tail};
 
 /// What the keys in `records` begin with.
 #[derive(Debug, Clone, Copy)]
@@ -48,6 +52,7 @@ enum Kind {
     Flow = b'f',
     Hours = b'h',
     Mailbox = b'm',
+    Errand = b'g',
     Format = b'v',
 }
 
@@ -58,6 +63,7 @@ pub(super) struct Disk {
     specs: Keyspace,
     heads: Keyspace,
     records: Keyspace,
+    pub(super) log: Log,
     journal: Journal,
     /// How many sends were acknowledged as durable, beside the database: see [`damage`].
     acknowledged: File,
@@ -67,7 +73,7 @@ pub(super) struct Disk {
 
 impl Disk {
     /// Opens a directory, or makes it. `cache_mib` is what caches and write buffers together may take.
-    pub(super) fn open(directory: &Path, cache_mib: u64) -> Result<Self, StoreError> {
+    pub(super) fn open(directory: &Path, cache_mib: u64, keep_events: u64) -> Result<Self, StoreError> {
         damage::check_present(directory)?;
         let failed = |error| damage::opening(directory, &error);
         std::fs::create_dir_all(directory).map_err(|error| failed(error.into()))?;
@@ -88,6 +94,8 @@ impl Disk {
             specs: database.keyspace("specs", options).map_err(failed)?,
             heads: database.keyspace("heads", options).map_err(failed)?,
             records: database.keyspace("records", options).map_err(failed)?,
+            log: Log::open(database.keyspace("events", options).map_err(failed)?, keep_events)
+                .map_err(failed)?,
             journal: Journal::new(directory),
             acknowledged: damage::acknowledged_file(directory).map_err(|error| failed(error.into()))?,
             accepted: Mutex::new(0),
@@ -120,13 +128,16 @@ impl Disk {
         for change in changes {
             step.change(change);
         }
+        for event in self.ends(changes)? {
+            step.announce(&event);
+        }
         step.write()
     }
 
     /// Begins a step.
     pub(super) fn step(&self) -> Step<'_> {
         let batch = OwnedWriteBatch::with_capacity(self.database.clone(), 8);
-        Step { disk: self, batch: batch.durability(Some(PersistMode::Buffer)) }
+        Step { disk: self, batch: batch.durability(Some(PersistMode::Buffer)), tail: None }
     }
 
     /// Waits until everything written so far survives a power cut. After an error here nothing can be trusted any
@@ -193,6 +204,9 @@ impl Disk {
 pub(super) struct Step<'a> {
     disk: &'a Disk,
     batch: OwnedWriteBatch,
+    /// The end of the log, where this step tells something: held until it is written, so that numbers grow in the order in
+    /// which they can be read.
+    tail: Option<Tail<'a>>,
 }
 
 impl Step<'_> {
@@ -239,6 +253,7 @@ impl Step<'_> {
             Change::NoHours(who) => self.batch.remove(records, key(Kind::Hours, &[&who.0])),
             Change::LastSent(who, Some(at)) => self.put(records, key(Kind::LastSent, &[&who.0]), at),
             Change::LastSent(who, None) => self.batch.remove(records, key(Kind::LastSent, &[&who.0])),
+            Change::Announce(event) => self.announce(event),
         }
     }
 
@@ -270,7 +285,9 @@ impl Step<'_> {
 
     /// Writes the step.
     pub(super) fn write(self) -> Result<(), StoreError> {
-        self.batch.commit().map_err(|error| self.disk.lost(&error))
+        self.batch.commit().map_err(|error| self.disk.lost(&error))?;
+        self.tail.into_iter().for_each(Tail::publish);
+        Ok(())
     }
 }
 
