@@ -45,6 +45,7 @@ fn brand() -> Brand {
         class: MailClass::Transactional,
         on_uncertain: OnUncertain::Hold,
         decoy: false,
+        webhooks: Vec::new(),
     }
 }
 

@@ -26,14 +26,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use redis::Cmd;
 use tokio::sync::{Notify, watch};
 
 use self::announcer::{Announcer, Outbox, Waiting};
 use self::entry::EntryId;
+use super::fault::Fault;
 use super::inner::Inner;
 use super::keys::{EVENTS, Partition};
 use super::library::functions;
-use super::reply::{Gone, Reply};
+use super::reply::{Gone, Reply, bytes};
 use super::router::{Lane, Place, Router};
 use crate::model::{Event, Position};
 use crate::store::StoreError;
@@ -90,18 +92,51 @@ impl Inner {
     }
 }
 
-/// Copies events to the stream, all in one step; answers where the last one stands.
+/// Copies events to the stream, in order; answers where the last one stands. Where memory is short a function does it: that
+/// an event is told makes room, as it leaves its outbox, and an old one leaves the stream.
 async fn tell(router: &Router, keep: u64, events: &[&Event]) -> Result<Option<EntryId>, StoreError> {
-    let mut call = redis::cmd("FCALL");
-    call.arg(&functions().tell).arg(1).arg(EVENTS).arg(keep);
-    for event in events {
-        let data = serde_json::to_string(&event.data).expect("JSON has a JSON form");
-        call.arg(&event.kind).arg(data).arg(&event.id).arg(event.brand.as_str()).arg(event.at.to_string());
-    }
-    let answer = router.call(Lane::Control, Place::of(EVENTS.as_bytes()), call).await?;
-    let (mut reply, mut last) = (Reply::of(answer)?, None);
-    while !reply.is_empty() {
-        last = EntryId::parse(&reply.text()?);
+    let place = Place::of(EVENTS.as_bytes());
+    let commands = events.iter().map(|event| (place, add(keep, event))).collect();
+    let mut last = None;
+    for (answer, event) in router.many(Lane::Control, commands).await.into_iter().zip(events) {
+        let id = match answer {
+            Err(Fault::OutOfMemory) => {
+                let answer = router.call(Lane::Control, place, fields(tell_call(keep), event)).await?;
+                Reply::of(answer)?.text()?
+            }
+            answer => String::from_utf8(bytes(answer?)?).unwrap_or_default(),
+        };
+        last = EntryId::parse(&id);
     }
     Ok(last)
+}
+
+fn add(keep: u64, event: &Event) -> Cmd {
+    let mut add = redis::cmd("XADD");
+    add.arg(EVENTS);
+    if keep > 0 {
+        add.arg("MAXLEN").arg("~").arg(keep);
+    }
+    add.arg("*");
+    fields(add, event)
+}
+
+fn tell_call(keep: u64) -> Cmd {
+    let mut call = redis::cmd("FCALL");
+    call.arg(&functions().tell).arg(1).arg(EVENTS).arg(keep);
+    call
+}
+
+/// The entry's fields.
+fn fields(mut command: Cmd, event: &Event) -> Cmd {
+    let data = serde_json::to_string(&event.data).expect("JSON has a JSON form");
+    command.arg("event").arg(&event.kind).arg("data").arg(data);
+    command
+        .arg("id")
+        .arg(&event.id)
+        .arg("brand")
+        .arg(event.brand.as_str())
+        .arg("at")
+        .arg(event.at.to_string());
+    command
 }

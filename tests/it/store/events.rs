@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 use vigie::model::{Event, Finish, OnDeadline, Position, SendSpec, Told};
-use vigie::store::{Heard, Log};
+use vigie::store::Heard;
 
 use super::bench::{Backend, Bench, name, send, who};
 use crate::support::wait::{SOON, wait_until};

@@ -38,7 +38,7 @@ impl Inner {
                 () = self.events.look.notified() => {}
             }
             for partition in self.events.take_told() {
-                self.report(self.clear(partition, 0, NEVER).await);
+                report(&self.clear(partition, 0, NEVER).await);
             }
             if round % SWEEP == 0 {
                 self.sweep().await;
@@ -46,12 +46,6 @@ impl Inner {
             if let Ok(page) = self.told(None, 0).await {
                 heard(&self.events.newest, Some(page.newest));
             }
-        }
-    }
-
-    fn report(&self, told: Result<u64, StoreError>) {
-        if let Err(error) = told {
-            tracing::debug!(%error, "an outbox is late");
         }
     }
 
@@ -72,7 +66,7 @@ impl Inner {
                 if let Ok(told @ 1..) = told {
                     self.events.left.fetch_add(told, Ordering::Relaxed);
                 }
-                self.report(told);
+                report(&told);
             }
         }
     }
@@ -112,6 +106,12 @@ impl Inner {
     }
 }
 
+fn report(told: &Result<u64, StoreError>) {
+    if let Err(error) = told {
+        tracing::debug!(%error, "an outbox is late");
+    }
+}
+
 /// An event as `lua/events.lua` wrote it.
 fn read(field: &[u8], what: &[u8]) -> Result<Event, StoreError> {
     let strange = || damaged("an event that can be read");
@@ -142,7 +142,7 @@ mod tests {
     fn what_a_function_wrote_is_read_as_the_event_it_tells() {
         let send = SendId([7; 16]);
         let field = [&send.0[..], b"s"].concat();
-        let end = read(&field, b"S1772442000123 2 demo/wave\0s 1\0250 2.0.0 ok").expect("readable");
+        let end = read(&field, b"S1772442000123 2 demo/wave\0s 1\x00250 2.0.0 ok").expect("readable");
         assert_eq!((end.id, end.kind.as_str()), (format!("{send}-sent"), "send.sent"));
         assert_eq!(end.data["id"], "s 1");
         assert_eq!(end.data["campaign"], "wave");

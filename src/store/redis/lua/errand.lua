@@ -4,7 +4,7 @@
 -- Reply  {1 if it was done, else 0, the note or ''}
 -- Rule   A field holds who has it (16 bytes), until when, a space, the note. Nobody has what was changed.
 
-local NOBODY = string.rep('\0', 16)
+local NOBODY = '\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0'
 
 redis.register_function {
     function_name = '@_errand',

@@ -9,8 +9,9 @@
 -- outbox ARGV   1 most  2 ends of sends that were written by then  3 others that were written by then
 --        Reply  {name, what…}
 -- tell   KEYS   1 the stream, not a partition
---        ARGV   1 how many to keep, about; 0: all  2… type, data, id, brand, at of each
---        Reply  {entry id…}
+--        ARGV   1 how many to keep, about; 0: all  2… the fields of one entry
+--        Reply  {entry id}
+--        Rule   As XADD, which is refused where memory is short.
 -- told   KEYS   1 the stream
 --        ARGV   1 after this entry id  2 most
 --        Reply  {the oldest entry id or '', the last ever given, 1 if some were let go, {entry id, {field, value…}}…}
@@ -53,16 +54,8 @@ redis.register_function {
 redis.register_function {
     function_name = '@_tell',
     callback = function(keys, args)
-        local ids = {}
-        for i = 2, #args, 5 do
-            local entry = { 'event', args[i], 'data', args[i + 1], 'id', args[i + 2], 'brand', args[i + 3], 'at', args[i + 4] }
-            if args[1] == '0' then
-                ids[#ids + 1] = redis.call('XADD', keys[1], '*', unpack(entry))
-            else
-                ids[#ids + 1] = redis.call('XADD', keys[1], 'MAXLEN', '~', args[1], '*', unpack(entry))
-            end
-        end
-        return ids
+        if args[1] == '0' then return { redis.call('XADD', keys[1], '*', unpack(args, 2)) } end
+        return { redis.call('XADD', keys[1], 'MAXLEN', '~', args[1], '*', unpack(args, 2)) }
     end,
     flags = { 'allow-oom' },
 }
