@@ -18,6 +18,7 @@ mod brands;
 mod cases;
 mod consents;
 mod ears;
+mod events;
 mod flows;
 mod guard;
 mod keys;
@@ -102,6 +103,8 @@ pub struct Doors {
     pub clock: Clock,
     /// Limits.
     pub settings: config::Api,
+    /// How events are listened to.
+    pub events: config::Events,
     /// Seals what opens mailboxes.
     pub vault: Vault,
     /// Which mail servers may be named.
@@ -161,6 +164,7 @@ fn routes(doors: &Doors) -> (Router, OpenApi) {
         .merge(mailboxes::router(doors))
         .merge(recipients::router(doors))
         .merge(flows::router(doors))
+        .merge(events::router(doors))
         .merge(partners::router(doors))
         .merge(stats::router(doors))
         .merge(signals::router(doors))

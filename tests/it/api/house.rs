@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use vigie::api::{Doors, Ears, Keys, TryOut, Unfit};
 use vigie::classify::Classifier;
 use vigie::clock::Clock;
-use vigie::config::{Api, ApiKey, Brand, Config, Role, Signals};
+use vigie::config::{Api, ApiKey, Brand, Config, Events, Role, Signals};
 use vigie::flow::Gate;
 use vigie::intake::{Intake, Outlet};
 use vigie::model::{Claim, ClaimId, ConsentRule, Grantee, Name, Origin, SendSpec, Source, Worth};
@@ -36,6 +36,7 @@ pub struct Plan {
     pub batch: usize,
     pub try_out: TryOut,
     pub signals: Signals,
+    pub events: Events,
     /// Keys of servers that report, beside the others.
     pub more_keys: Vec<String>,
 }
@@ -72,6 +73,7 @@ impl Default for Plan {
             batch: 100,
             try_out,
             signals: default_file().signals,
+            events: default_file().events,
             more_keys: Vec::new(),
         }
     }
@@ -215,6 +217,7 @@ impl House {
             gate: Gate::new(store.flows(), clock.clone()),
             clock: clock.clone(),
             settings: settings(&plan),
+            events: plan.events,
             vault: Vault::new(&[3; 32]),
             watch: Config::load(&[], []).expect("the default file").watch,
             look: Arc::new(|_| None),
