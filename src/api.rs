@@ -34,6 +34,7 @@ mod signals;
 mod stats;
 mod strict;
 mod tokens;
+mod webhooks;
 mod whom;
 
 use std::collections::BTreeMap;
@@ -57,6 +58,7 @@ use crate::model::{Claim, Name, SendSpec};
 use crate::partners::Partners;
 use crate::secrets::Vault;
 use crate::store::{Rules, Store};
+use crate::webhooks::Webhooks;
 use crate::{config, flow, listener, token};
 use guard::{Admission, Authority, Tasks};
 
@@ -105,6 +107,8 @@ pub struct Doors {
     pub settings: config::Api,
     /// How events are listened to.
     pub events: config::Events,
+    /// Who else is told.
+    pub webhooks: Webhooks,
     /// Seals what opens mailboxes.
     pub vault: Vault,
     /// Which mail servers may be named.
@@ -165,6 +169,7 @@ fn routes(doors: &Doors) -> (Router, OpenApi) {
         .merge(recipients::router(doors))
         .merge(flows::router(doors))
         .merge(events::router(doors))
+        .merge(webhooks::router(doors))
         .merge(partners::router(doors))
         .merge(stats::router(doors))
         .merge(signals::router(doors))

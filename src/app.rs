@@ -21,6 +21,7 @@ use crate::relay::Relay;
 use crate::render::Renderer;
 use crate::store::{Store, StoreError};
 use crate::telemetry::Registry;
+use crate::webhooks::Webhooks;
 
 pub use opening::open_store;
 pub use portable::{End, open_to_move};
@@ -40,6 +41,8 @@ pub struct Gateway {
     producers: Option<Listener>,
     /// Watches mailboxes.
     mailboxes: Listener,
+    /// Tells the servers of brands what happened.
+    webhooks: Webhooks,
     /// Stops what makes new claims: the pipeline and the time door.
     claiming: CancellationToken,
     claimers: TaskTracker,
@@ -136,6 +139,7 @@ impl Gateway {
             self.recorder.abort();
         }
         self.relay.close().await;
+        self.webhooks.stop().await;
         if let Err(error) = self.store.close().await {
             tracing::error!(%error, "the store did not close cleanly");
         }

@@ -66,7 +66,7 @@
 //! | --- | --- | --- |
 //! | 0: words | `clock` `config` `model` `redact` `secrets` `telemetry` `token` | each other |
 //! | 1: doors to the outside | `dial` `intake` `listener` `relay` `render` `store` | nothing |
-//! | 2: decisions | `classify` `servers` `flow` `partners` `dispatch` `pipeline` | those to the left |
+//! | 2: decisions | `classify` `servers` `flow` `partners` `dispatch` `pipeline` `webhooks` | those to the left |
 //! | 3: edges | `api` `edge` `ops` `watch` | nothing |
 //! | 4: composition | `app` | nothing |
 //! | 5: command line | `cli` | nothing |
@@ -97,3 +97,4 @@ pub mod store;
 pub mod telemetry;
 pub mod token;
 pub mod watch;
+pub mod webhooks;

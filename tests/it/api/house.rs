@@ -26,6 +26,7 @@ use vigie::store::embedded::Embedded;
 use vigie::store::{Rules, Store, Touch};
 use vigie::telemetry::Registry;
 use vigie::token::{Identity, Key, KeyRing, Kind};
+use vigie::webhooks::Webhooks;
 
 use super::client::Client;
 
@@ -218,6 +219,8 @@ impl House {
             clock: clock.clone(),
             settings: settings(&plan),
             events: plan.events,
+            webhooks: Webhooks::new(Arc::clone(&store), clock.clone(), &default_file().webhooks, &registry)
+                .expect("no file"),
             vault: Vault::new(&[3; 32]),
             watch: Config::load(&[], []).expect("the default file").watch,
             look: Arc::new(|_| None),
