@@ -12,6 +12,7 @@
 //! This module only knows the shape; it imports no component.
 
 mod brand;
+mod budget;
 mod check;
 mod classify;
 mod edge;
@@ -36,6 +37,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 pub use brand::{Brand, MailClass};
+pub use budget::{AtMost, Budget};
 pub use check::{Problem, is_base_url};
 pub use classify::{Ahead, Classify, Hosting};
 pub use edge::{Api, ApiKey, Edge, Intake, Ops, ProxyProtocol, Role};
@@ -75,6 +77,8 @@ pub struct Config {
     pub intake: Intake,
     /// Who counts as online, and how often one person is written to.
     pub presence: Presence,
+    /// How many mails one person gets.
+    pub budget: Budget,
     /// What decides whether somebody is there.
     pub classify: Classify,
     /// Mailboxes whose owners agreed to be watched.

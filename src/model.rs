@@ -3,6 +3,7 @@
 //! Everything above this module speaks in these types. They carry no addresses in their `Debug` output
 //! (see [`crate::redact`]) and no behaviour that needs a clock, a disk or a socket.
 
+mod budget;
 mod claim;
 mod deed;
 mod event;
@@ -17,6 +18,7 @@ mod send;
 mod signal;
 mod verdict;
 
+pub use budget::{Budget, Budgets, Contact};
 pub use claim::{Cause, Claim, Deferral, Finish, Hold};
 pub use deed::Deed;
 pub use event::{Event, Position, Told, names_a_kind};

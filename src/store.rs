@@ -18,7 +18,8 @@
 //! 1. Only sends that are waiting and due, in open flows, unless their deadline has passed with
 //!    [`OnDeadline::Send`](crate::model::OnDeadline::Send), which needs no presence but still an open flow.
 //! 2. One visit, one mail: with [`Rules::min_gap`] above zero, nothing while another send of the person is claimed
-//!    or was sent, or may have been (its outcome is unknown), less than `min_gap` ago.
+//!    or was sent, or may have been (its outcome is unknown), less than `min_gap` ago. And no more than
+//!    [`Rules::budgets`] allow, where what may have been sent counts as sent.
 //! 3. Highest priority first, then earliest deadline, then earliest arrival.
 
 mod answers;
@@ -44,8 +45,8 @@ pub use self::answers::{
 pub use self::errands::{Errand, Errands};
 pub use self::log::{Heard, Log};
 use crate::model::{
-    ClaimId, Consent, ConsentRule, Finish, FlowScope, FlowSetting, Flows, Hold, Leaving, Mailboxes, Name,
-    RecipientId, Sealed, SendId, SendRecord, SendSpec,
+    Budgets, ClaimId, Consent, ConsentRule, Finish, FlowScope, FlowSetting, Flows, Hold, Leaving, Mailboxes,
+    Name, RecipientId, Sealed, SendId, SendRecord, SendSpec,
 };
 
 /// What a store is told once, at its start.
@@ -55,6 +56,8 @@ pub struct Rules {
     pub window: Duration,
     /// Between two sends to one person lies at least this (`presence.min_gap`); zero switches the rule off.
     pub min_gap: Duration,
+    /// How many mails one person gets, from all brands together and from each (`budget`, `brands.NAME.budget`).
+    pub budgets: Budgets,
     /// How long it is remembered when the relay took a mail, for the ages of a [`Worth`](crate::model::Worth): a mail
     /// that is older is taken for old.
     pub recent: Duration,

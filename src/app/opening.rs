@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::StartError;
 use crate::clock::Clock;
-use crate::config::{Config, StoreUrl};
-use crate::model::{ConsentRule, Name};
+use crate::config::{AtMost, Config, StoreUrl};
+use crate::model::{Budget, Budgets, ConsentRule, Name};
 use crate::store::embedded::Embedded;
 use crate::store::redis::{Figures, Options, RedisStore};
 use crate::store::{Rules, Store};
@@ -51,6 +51,7 @@ pub(super) fn rules(config: &Config) -> Rules {
     Rules {
         window: config.presence.window,
         min_gap: config.presence.min_gap,
+        budgets: budgets(config),
         recent: recent(config),
         landed_within: config.presence.landed_within,
         fire_threshold: percent(config.classify.fire_threshold),
@@ -66,6 +67,16 @@ pub(super) fn rules(config: &Config) -> Rules {
         max_mailboxes: config.watch.max_mailboxes,
         keep_events: config.events.keep,
         consent: consent_rules(config),
+    }
+}
+
+/// What one person gets at most.
+fn budgets(config: &Config) -> Budgets {
+    let all = |budgets: &[AtMost]| budgets.iter().copied().map(Budget::from).collect();
+    let brands = config.brands.iter().filter(|(_, brand)| !brand.budget.is_empty());
+    Budgets {
+        together: all(&config.budget.together),
+        brands: brands.map(|(name, brand)| (name.clone(), all(&brand.budget))).collect(),
     }
 }
 

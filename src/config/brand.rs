@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use super::AtMost;
 use super::events::Webhook;
 use crate::model::{ConsentRule, OnUncertain};
 
@@ -41,6 +42,9 @@ pub struct Brand {
     /// Whether tracked mails carry a link that no person sees, to tell scanners by.
     #[serde(default)]
     pub decoy: bool,
+    /// How many of this brand's mails one person gets, beside what `[budget]` says of all brands together.
+    #[serde(default)]
+    pub budget: Vec<AtMost>,
     /// What to do when nobody can know whether the relay took a mail.
     #[serde(default)]
     pub on_uncertain: OnUncertain,

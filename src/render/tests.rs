@@ -33,6 +33,7 @@ fn name(text: &str) -> Name {
 
 fn brand() -> Brand {
     Brand {
+        budget: Vec::new(),
         from: "\"Démo, recouvrement\" <dunning@démo.example>".into(),
         return_path: "bounces@demo.example".into(),
         reply_to: "help@demo.example".into(),

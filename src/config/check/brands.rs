@@ -4,7 +4,7 @@ use lettre::message::Mailbox;
 use url::Url;
 
 use super::{Problem, refuse_if};
-use crate::config::{Brand, Config};
+use crate::config::{AtMost, Brand, Config};
 use crate::model::Name;
 
 /// Every brand's mailboxes, domain, addresses and language.
@@ -15,7 +15,9 @@ pub(super) fn all(config: &Config, problems: &mut Vec<Problem>) {
         addresses(name, brand, problems);
         domain(name, brand, problems);
         language(name, brand, problems);
+        budgets(&format!("brands.{name}.budget"), &brand.budget, problems);
     }
+    budgets("budget.together", &config.budget.together, problems);
 }
 
 fn mailboxes(name: &Name, brand: &Brand, problems: &mut Vec<Problem>) {
@@ -50,6 +52,22 @@ fn addresses(name: &Name, brand: &Brand, problems: &mut Vec<Problem>) {
              \"https://pay.acme.example/case\", or empty"
         )
     });
+}
+
+/// More mails than anybody should get within any span; stores remember as many.
+const MOST_CONTACTS: u32 = 256;
+
+fn budgets(key: &str, all: &[AtMost], problems: &mut Vec<Problem>) {
+    for AtMost { at_most, within } in all {
+        refuse_if(!(1..=MOST_CONTACTS).contains(at_most), problems, || {
+            format!(
+                "`{key}` has at_most = {at_most}: 1 to {MOST_CONTACTS} mails; to stop a brand, pause its flow"
+            )
+        });
+        refuse_if(within.is_zero(), problems, || {
+            format!("`{key}` has a `within` of nothing: write one like \"20h\"")
+        });
+    }
 }
 
 /// Whether `text` is an http or https address that a path can be put right behind: no slash at the end, no query.

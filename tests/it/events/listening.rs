@@ -53,7 +53,7 @@ impl Listener {
     }
 
     /// Listens to the end.
-    async fn to_the_end(&mut self) {
+    async fn reach_the_end(&mut self) {
         let listen = async {
             while let Some(Ok(frame)) = self.response.body_mut().frame().await {
                 self.heard += &String::from_utf8_lossy(frame.data_ref().expect("data"));
@@ -90,7 +90,7 @@ async fn comes_back(settings: &[(&str, &str)]) {
     assert!(listener.heard.contains("event: send.sent\n") && !listener.heard.contains("canary-"));
     let last = listener.last_id();
     gateway.stop().await;
-    listener.to_the_end().await;
+    listener.reach_the_end().await;
     assert!(listener.heard.ends_with(": this gateway stops\n\n"), "{}", listener.heard);
     gateway.restart().await;
     gateway.queue("s-3", &marie(3)).await;
@@ -121,7 +121,7 @@ async fn a_listener_comes_back_to_redis() {
 fn event(brand: &str, n: usize) -> vigie::model::Event {
     vigie::model::Event {
         id: format!("e-{n}"),
-        kind: if n % 2 == 0 { "send.sent" } else { "case.settled" }.into(),
+        kind: if n.is_multiple_of(2) { "send.sent" } else { "case.settled" }.into(),
         at: "2026-03-02T09:00:00Z".parse().expect("a moment"),
         brand: brand.parse().expect("a name"),
         data: json!({ "n": n, "more": "x".repeat(300) }),
@@ -190,7 +190,7 @@ async fn who_is_too_slow_is_cut_off_and_goes_on_later() {
         (other.response.status() == StatusCode::OK).then_some(())
     })
     .await;
-    slow.to_the_end().await;
+    slow.reach_the_end().await;
     assert!(
         slow.heard.ends_with(": too slow: come back and go on from the last id\n\n"),
         "{}",
