@@ -28,6 +28,9 @@
 //! 8. **Finish** ([`dispatch`], [`store`]). The fate is recorded, fenced by the lease. The number that matters,
 //!    *signal received → relay's 250*, is observed.
 //!
+//! What became of it is told outside ([`webhooks`], `GET /v1/events` of [`api`]): the step that made the send final wrote its
+//! event down, too, so whoever was away, or a gateway that was killed, misses nothing.
+//!
 //! Mail servers, webmails and portals enter at step 2: [`servers`] understands their words, [`api`] takes them in.
 //!
 //! Two other doors lead to step 4: a send that arrives while its recipient is online ([`api`], and [`watch::stream`] for

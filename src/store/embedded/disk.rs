@@ -13,6 +13,7 @@
 
 mod damage;
 mod errands;
+mod hours;
 mod journal;
 mod log;
 mod mailboxes;
@@ -29,11 +30,11 @@ use fjall::{Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistM
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::model::{Consent, FlowScope, FlowSetting, Grantee, Hours, RecipientId, SendId, SendSpec};
+use crate::model::{Consent, FlowScope, FlowSetting, Grantee, RecipientId, SendId, SendSpec};
 use crate::store::StoreError;
 
 use super::records::{Change, End, Event, FORMAT, Head, Label, Tally};
-use super::time::{Millis, timestamp};
+use super::time::Millis;
 use journal::Journal;
 use log::{Log, Tail};
 
@@ -178,13 +179,6 @@ impl Disk {
         self.read(&self.records, &key(Kind::End, &[&id.0]))
     }
 
-    /// In which hours a person was seen.
-    pub(super) fn hours(&self, who: RecipientId) -> Result<Option<Hours>, StoreError> {
-        let record = self.records.get(key(Kind::Hours, &[&who.0]));
-        let record = record.map_err(|error| damage::reading(&self.directory, &error))?;
-        Ok(record.and_then(|record| Hours::read(&record)))
-    }
-
     fn read<T: DeserializeOwned>(&self, keyspace: &Keyspace, key: &[u8]) -> Result<Option<T>, StoreError> {
         let bytes = keyspace.get(key).map_err(|error| damage::reading(&self.directory, &error))?;
         bytes.map(|bytes| self.parse(&bytes)).transpose()
@@ -265,14 +259,6 @@ impl Step<'_> {
         self.batch.remove(&self.disk.heads, id.0);
         self.put(records, key(Kind::End, &[&id.0]), end);
         self.put(records, ended_at(end.at, id), &());
-    }
-
-    /// One more hour in which a person was seen. Steps are written one after the other, so nothing comes between.
-    fn hour(&mut self, who: RecipientId, at: Millis) {
-        let mut hours = self.disk.hours(who).ok().flatten().unwrap_or(Hours::EMPTY);
-        if hours.seen(timestamp(at)) {
-            self.batch.insert(&self.disk.records, key(Kind::Hours, &[&who.0]), hours.write());
-        }
     }
 
     fn erase(&mut self, id: SendId) {
