@@ -13,8 +13,9 @@ use crate::model::{Event, Name, Position, SendId, SendState, Told};
 /// - **Nothing is lost, nothing is made up.** The step that makes a send final writes its event down in the same atomic step, so
 ///   a gateway that is killed at any instruction leaves both or neither.
 /// - **At least once.** An event may stand in the log twice, under the same [`Event::id`].
-/// - **One order.** Positions grow; who has read up to one has missed nothing before it. Events of one send or case stand in the
-///   order in which they happened.
+/// - **One order.** Positions grow; who has read up to one has missed nothing before it. What one gateway brought about stands
+///   in the order in which it happened; where gateways share a store, what two of them did in the same moment may not:
+///   [`Event::at`] says.
 /// - **Bounded.** The newest [`Rules::keep_events`](super::Rules::keep_events) are kept, and perhaps some more.
 #[async_trait]
 pub trait Log: Send + Sync {
@@ -34,7 +35,8 @@ pub trait Log: Send + Sync {
 pub enum Heard {
     /// These; fewer than were asked for are all there are now.
     Events(Vec<Told>),
-    /// The position is not of this log, or events after it are not kept any more: they are lost to whoever stood there.
+    /// The position is not of this log, or events after it are not kept any more (or may not be, of a store that lets go in
+    /// chunks): they are lost to whoever stood there.
     Gone {
         /// What is kept begins behind this position: asking from here brings all of it.
         before: Position,
