@@ -32,6 +32,7 @@ use crate::store::measured::Measured;
 use crate::store::{Counts, Store, StoreError};
 use crate::telemetry::Registry;
 use crate::token::Identity;
+use crate::webhooks::Webhooks;
 use crate::{api, ops};
 
 /// Why a gateway does not start, in one sentence, sorted by who has to act.
@@ -79,6 +80,7 @@ struct Foundation {
     intake: Arc<Intake>,
     classifier: Arc<Classifier>,
     partners: Arc<Partners>,
+    webhooks: Webhooks,
 }
 
 /// The listeners, bound before anything can claim: an address in use must not leave half a gateway behind.
@@ -105,6 +107,9 @@ impl Gateway {
         let phase = watch::Sender::new(Phase::Running);
         let doors = base.api_doors(keys, vault, &mailboxes, &dispatcher);
         let figures = base.ops_doors(&phase);
+        if !base.config.store.guest {
+            base.keeper.have_followed(base.webhooks.clone());
+        }
         Ok(Self {
             addresses,
             phase,
@@ -114,6 +119,7 @@ impl Gateway {
             api: Listener::start(|stop| api::serve(bound.api, doors, stop)),
             ops: Listener::start(|stop| ops::serve(bound.ops, figures, stop)),
             mailboxes: mailboxes.start(),
+            webhooks: base.webhooks,
             claiming,
             claimers,
             dispatcher,
@@ -157,6 +163,8 @@ impl Foundation {
         let intake = Arc::new(intake);
         let classifier =
             Arc::new(Classifier::new(&config.classify, config.presence.scan_grace).map_err(configuration)?);
+        let webhooks = Webhooks::new(Arc::clone(&store) as _, clock.clone(), &config.webhooks, &registry)
+            .map_err(|error| StartError::Configuration(format!("`webhooks.ca`: {error}")))?;
         let partners = Partners::new(&config.partners, gate.clone(), clock.clone(), &registry);
         let base = Self {
             config,
@@ -172,6 +180,7 @@ impl Foundation {
             intake,
             classifier,
             partners: Arc::new(partners),
+            webhooks,
         };
         Ok((base, outlets))
     }

@@ -7,6 +7,7 @@ mod brands;
 mod classify;
 mod dkim;
 mod doors;
+mod events;
 mod keys;
 mod limits;
 mod partners;
@@ -35,7 +36,7 @@ const SHORTEST_LEASE: Duration = Duration::from_secs(3);
 
 /// Everything that is wrong with `config`; nothing if it can be relied on.
 pub(super) fn problems(config: &Config) -> Vec<Problem> {
-    let checks: [fn(&Config, &mut Vec<Problem>); 20] = [
+    let checks: [fn(&Config, &mut Vec<Problem>); 21] = [
         limits::at_least,
         limits::not_zero,
         limits::ordered,
@@ -56,6 +57,7 @@ pub(super) fn problems(config: &Config) -> Vec<Problem> {
         classify::windows,
         classify::providers,
         watch::all,
+        events::all,
     ];
     let mut problems = Vec::new();
     for check in checks {
