@@ -101,6 +101,8 @@ pub struct Doors {
     pub gate: flow::Gate,
     /// What time it is.
     pub clock: Clock,
+    /// How flows begin again after a pause.
+    pub ramps: config::Flows,
     /// Limits.
     pub settings: config::Api,
     /// How events are listened to.

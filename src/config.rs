@@ -19,6 +19,7 @@ mod dkim;
 mod edge;
 mod environment;
 mod events;
+mod flows;
 mod folders;
 mod invalid;
 mod layers;
@@ -46,6 +47,7 @@ pub use classify::{Ahead, Classify, Hosting};
 pub use dkim::Dkim;
 pub use edge::{Api, ApiKey, Edge, Intake, Ops, ProxyProtocol, Role};
 pub use events::{Events, SecretSource, Webhook, Webhooks};
+pub use flows::Flows;
 pub use folders::{BrandFolders, Folder, Found, Stamp};
 pub use invalid::{Invalid, Origin};
 pub use mail::{Dispatch, Relay, RelayTimeouts, Retry};
@@ -86,6 +88,8 @@ pub struct Config {
     pub intake: Intake,
     /// Who counts as online, and how often one person is written to.
     pub presence: Presence,
+    /// How flows begin again.
+    pub flows: Flows,
     /// How many mails one person gets.
     pub budget: Budget,
     /// What decides whether somebody is there.

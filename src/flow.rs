@@ -15,7 +15,7 @@ use tokio::sync::watch;
 pub use explain::{Judgement, Rule, explain};
 
 use crate::clock::Clock;
-use crate::model::{Claim, FlowScope, FlowSetting, Flows};
+use crate::model::{Claim, FlowScope, FlowSetting, FlowState, Flows, Limits, Name, Toll};
 
 /// Decides at the instant of sending, from settings the store publishes. Cheap to clone, never waits.
 #[derive(Debug, Clone)]
@@ -47,6 +47,24 @@ impl Gate {
         }
     }
 
+    /// The flows that this claim needs a token of at the hand-over: its brand, its campaign, its recipient's domain (by
+    /// `provider`, too), as far as an operator has said anything of them. Empty for most.
+    pub fn tolls(&self, claim: &Claim, provider: Option<&Name>) -> Vec<Toll> {
+        let flows = self.flows.borrow();
+        if flows.settings.is_empty() {
+            return Vec::new();
+        }
+        let now = self.clock.now();
+        let limited = |scope: &FlowScope| {
+            let setting = flows.settings.get(scope);
+            setting.is_some_and(|setting| {
+                setting.paused(now) || !setting.limits(Limits::default(), now).is_empty()
+            })
+        };
+        let scopes = FlowScope::of(&claim.spec, provider);
+        scopes.filter(limited).map(|scope| Toll { scope, limits: Limits::default() }).collect()
+    }
+
     /// Whether this very setting is a pause now. Clones nothing: asked for every signal of a partner.
     pub fn pauses(&self, scope: &FlowScope) -> bool {
         let flows = self.flows.borrow();
@@ -65,10 +83,7 @@ struct Pause<'a>(&'a FlowScope, &'a FlowSetting);
 impl fmt::Display for Pause<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(scope, setting) = self;
-        match &scope.campaign {
-            Some(campaign) => write!(f, "campaign {campaign} of brand {} is paused", scope.brand)?,
-            None => write!(f, "brand {} is paused", scope.brand)?,
-        }
+        write!(f, "{scope} is paused")?;
         if let Some(since) = setting.since {
             write!(f, " since {since}")?;
         }
@@ -80,10 +95,12 @@ impl fmt::Display for Pause<'_> {
     }
 }
 
-/// The setting that has an effect at `now`: a pause that has run out is a running flow.
+/// The setting that has an effect at `now`: a pause that has run out is a running flow since then.
 pub fn effective(setting: &FlowSetting, now: Timestamp) -> FlowSetting {
-    let over = setting.until.is_some_and(|until| until <= now);
-    if over { FlowSetting::default() } else { setting.clone() }
+    let over = setting.state == FlowState::Paused && !setting.paused(now);
+    let began =
+        |until| FlowSetting { state: FlowState::Running, until: None, since: until, ..setting.clone() };
+    if over { began(setting.until) } else { setting.clone() }
 }
 
 #[cfg(test)]

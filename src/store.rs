@@ -45,8 +45,8 @@ pub use self::errands::{Errand, Errands};
 pub use self::log::{Heard, Log};
 use crate::brands::Brands;
 use crate::model::{
-    Budgets, ClaimId, Consent, Finish, FlowScope, FlowSetting, Flows, Hold, Leaving, Mailboxes, Name,
-    RecipientId, Sealed, SendId, SendRecord, SendSpec,
+    Budgets, ClaimId, Consent, Finish, FlowScope, FlowSetting, Flows, Hold, Leaving, Mailboxes, Name, Pass,
+    RecipientId, Sealed, SendId, SendRecord, SendSpec, Toll,
 };
 
 /// What a store is told once, at its start.
@@ -169,6 +169,12 @@ pub trait Store: Log + Errands + Send + Sync + 'static {
     /// Marks that the hand-over begins. After this answered [`Fenced::Done`] the relay may accept the mail, so a
     /// lease that runs out from here makes the send uncertain, also after a crash; survives a killed process.
     async fn begin(&self, hold: Hold) -> Result<Fenced, StoreError>;
+
+    /// Takes a token of each of these flows that is limited, or of none: directly before the hand-over of this send, so
+    /// that no window sees more than a limit, whatever number of gateways there are. An operator's setting wins over the
+    /// limits of a [`Toll`], and is the one in force at this instant. Survives a killed process. Asked again it takes
+    /// again: that is never too many.
+    async fn take(&self, send: SendId, tolls: &[Toll]) -> Result<Pass, StoreError>;
 
     /// Records how a claim ended; survives a killed process. Works while the store refuses new sends for lack of
     /// space.

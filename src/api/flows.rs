@@ -14,8 +14,9 @@ use utoipa_axum::routes;
 use super::brands::Brands;
 use super::{Access, Doors, Problem, body};
 use crate::clock::Clock;
+use crate::config;
 use crate::flow::{Gate, effective};
-use crate::model::{FlowScope, FlowSetting, FlowState, Name, PARTNERS};
+use crate::model::{DOMAINS, FlowScope, FlowSetting, FlowState, Limits, Name, PARTNERS, Rate};
 use crate::partners::Partners;
 use crate::store::Store;
 
@@ -26,6 +27,7 @@ pub(super) fn router(doors: &Doors) -> OpenApiRouter {
         partners: Arc::clone(&doors.partners),
         gate: doors.gate.clone(),
         clock: doors.clock.clone(),
+        ramps: doors.ramps,
     };
     OpenApiRouter::new()
         .routes(routes!(list))
@@ -42,14 +44,23 @@ struct Desk {
     partners: Arc<Partners>,
     gate: Gate,
     clock: Clock,
+    ramps: config::Flows,
 }
 
 /// A change of one flow.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct FlowChange {
-    /// Running or paused.
-    state: FlowState,
+    /// What it shall do.
+    state: Wanted,
+    /// While it runs: at most so many mails within any second; left out: the brand's own limit, or none.
+    #[serde(default)]
+    #[schema(value_type = Option<f64>, example = 20.0)]
+    rate_per_second: Option<Rate>,
+    /// While it runs: at most so many mails within any 24 hours; left out: the brand's own limit, or none.
+    #[serde(default)]
+    #[schema(minimum = 1)]
+    per_day: Option<u32>,
     /// When a pause ends by itself (RFC 3339 with zone).
     #[serde(default)]
     until: Option<Timestamp>,
@@ -57,6 +68,30 @@ struct FlowChange {
     #[serde(default)]
     #[schema(min_length = 1, max_length = 200)]
     reason: Option<String>,
+}
+
+/// What an operator wants of a flow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum Wanted {
+    /// Mails go out; after a pause slowly at first.
+    Running,
+    /// Mails go out, slowly at first, also where the flow was running.
+    Ramping,
+    /// Mails wait.
+    Paused,
+}
+
+/// How a flow stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum Standing {
+    /// Mails go out.
+    Running,
+    /// Mails go out, slowly at first.
+    Ramping,
+    /// Mails wait.
+    Paused,
 }
 
 /// One flow as it stands now.
@@ -67,9 +102,20 @@ struct FlowView {
     /// One of its campaigns; none is the whole brand.
     #[serde(skip_serializing_if = "Option::is_none")]
     campaign: Option<String>,
-    /// Running or paused.
-    state: FlowState,
-    /// When a pause ends by itself.
+    /// Running, ramping or paused.
+    state: Standing,
+    /// At most so many mails within any second, as an operator set it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<f64>)]
+    rate_per_second: Option<Rate>,
+    /// At most so many mails within any 24 hours, as an operator set it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    per_day: Option<u32>,
+    /// While it is ramping: so many mails a second now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<f64>)]
+    rate_now: Option<Rate>,
+    /// When a pause ends by itself, or the ramp.
     #[serde(skip_serializing_if = "Option::is_none")]
     until: Option<Timestamp>,
     /// Why.
@@ -78,6 +124,9 @@ struct FlowView {
     /// When it was set.
     #[serde(skip_serializing_if = "Option::is_none")]
     since: Option<Timestamp>,
+    /// Who set it: the id of a key, or `vigie` itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<String>,
 }
 
 /// All flows.
@@ -88,12 +137,22 @@ struct FlowList {
 }
 
 impl FlowView {
-    fn of(scope: &FlowScope, setting: FlowSetting) -> Self {
+    fn of(scope: &FlowScope, setting: FlowSetting, now: Timestamp) -> Self {
+        let ramp = setting.ramp.filter(|_| !setting.paused(now)).filter(|ramp| ramp.rate(now).is_some());
+        let state = match (setting.paused(now), ramp) {
+            (true, _) => Standing::Paused,
+            (false, Some(_)) => Standing::Ramping,
+            (false, None) => Standing::Running,
+        };
         Self {
+            rate_per_second: setting.rate_per_second,
+            per_day: setting.per_day,
+            rate_now: ramp.and(setting.limits(Limits::default(), now).rate),
+            by: setting.by.clone(),
             brand: scope.brand.to_string(),
             campaign: scope.campaign.as_ref().map(Name::to_string),
-            state: setting.state,
-            until: setting.until,
+            state,
+            until: ramp.map(|ramp| ramp.until).or(setting.until),
             reason: setting.reason,
             since: setting.since,
         }
@@ -113,7 +172,7 @@ async fn list(State(desk): State<Desk>, Extension(access): Extension<Access>) ->
     let now = desk.clock.now();
     let view = |scope: &FlowScope| {
         let setting = settings.settings.get(scope).map(|setting| effective(setting, now));
-        FlowView::of(scope, setting.unwrap_or_default())
+        FlowView::of(scope, setting.unwrap_or_default(), now)
     };
     Json(FlowList { flows: scopes.iter().map(view).collect() })
 }
@@ -173,7 +232,10 @@ impl Desk {
                 }
             };
         }
-        let brand = self.brands.in_path(access, brand)?;
+        let brand = match brand {
+            DOMAINS => DOMAINS.parse().map_err(|_| Problem::not_found("brand"))?,
+            brand => self.brands.in_path(access, brand)?,
+        };
         let named = |text: &str| text.parse::<Name>();
         let campaign =
             campaign.map(named).transpose().map_err(|bad| Problem::field("campaign", bad.to_string()))?;
@@ -192,16 +254,39 @@ impl Desk {
             Some(until) if until <= now => {
                 return Err(Problem::field("until", format!("{until} is in the past")));
             }
-            Some(_) if change.state == FlowState::Running => {
+            Some(_) if change.state != Wanted::Paused => {
                 return Err(Problem::field("until", "only a pause ends by itself; leave it out"));
             }
             _ => {}
         }
-        let setting =
-            FlowSetting { state: change.state, until: change.until, reason: change.reason, since: Some(now) };
+        if change.per_day == Some(0) {
+            return Err(Problem::field("per_day", "must be at least 1; to stop a flow, pause it"));
+        }
+        let setting = self.setting(&scope, change, access, now);
         self.store.set_flow(scope.clone(), setting.clone()).await?;
         tracing::info!(key = access.key, flow = ?scope, state = ?setting.state, "a flow was set");
-        Ok(Json(FlowView::of(&scope, setting)))
+        Ok(Json(FlowView::of(&scope, setting, now)))
+    }
+
+    /// The setting that does what is wanted. What was paused begins slowly, now or when its pause ends.
+    fn setting(&self, scope: &FlowScope, change: FlowChange, access: &Access, now: Timestamp) -> FlowSetting {
+        let was_paused = self.gate.flows().settings.get(scope).is_some_and(|setting| setting.paused(now));
+        let from = match change.state {
+            Wanted::Paused => change.until,
+            Wanted::Ramping => Some(now),
+            Wanted::Running => was_paused.then_some(now),
+        };
+        let paused = change.state == Wanted::Paused;
+        FlowSetting {
+            state: if paused { FlowState::Paused } else { FlowState::Running },
+            until: change.until,
+            reason: change.reason,
+            since: Some(now),
+            by: Some(access.key.clone()),
+            rate_per_second: change.rate_per_second,
+            per_day: change.per_day,
+            ramp: from.and_then(|from| self.ramps.ramp(from)),
+        }
     }
 }
 

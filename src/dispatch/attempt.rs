@@ -8,13 +8,16 @@ use backon::{ExponentialBuilder, Retryable};
 use super::leases::Lease;
 use super::{Inner, Room, Since, retry};
 use crate::clock::after;
-use crate::model::{Claim, Deferral, Finish, Letter, Name};
+use crate::model::{Claim, Deferral, Finish, Letter, Name, Pass};
 use crate::relay::{Delivery, Session};
 use crate::render::RenderError;
 use crate::store::{Fenced, StoreError};
 
 /// A send that its brand's templates do not fit any more waits this long before it is tried again.
 const UNTIL_MENDED: Duration = Duration::from_mins(1);
+
+/// A send to a domain that is paused asks again after this long; of a paused brand nothing is claimed.
+const WHILE_PAUSED: Duration = Duration::from_secs(30);
 
 /// A claim on its way to its fate.
 pub(super) struct Attempt {
@@ -103,7 +106,31 @@ impl Attempt {
         };
         connect.observe_duration();
         self.inner.gate.check(&self.claim).map_err(|held| Finish::Released { reason: held.to_string() })?;
+        self.take_tokens().await?;
         Ok(Ready { letter, session })
+    }
+
+    /// Takes a token of each limited flow it belongs to; without one the send waits its turn, which is no attempt.
+    async fn take_tokens(&self) -> Result<(), Finish> {
+        let spec = &self.claim.spec;
+        let provider = spec.to.email().rsplit_once('@').and_then(|(_, host)| self.inner.providers.of(host));
+        let tolls = self.inner.gate.tolls(&self.claim, provider.as_ref());
+        if tolls.is_empty() {
+            return Ok(());
+        }
+        let wait = |until, reason| Finish::Deferred(Deferral { until, reason, counts: false });
+        match self.inner.store.take(spec.id, &tolls).await {
+            Ok(Pass::Go) => Ok(()),
+            Ok(Pass::Wait(scope, until)) => Err(wait(until, format!("{scope} is at its limit"))),
+            Ok(Pass::Paused(scope)) => {
+                let until = after(self.inner.clock.now(), WHILE_PAUSED);
+                Err(wait(until, format!("{scope} is paused")))
+            }
+            Err(error) => {
+                tracing::warn!(send = %self.claim.hold.send, %error, "no token: the store did not answer");
+                Err(Finish::Released { reason: "the store did not answer before the hand-over".into() })
+            }
+        }
     }
 
     /// Tells the store that the relay may have the mail from now on.

@@ -80,6 +80,10 @@ fn rules() -> Rules {
 fn paused(campaign: Option<&str>) -> Flows {
     let scope = FlowScope { brand: name("demo"), campaign: campaign.map(name) };
     let setting = FlowSetting {
+        by: None,
+        rate_per_second: None,
+        per_day: None,
+        ramp: None,
         state: FlowState::Paused,
         until: Some(at(60)),
         reason: Some("wrong amounts".into()),

@@ -1,14 +1,19 @@
 //! What an operator can pause, slow or speed up.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::Name;
+use super::{Limits, Name, Ramp, Rate, SendSpec};
 
 /// The brand's name under which partners are flows: `partner/NAME` is one of them, `partner` alone all. No brand may have it.
 pub const PARTNERS: &str = "partner";
+
+/// The brand's name under which recipients' domains are flows: `domain/gmail.com`, or by a name of `[providers]`,
+/// `domain/gmail`. No brand may have it.
+pub const DOMAINS: &str = "domain";
 
 /// A brand, or one campaign of it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -44,6 +49,18 @@ pub struct FlowSetting {
     /// When it was set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<Timestamp>,
+    /// Who set it: the id of a key, or vigie itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// While it runs: at most so many mails within any second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate_per_second: Option<Rate>,
+    /// While it runs: at most so many mails within any 24 hours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_day: Option<u32>,
+    /// How it begins again after a pause.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ramp: Option<Ramp>,
 }
 
 /// All settings, as one value that stores publish whenever it changes.
@@ -80,6 +97,22 @@ impl Flows {
 }
 
 impl FlowScope {
+    /// The flows that a send belongs to: its brand, its campaign, its recipient's domain and the domain's `provider`.
+    pub fn of(spec: &SendSpec, provider: Option<&Name>) -> impl Iterator<Item = Self> {
+        let campaign = spec.campaign.as_ref();
+        let part = campaign.map(|name| Self { brand: spec.brand.clone(), campaign: Some(name.clone()) });
+        let host =
+            spec.to.email().rsplit_once('@').and_then(|(_, host)| host.to_ascii_lowercase().parse().ok());
+        let domains = [host, provider.cloned()].into_iter().flatten().map(|name| Self::domain(&name));
+        [Some(Self { brand: spec.brand.clone(), campaign: None }), part].into_iter().flatten().chain(domains)
+    }
+
+    /// The mailboxes of a domain, or of a provider.
+    pub fn domain(name: &Name) -> Self {
+        let brand = DOMAINS.parse().expect("a literal that is a name");
+        Self { brand, campaign: Some(name.clone()) }
+    }
+
     /// One partner.
     pub fn partner(name: &Name) -> Self {
         Self { campaign: Some(name.clone()), ..Self::partners() }
@@ -91,7 +124,25 @@ impl FlowScope {
     }
 }
 
+impl fmt::Display for FlowScope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.campaign {
+            Some(domain) if self.brand.as_str() == DOMAINS => write!(f, "domain {domain}"),
+            Some(campaign) => write!(f, "campaign {campaign} of brand {}", self.brand),
+            None => write!(f, "brand {}", self.brand),
+        }
+    }
+}
+
 impl FlowSetting {
+    /// The limits at `now`, where `others` hold without an operator's word.
+    pub fn limits(&self, others: Limits, now: Timestamp) -> Limits {
+        let rate = self.rate_per_second.or(others.rate);
+        let ramp = self.ramp.and_then(|ramp| ramp.rate(now));
+        let slower = [rate, ramp].into_iter().flatten().min();
+        Limits { rate: slower, per_day: self.per_day.or(others.per_day) }
+    }
+
     /// Whether this setting pauses its flow at `now`.
     pub fn paused(&self, now: Timestamp) -> bool {
         self.state == FlowState::Paused && self.until.is_none_or(|until| now < until)

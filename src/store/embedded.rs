@@ -72,8 +72,8 @@ use super::{
 };
 use crate::clock::Clock;
 use crate::model::{
-    ClaimId, Consent, Finish, FlowScope, FlowSetting, Flows, Hold, Leaving, Mailboxes, Name, Position,
-    RecipientId, Sealed, SendId, SendRecord, SendSpec,
+    ClaimId, Consent, Finish, FlowScope, FlowSetting, Flows, Hold, Leaving, Mailboxes, Name, Pass, Position,
+    RecipientId, Sealed, SendId, SendRecord, SendSpec, Toll,
 };
 
 use self::core::{Alarm, Core};
@@ -198,6 +198,10 @@ impl Store for Embedded {
 
     async fn begin(&self, hold: Hold) -> Result<Fenced, StoreError> {
         self.open_store().await?.core.begin(hold)
+    }
+
+    async fn take(&self, send: SendId, tolls: &[Toll]) -> Result<Pass, StoreError> {
+        self.open_store().await?.core.step(|state, now| state.take(send, tolls, now))
     }
 
     async fn finish(&self, hold: Hold, finish: Finish) -> Result<Fenced, StoreError> {

@@ -12,8 +12,8 @@ use super::{
     StoreError, Ticked, Touch, Touched, Wait,
 };
 use crate::model::{
-    ClaimId, Consent, Event, Finish, FlowScope, FlowSetting, Flows, Hold, Leaving, Mailboxes, Name, Position,
-    RecipientId, Sealed, SendId, SendRecord, SendSpec,
+    ClaimId, Consent, Event, Finish, FlowScope, FlowSetting, Flows, Hold, Leaving, Mailboxes, Name, Pass,
+    Position, RecipientId, Sealed, SendId, SendRecord, SendSpec, Toll,
 };
 use crate::telemetry::{Metric, Registry};
 
@@ -96,6 +96,10 @@ impl Store for Measured {
 
     async fn begin(&self, hold: Hold) -> Result<Fenced, StoreError> {
         under(&self.begin, self.store.begin(hold)).await
+    }
+
+    async fn take(&self, send: SendId, tolls: &[Toll]) -> Result<Pass, StoreError> {
+        self.timed("take", self.store.take(send, tolls)).await
     }
 
     async fn finish(&self, hold: Hold, finish: Finish) -> Result<Fenced, StoreError> {

@@ -53,6 +53,7 @@ mod opening;
 mod reply;
 mod reserve;
 mod router;
+mod settings;
 mod show;
 mod turns;
 
@@ -70,8 +71,8 @@ use super::{
     Touched, Wait,
 };
 use crate::model::{
-    ClaimId, Consent, Finish, FlowScope, FlowSetting, Flows, Hold, Leaving, Mailboxes, Name, RecipientId,
-    Sealed, SendId, SendRecord, SendSpec,
+    ClaimId, Consent, Finish, FlowScope, FlowSetting, Flows, Hold, Leaving, Mailboxes, Name, Pass,
+    RecipientId, Sealed, SendId, SendRecord, SendSpec, Toll,
 };
 
 pub use self::figures::Figures;
@@ -174,6 +175,10 @@ impl Store for RedisStore {
 
     async fn begin(&self, hold: Hold) -> Result<Fenced, StoreError> {
         self.open_store()?.begin(hold).await
+    }
+
+    async fn take(&self, send: SendId, tolls: &[Toll]) -> Result<Pass, StoreError> {
+        self.open_store()?.take(send, tolls).await
     }
 
     async fn finish(&self, hold: Hold, finish: Finish) -> Result<Fenced, StoreError> {

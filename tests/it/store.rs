@@ -27,6 +27,7 @@ mod events;
 mod fencing;
 mod flows;
 mod lasting;
+mod limits;
 mod mailboxes;
 mod model;
 mod moving;
@@ -138,6 +139,15 @@ macro_rules! timeless {
 macro_rules! timed {
     ($tests:ident, $backend:ident) => {
         $tests!($backend, "current_thread",
+        limits: [
+            a_rate_holds_in_every_second,
+            a_day_holds_in_every_24_hours,
+            a_limit_that_is_raised_or_lowered_holds_at_once,
+            who_waits_comes_back_spread,
+            a_token_is_of_all_flows_or_of_none,
+            limits_by_configuration_hold_without_a_word,
+            a_flow_begins_again_slowly,
+        ],
         spacing: [
             presence_ends_with_the_window,
             one_visit_one_mail,
@@ -195,6 +205,7 @@ macro_rules! timed {
 macro_rules! lasting {
     ($tests:ident, $backend:ident) => {
         $tests!($backend, "current_thread",
+        limits: [a_day_outlives_the_process],
         lasting: [
             everything_survives_a_clean_stop,
             everything_survives_a_crash,

@@ -82,6 +82,7 @@ impl Foundation {
             keys,
             gate: self.gate.clone(),
             clock: self.clock.clone(),
+            ramps: self.config.flows,
             settings: self.config.api.clone(),
             events: self.config.events.clone(),
             webhooks: self.webhooks.clone(),

@@ -51,6 +51,7 @@ enum Kind {
     Consent = b'c',
     Contacts = b's',
     Flow = b'f',
+    Taken = b't',
     Hours = b'h',
     Mailbox = b'm',
     Errand = b'g',
@@ -244,12 +245,21 @@ impl Step<'_> {
                 self.put(records, key(Kind::Ended, &[&json(scope)]), tally);
             }
             Change::Hour(who, at) => self.hour(*who, *at),
+            Change::Taken(scope, slice, taken) => self.taken(scope, *slice, *taken),
             Change::NoHours(who) => self.batch.remove(records, key(Kind::Hours, &[&who.0])),
             Change::Contacts(who, none) if none.is_empty() => {
                 self.batch.remove(records, key(Kind::Contacts, &[&who.0]));
             }
             Change::Contacts(who, mails) => self.put(records, key(Kind::Contacts, &[&who.0]), mails),
             Change::Announce(event) => self.announce(event),
+        }
+    }
+
+    fn taken(&mut self, scope: &FlowScope, slice: i64, taken: u32) {
+        let key = key(Kind::Taken, &[&slice.to_be_bytes(), &json(scope)]);
+        match taken {
+            0 => self.batch.remove(&self.disk.records, key),
+            taken => self.put(&self.disk.records, key, &taken),
         }
     }
 

@@ -16,6 +16,7 @@
 //! | errand | its name | at each note, no JSON of ours | never |
 //! | [event](crate::model::Event) | its number, in the keyspace `events` | with the step it tells of | when `keep_events` newer ones are there |
 //! | flow setting | flow | at each change | never |
+//! | taken | slice of the day, flow | with each token of a limited flow | when the slice is a day old |
 //!
 //! `Label`, `Event` and `End` are what remains of a finished send: no address, no variables, no case, no recipient.
 
@@ -202,6 +203,8 @@ pub(super) enum Change {
     NoHours(RecipientId),
     /// The mails a person got; none: nobody needs to know any more.
     Contacts(RecipientId, Vec<Contacted>),
+    /// So many tokens of a flow were taken in a slice of the day; none: it is over.
+    Taken(FlowScope, i64, u32),
     /// An event is told with this step. The end of a send is told without it.
     Announce(Box<crate::model::Event>),
 }

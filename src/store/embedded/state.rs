@@ -24,6 +24,7 @@ mod flows;
 mod hints;
 mod load;
 mod look;
+mod meters;
 mod moving;
 mod queue;
 mod recent;
@@ -36,7 +37,9 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::model::{ClaimId, Consent, FlowScope, FlowSetting, Flows, HistoryEntry, RecipientId, SendState};
+use crate::model::{
+    ClaimId, Consent, FlowScope, FlowSetting, Flows, HistoryEntry, Pass, RecipientId, SendId, SendState, Toll,
+};
 use crate::redact::foreign;
 use crate::store::{Rules, Snapshot};
 
@@ -45,6 +48,7 @@ use consents::Consents;
 use contacts::Contacts;
 use flows::FlowTable;
 use hints::Hints;
+use meters::Meters;
 pub(super) use moving::Place;
 use queue::Queue;
 use recent::Recent;
@@ -78,6 +82,7 @@ pub(super) struct State {
     hints: Hints,
     consents: Consents,
     flows: FlowTable,
+    meters: Meters,
     /// The arrival number of the next send.
     arrivals: u64,
     pub(super) changes: Vec<Change>,
@@ -100,6 +105,7 @@ impl State {
             hints: Hints::new(span(rules.hint_ttl)),
             consents: Consents::new(),
             flows: FlowTable::default(),
+            meters: Meters::default(),
             arrivals: 0,
             changes: Vec::new(),
             rules,
@@ -143,6 +149,11 @@ impl State {
     /// Changes one flow's setting. What it held back is looked at by the next [`tick`](Self::tick).
     pub(super) fn set_flow(&mut self, scope: FlowScope, setting: FlowSetting) {
         self.flows.set(scope, setting);
+    }
+
+    /// Takes a token of each flow that is limited, or of none.
+    pub(super) fn take(&mut self, send: SendId, tolls: &[Toll], now: Millis) -> Pass {
+        self.meters.take(send, tolls, &self.flows.settings(), now, &mut self.changes)
     }
 
     /// Records what a person said.

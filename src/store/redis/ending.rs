@@ -10,6 +10,7 @@ use super::keys::{self, FLOWS, Partition};
 use super::library::functions;
 use super::reply::{Reply, damaged, state};
 use super::router::{Lane, Place};
+use super::settings::written;
 use super::show;
 use crate::model::{Consent, FlowScope, FlowSetting, Name, RecipientId, SendId};
 use crate::store::time::millis;
@@ -122,8 +123,7 @@ impl Inner {
     }
 
     pub(super) async fn set_flow(&self, scope: FlowScope, setting: FlowSetting) -> Result<(), StoreError> {
-        let json = serde_json::to_vec(&setting).expect("a setting is plain data");
-        let set = set(FLOWS, &keys::flow(&scope), json);
+        let set = set(FLOWS, &keys::flow(&scope), written(&setting));
         self.write(vec![set], self.safe(Wait::Stored)?).await?;
         self.turns.set_flow(scope, setting);
         Ok(())

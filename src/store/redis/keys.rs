@@ -32,6 +32,8 @@
 //! | --- | --- | --- |
 //! | `vigie:meta` | hash | format, number of partitions, whose people they are, `shut` while it is moved out of |
 //! | `vigie:flows` | hash | `brand/` or `brand/campaign` → setting, JSON |
+//! | `vigie:{vigie:flows}:t:<flow>` | hash | tokens taken of a limited flow (`lua/take.lua`), in the slot of `vigie:flows` |
+//! | `vigie:{vigie:flows}:w:<flow>` | sorted set | send → when it asks for a token again |
 //! | `vigie:gateways` | sorted set | gateway → alive until |
 //! | `vigie:errands` | hash | errand → who has it, until when, how far it got (`lua/errand.lua`) |
 //! | `vigie:sends`, `vigie:sends:rejected`, `vigie:events` | streams | from producers, back to them, [events](super::events) |

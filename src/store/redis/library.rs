@@ -21,6 +21,7 @@ const SOURCE: &str = concat!(
     include_str!("lua/insert.lua"),
     include_str!("lua/adopt.lua"),
     include_str!("lua/hold.lua"),
+    include_str!("lua/take.lua"),
     include_str!("lua/finish.lua"),
     include_str!("lua/mailbox.lua"),
     include_str!("lua/cancel.lua"),
@@ -65,6 +66,7 @@ pub(super) struct Functions {
     pub(super) adopt: String,
     pub(super) renew: String,
     pub(super) begin: String,
+    pub(super) take: String,
     pub(super) finish: String,
     pub(super) cancel: String,
     pub(super) settle: String,
@@ -98,6 +100,7 @@ pub(super) fn functions() -> &'static Functions {
             adopt: named("adopt"),
             renew: named("renew"),
             begin: named("begin"),
+            take: named("take"),
             finish: named("finish"),
             cancel: named("cancel"),
             settle: named("settle"),
@@ -130,7 +133,7 @@ mod tests {
     fn every_function_that_is_called_is_registered_under_the_librarys_name() {
         let text = format!("{:?}", functions());
         let called: Vec<_> = text.split('"').filter(|part| part.starts_with(&library().name)).collect();
-        assert_eq!(called.len(), 26);
+        assert_eq!(called.len(), 27);
         for name in called {
             assert_eq!(library().source.matches(&format!("'{name}'")).count(), 1, "{name}");
         }

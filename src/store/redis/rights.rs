@@ -34,6 +34,7 @@ const ON_PARTITIONS: &[&str] = &[
     "srandmember",
     "srem",
     "zadd",
+    "zcard",
     "zlexcount",
     "zrange",
     "zrangebylex",

@@ -223,6 +223,7 @@ impl House {
             ears: Arc::new(ears),
             gate: Gate::new(store.flows(), clock.clone()),
             clock: clock.clone(),
+            ramps: default_file().flows,
             settings: settings(&plan),
             events: plan.events,
             webhooks: webhooks(&store, &clock, &registry),

@@ -144,7 +144,7 @@ async fn the_shipped_folders_work_as_they_are_and_copied() {
     gateway.queue("shipped", "canary-s@example.test").await;
     gateway.comes_online("canary-s@example.test").await;
     gateway.reaches("shipped", "sent").await;
-    shows(&gateway, "vigie_brand_reloads_total", "result=\"loaded\"", 1).await;
+    shows(&gateway, "vigie_brand_reloads_total", "result=\"loaded\"", 2).await;
 
     let folders = Folders::new();
     let mut copy = Command::new("cp");

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use vigie::clock::{Clock, after};
 use vigie::model::{
-    ClaimId, Consent, Deferral, Finish, FlowScope, FlowSetting, FlowState, Grantee, Hold, Leaving,
-    RecipientId, SendId, SendState,
+    ClaimId, Consent, Deferral, Finish, FlowScope, FlowSetting, Grantee, Hold, Leaving, RecipientId, SendId,
+    SendState,
 };
 use vigie::store::redis::RedisStore;
 use vigie::store::{Cancelled, Enqueued, Fenced, Store, Wait};
@@ -99,8 +99,7 @@ async fn strange_bytes_are_bytes() {
         store.tick(ClaimId(*id), 10).await.expect("tick works");
     }
     let scope = FlowScope { brand: brand(), campaign: None };
-    let setting =
-        FlowSetting { state: FlowState::Running, until: None, reason: Some(WORDS.concat()), since: None };
+    let setting = FlowSetting { reason: Some(WORDS.concat()), ..FlowSetting::default() };
     store.set_flow(scope.clone(), setting.clone()).await.expect("set_flow works");
     assert_eq!(store.flows().borrow().settings.get(&scope), Some(&setting));
     let counts = store.snapshot().await.expect("snapshot works").flows.remove(&scope).expect("the brand's");

@@ -25,6 +25,7 @@ impl Disk {
             state.load_flow(self.parse(rest)?, setting);
             Ok(())
         })?;
+        self.load_taken(state, now)?;
         let accepted = self.load_tallies(state)?;
         damage::check_acknowledged(&self.directory, &self.acknowledged, accepted)?;
         *self.accepted.lock().unwrap_or_else(PoisonError::into_inner) = accepted;
@@ -45,6 +46,16 @@ impl Disk {
             state.load_send(SendId(self.id(&id)?), &self.parse(&head)?, now);
         }
         Ok(())
+    }
+
+    fn load_taken(&self, state: &mut State, now: Millis) -> Result<(), StoreError> {
+        state.load_meters(now);
+        self.each(Kind::Taken, &[], |rest, taken: u32| {
+            if let Some((slice, scope)) = rest.split_first_chunk() {
+                state.load_taken(self.parse(scope)?, i64::from_be_bytes(*slice), taken);
+            }
+            Ok(())
+        })
     }
 
     fn load_tallies(&self, state: &mut State) -> Result<u64, StoreError> {

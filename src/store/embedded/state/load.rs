@@ -22,6 +22,16 @@ impl State {
         self.flows.set(scope, setting);
     }
 
+    /// Rates begin anew at `now`.
+    pub(in crate::store::embedded) fn load_meters(&mut self, now: Millis) {
+        self.meters = super::Meters::new(now);
+    }
+
+    /// What a limited flow sent in a slice of the day.
+    pub(in crate::store::embedded) fn load_taken(&mut self, scope: FlowScope, slice: i64, taken: u32) {
+        self.meters.load(scope, slice, taken);
+    }
+
     /// A person's word as it was.
     pub(in crate::store::embedded) fn load_consent(&mut self, consent: &Consent) {
         self.consents.set(consent.recipient, &consent.grantee, consent.granted);

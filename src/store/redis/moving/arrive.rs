@@ -55,7 +55,7 @@ impl Inner {
             }
             let mut set = cmd("FCALL");
             set.arg(&functions().replace).arg(1).arg(FLOWS).arg(&name).arg(known);
-            set.arg(serde_json::to_vec(setting).expect("a setting is plain data"));
+            set.arg(super::super::settings::written(setting));
             if self.write(vec![(place, set)], self.safe(Wait::Stored)?).await? == [Value::Int(1)] {
                 self.turns.set_flow(scope.clone(), setting.clone());
                 return Ok(Adopted::New);

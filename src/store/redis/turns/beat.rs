@@ -12,6 +12,7 @@ use super::super::keys::{FLOWS, GATEWAYS, flow, scope};
 use super::super::library::functions;
 use super::super::reply::{Reply, number};
 use super::super::router::{Lane, Place};
+use super::super::settings::written;
 use super::{ALIVE, BEAT};
 use crate::model::{FlowSetting, Flows};
 use crate::store::StoreError;
@@ -135,9 +136,7 @@ impl Inner {
         }
         for (scope, setting) in &known.settings {
             let mut set = cmd("HSETNX");
-            set.arg(FLOWS)
-                .arg(flow(scope))
-                .arg(serde_json::to_vec(setting).expect("a setting is plain data"));
+            set.arg(FLOWS).arg(flow(scope)).arg(written(setting));
             self.router.call(Lane::Control, Place::of(FLOWS.as_bytes()), set).await?;
         }
         Ok(())
