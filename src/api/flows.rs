@@ -82,18 +82,6 @@ enum Wanted {
     Paused,
 }
 
-/// How a flow stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-enum Standing {
-    /// Mails go out.
-    Running,
-    /// Mails go out, slowly at first.
-    Ramping,
-    /// Mails wait.
-    Paused,
-}
-
 /// One flow as it stands now.
 #[derive(Debug, Serialize, ToSchema)]
 struct FlowView {
@@ -102,8 +90,8 @@ struct FlowView {
     /// One of its campaigns; none is the whole brand.
     #[serde(skip_serializing_if = "Option::is_none")]
     campaign: Option<String>,
-    /// Running, ramping or paused.
-    state: Standing,
+    /// Running or paused.
+    state: FlowState,
     /// At most so many mails within any second, as an operator set it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<f64>)]
@@ -111,11 +99,14 @@ struct FlowView {
     /// At most so many mails within any 24 hours, as an operator set it.
     #[serde(skip_serializing_if = "Option::is_none")]
     per_day: Option<u32>,
-    /// While it is ramping: so many mails a second now.
+    /// While it begins again slowly: until when.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ramps_until: Option<Timestamp>,
+    /// While it begins again slowly: at most so many mails a second now.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<f64>)]
     rate_now: Option<Rate>,
-    /// When a pause ends by itself, or the ramp.
+    /// When a pause ends by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     until: Option<Timestamp>,
     /// Why.
@@ -139,11 +130,6 @@ struct FlowList {
 impl FlowView {
     fn of(scope: &FlowScope, setting: FlowSetting, now: Timestamp) -> Self {
         let ramp = setting.ramp.filter(|_| !setting.paused(now)).filter(|ramp| ramp.rate(now).is_some());
-        let state = match (setting.paused(now), ramp) {
-            (true, _) => Standing::Paused,
-            (false, Some(_)) => Standing::Ramping,
-            (false, None) => Standing::Running,
-        };
         Self {
             rate_per_second: setting.rate_per_second,
             per_day: setting.per_day,
@@ -151,8 +137,9 @@ impl FlowView {
             by: setting.by.clone(),
             brand: scope.brand.to_string(),
             campaign: scope.campaign.as_ref().map(Name::to_string),
-            state,
-            until: ramp.map(|ramp| ramp.until).or(setting.until),
+            state: setting.state,
+            ramps_until: ramp.map(|ramp| ramp.until),
+            until: setting.until,
             reason: setting.reason,
             since: setting.since,
         }

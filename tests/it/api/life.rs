@@ -131,7 +131,9 @@ async fn bad_flow_changes_are_refused() {
     let house = House::open().await;
     let operator = house.operator();
     for (path, change, status, field) in [
-        ("/v1/flows/demo", json!({"state": "paused", "rate_per_second": 5}), 422, json!("rate_per_second")),
+        ("/v1/flows/demo", json!({"state": "running", "rate_per_second": 0}), 422, json!("rate_per_second")),
+        ("/v1/flows/demo", json!({"state": "running", "per_day": 0}), 422, json!("per_day")),
+        ("/v1/flows/demo", json!({"state": "slow"}), 422, json!("state")),
         ("/v1/flows/demo", json!({"state": "stopped"}), 422, json!("state")),
         ("/v1/flows/demo", json!({}), 422, json!("state")),
         ("/v1/flows/demo", json!({"state": "paused", "until": "2026-03-02T08:00:00Z"}), 422, json!("until")),

@@ -1,6 +1,7 @@
 //! Operators stop a flow and start it again; producers take back what they asked for.
 
 use hyper::{Method, StatusCode};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::ONE_SHARD;
@@ -74,4 +75,43 @@ async fn what_was_settled_or_cancelled_does_not_go_out() {
     gateway.reaches("other-case", "sent").await;
     let late = gateway.call(Method::DELETE, "/v1/sends/other-case", &Value::Null).await;
     assert_eq!(late.status, StatusCode::CONFLICT, "{}", late.text());
+}
+
+/// Eight people are online at once, and the brand may send four a second: nobody is left out, and no second sees more.
+#[tokio::test]
+async fn a_rate_holds_and_everybody_is_written_to_while_online() {
+    let gateway = Gateway::start(&[]).await;
+    set_flow(&gateway, "demo", json!({"state": "running", "rate_per_second": 4})).await;
+    let people: Vec<String> = (0..8).map(|n| format!("canary-{n}@example.test")).collect();
+    for (n, person) in people.iter().enumerate() {
+        gateway.queue(&format!("s-{n}"), person).await;
+        gateway.comes_online(person).await;
+    }
+    let mut sent: Vec<Timestamp> = Vec::new();
+    for n in 0..people.len() {
+        let send = gateway.reaches(&format!("s-{n}"), "sent").await;
+        let at = send["sent_at"].as_str().expect("when it was sent");
+        sent.push(at.parse().expect("a moment"));
+    }
+    sent.sort_unstable();
+    // A token is taken before the hand-over, the relay's answer comes some milliseconds later.
+    let apart = sent.windows(5).map(|five| five[4].duration_since(five[0]).as_millis()).min();
+    assert!(apart.is_some_and(|millis| millis >= 900), "{apart:?} ms between five mails");
+}
+
+#[tokio::test]
+async fn a_domain_is_paused_and_others_are_not() {
+    let mut gateway = Gateway::start(&[ONE_SHARD]).await;
+    gateway.leaves_undecided(1);
+    let pause = json!({"state": "paused", "reason": "blocked there"});
+    set_flow(&gateway, "domain/slow.test", pause).await;
+    gateway.queue("held", "canary@slow.test").await;
+    gateway.queue("free", "canary@quick.test").await;
+    gateway.comes_online("canary@slow.test").await;
+    gateway.comes_online("canary@quick.test").await;
+    gateway.reaches("free", "sent").await;
+    gateway.settled().await;
+    let held = gateway.reaches("held", "waiting").await;
+    assert_eq!(held["attempts"], 0, "a pause is no attempt: {held}");
+    assert!(held.to_string().contains("domain slow.test is paused"), "{held}");
 }
