@@ -195,6 +195,17 @@ fn webhooks(store: &Arc<dyn Store>, clock: &Clock, registry: &Registry) -> Webho
     Webhooks::new(Arc::clone(store), clock.clone(), &settings, registry).expect("no file")
 }
 
+async fn serve_ops(
+    registry: Registry,
+    store: Arc<dyn Store>,
+    phase: watch::Receiver<Phase>,
+    shutdown: CancellationToken,
+) -> SocketAddr {
+    let (listener, address) = bind().await;
+    tokio::spawn(vigie::ops::serve(listener, vigie::ops::Doors { registry, store, phase }, shutdown));
+    address
+}
+
 impl House {
     pub async fn open() -> Self {
         Self::with(Plan::default()).await
@@ -240,10 +251,7 @@ impl House {
         let (listener, address) = bind().await;
         let serving = tokio::spawn(vigie::api::serve(listener, doors.clone(), shutdown.clone()));
         let (phase, receiver) = watch::channel(Phase::Starting);
-        let ops_doors =
-            vigie::ops::Doors { registry: registry.clone(), store: Arc::clone(&store), phase: receiver };
-        let (listener, ops) = bind().await;
-        tokio::spawn(vigie::ops::serve(listener, ops_doors, shutdown.clone()));
+        let ops = serve_ops(registry.clone(), Arc::clone(&store), receiver, shutdown.clone()).await;
         Self {
             store,
             clock,

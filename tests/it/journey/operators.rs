@@ -89,8 +89,8 @@ async fn a_rate_holds_and_everybody_is_written_to_while_online() {
     }
     let mut sent: Vec<Timestamp> = Vec::new();
     for n in 0..people.len() {
-        let send = gateway.reaches(&format!("s-{n}"), "sent").await;
-        let at = send["sent_at"].as_str().expect("when it was sent");
+        let letter = gateway.reaches(&format!("s-{n}"), "sent").await;
+        let at = letter["sent_at"].as_str().expect("when it was sent");
         sent.push(at.parse().expect("a moment"));
     }
     sent.sort_unstable();

@@ -52,7 +52,7 @@ impl Disk {
         state.load_meters(now);
         self.each(Kind::Taken, &[], |rest, taken: u32| {
             if let Some((slice, scope)) = rest.split_first_chunk() {
-                state.load_taken(self.parse(scope)?, i64::from_be_bytes(*slice), taken);
+                state.load_taken(&self.parse(scope)?, i64::from_be_bytes(*slice), taken);
             }
             Ok(())
         })

@@ -28,7 +28,7 @@ impl State {
     }
 
     /// What a limited flow sent in a slice of the day.
-    pub(in crate::store::embedded) fn load_taken(&mut self, scope: FlowScope, slice: i64, taken: u32) {
+    pub(in crate::store::embedded) fn load_taken(&mut self, scope: &FlowScope, slice: i64, taken: u32) {
         self.meters.load(scope, slice, taken);
     }
 

@@ -52,8 +52,8 @@ impl Meters {
     }
 
     /// What was taken in a slice before.
-    pub(super) fn load(&mut self, scope: FlowScope, slice: i64, taken: u32) {
-        self.meter(&scope).day.insert(slice, taken);
+    pub(super) fn load(&mut self, scope: &FlowScope, slice: i64, taken: u32) {
+        self.meter(scope).day.insert(slice, taken);
     }
 
     /// Takes a token of each flow that is limited, or of none.
