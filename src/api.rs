@@ -20,6 +20,7 @@ mod consents;
 mod ears;
 mod flows;
 mod guard;
+mod imports;
 mod keys;
 mod mailboxes;
 mod ndjson;
@@ -46,6 +47,7 @@ use tokio_util::task::TaskTracker;
 use utoipa::openapi::OpenApi;
 
 pub use ears::Ears;
+pub use imports::{Brought, Desk, Gone, Imports, Piece, Sink, Source, Unreadable};
 pub use keys::{Access, BadKey, Keys};
 pub use mailboxes::{Condition, Look};
 pub use problem::Problem;
@@ -108,6 +110,8 @@ pub struct Doors {
     pub watch: config::Watch,
     /// Sees how it stands with a watched mailbox.
     pub look: Look,
+    /// What imports of feeds know of each other.
+    pub imports: Imports,
     /// The renderer.
     pub try_out: TryOut,
     /// The dispatcher.
@@ -155,6 +159,7 @@ fn router(doors: &Doors, tasks: Tasks) -> Router {
 fn routes(doors: &Doors) -> (Router, OpenApi) {
     let (routes, mut document) = openapi::start()
         .merge(sends::router(doors))
+        .merge(imports::router(doors))
         .merge(cases::router(doors))
         .merge(tokens::router(doors))
         .merge(consents::router(doors))

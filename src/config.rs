@@ -16,6 +16,7 @@ mod check;
 mod classify;
 mod edge;
 mod environment;
+mod feeds;
 mod invalid;
 mod layers;
 mod mail;
@@ -38,6 +39,7 @@ pub use brand::{Brand, MailClass};
 pub use check::{Problem, is_base_url};
 pub use classify::{Ahead, Classify, Hosting};
 pub use edge::{Api, ApiKey, Edge, Intake, Ops, ProxyProtocol, Role};
+pub use feeds::{CellFormat, Column, FeedFormat, Feeds, Fields, Folder, Mapping, Others, ReadColumn};
 pub use invalid::{Invalid, Origin};
 pub use mail::{Dispatch, Relay, RelayTimeouts, Retry};
 pub use network::{BadNetwork, Network};
@@ -77,6 +79,8 @@ pub struct Config {
     pub classify: Classify,
     /// Mailboxes whose owners agreed to be watched.
     pub watch: Watch,
+    /// Files of sends, and the folders they are dropped into.
+    pub feeds: Feeds,
     /// Mailbox providers by name: the domains of each. Mails to others count as `other`.
     pub providers: BTreeMap<Name, Vec<String>>,
     /// Where sends and presence live.

@@ -65,7 +65,7 @@
 //! | layer | modules | within the layer |
 //! | --- | --- | --- |
 //! | 0: words | `clock` `config` `model` `redact` `secrets` `telemetry` `token` | each other |
-//! | 1: doors to the outside | `intake` `listener` `relay` `render` `store` | nothing |
+//! | 1: doors to the outside | `feeds` `intake` `listener` `relay` `render` `store` | nothing |
 //! | 2: decisions | `classify` `servers` `flow` `partners` `dispatch` `pipeline` | those to the left |
 //! | 3: edges | `api` `edge` `ops` `watch` | nothing |
 //! | 4: composition | `app` | nothing |
@@ -80,6 +80,7 @@ pub mod clock;
 pub mod config;
 pub mod dispatch;
 pub mod edge;
+pub mod feeds;
 pub mod flow;
 pub mod intake;
 pub mod listener;

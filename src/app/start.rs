@@ -76,6 +76,7 @@ struct Foundation {
     intake: Arc<Intake>,
     classifier: Arc<Classifier>,
     partners: Arc<Partners>,
+    imports: api::Imports,
 }
 
 /// The listeners, bound before anything can claim: an address in use must not leave half a gateway behind.
@@ -145,6 +146,7 @@ impl Foundation {
         let classifier =
             Arc::new(Classifier::new(&config.classify, config.presence.scan_grace).map_err(configuration)?);
         let partners = Partners::new(&config.partners, gate.clone(), clock.clone(), &registry);
+        let imports = api::Imports::new(&config.feeds, &registry).map_err(configuration)?;
         let base = Self {
             config,
             clock,
@@ -158,6 +160,7 @@ impl Foundation {
             intake,
             classifier,
             partners: Arc::new(partners),
+            imports,
         };
         Ok((base, outlets))
     }

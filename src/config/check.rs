@@ -6,6 +6,7 @@
 mod brands;
 mod classify;
 mod doors;
+mod feeds;
 mod keys;
 mod limits;
 mod partners;
@@ -38,7 +39,7 @@ const COMMAND_STEPS: u32 = 3;
 
 /// Everything that is wrong with `config`; nothing if it can be relied on.
 pub(super) fn problems(config: &Config) -> Vec<Problem> {
-    let checks: [fn(&Config, &mut Vec<Problem>); 21] = [
+    let checks: [fn(&Config, &mut Vec<Problem>); 22] = [
         limits::at_least,
         limits::not_zero,
         limits::ordered,
@@ -60,6 +61,7 @@ pub(super) fn problems(config: &Config) -> Vec<Problem> {
         classify::windows,
         classify::providers,
         watch::all,
+        feeds::all,
     ];
     let mut problems = Vec::new();
     for check in checks {
