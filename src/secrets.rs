@@ -26,6 +26,7 @@ pub use vault::{Unopened, Vault};
 
 use crate::config::Config;
 use crate::model::Grantee;
+use crate::redact::Secret;
 use crate::token::{Identity, KeyRing};
 
 use self::keyring::Entries;
@@ -79,6 +80,12 @@ pub fn prepare(dir: &Path, owners: &[Grantee], operator: Option<&str>) -> Result
         None => prepare_operator(dir, &mut made)?,
     };
     Ok(Prepared { secrets, operator, made })
+}
+
+/// The operator's key as the gateway on this directory made it, if it made one; makes nothing.
+pub fn operator_key(dir: &Path) -> Result<Option<Secret>, Error> {
+    let text = PrivateFile::new(&dir.join(OPERATOR_FILE)).read()?;
+    Ok(text.map(|text| Secret::new(text.trim())))
 }
 
 /// Everybody in the configuration who needs keys.

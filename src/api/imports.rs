@@ -136,7 +136,7 @@ pub(super) fn router(doors: &Doors) -> OpenApiRouter {
 /// Import a feed: CSV or NDJSON.
 ///
 /// Answered by one JSON object per line, while the feed is read: `source` says how the feed is written as we
-/// found out; `line`, `field` and `problem` stand for each refused line; `done` says how many lines are dealt with; and the
+/// found out; `line`, `field` and `problem` stand for each refused line; `done` has the sums so far; and the
 /// last one, `report`, has the sums. Read while you write. Lines without an `id` get one that follows from what they say, so
 /// that importing a feed again changes nothing.
 #[utoipa::path(
@@ -149,7 +149,7 @@ pub(super) fn router(doors: &Doors) -> OpenApiRouter {
         ("Vigie-Mapping" = Option<String>, Header, description = "The mapping itself, as base64url of its JSON"),
         ("delimiter" = Option<String>, Query, description = "Between columns: one character, or `tab`; else it is found out"),
         ("dry_run" = Option<bool>, Query, description = "Check every line and accept none"),
-        ("skip" = Option<u64>, Query, description = "Lines at the beginning not to look at: what `done` or `report` said when an earlier import stopped"),
+        ("skip" = Option<u64>, Query, description = "Lines at the beginning not to look at: the `lines` of the last `done` or `report` when an earlier import stopped"),
         ("problems" = Option<u64>, Query, description = "List so many refused lines, 1000 if not said; the rest is counted"),
         ("originals" = Option<bool>, Query, description = "Show what stands in refused lines: `cells` of CSV, `text` of NDJSON"),
     ),

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::opening::open_store;
-use super::{Addresses, Gateway, Listener, producers};
+use super::{Addresses, Gateway, Listener, folders, producers};
 use crate::classify::Classifier;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -108,6 +108,7 @@ impl Gateway {
             phase,
             edge: Listener::start(|stop| run_edge(bound.edge, stop)),
             recorder: tokio::spawn(bound.recorder.run(Arc::clone(&base.store))),
+            folders: folders::watch(&base.config.feeds, &doors, base.clock.clone(), &base.registry),
             producers: producers::listen(&base.config.store, &doors, &base.registry),
             api: Listener::start(|stop| api::serve(bound.api, doors, stop)),
             ops: Listener::start(|stop| ops::serve(bound.ops, figures, stop)),

@@ -99,13 +99,15 @@ fn tried(example: &str, pattern: &str, written: &str) -> Result<(), BadMapping> 
     )))
 }
 
+/// How people write the parts of a moment, and what jiff calls them.
+const WORDS: [(&str, &str); 7] =
+    [("YYYY", "%Y"), ("YY", "%y"), ("MM", "%m"), ("DD", "%d"), ("HH", "%H"), ("mm", "%M"), ("ss", "%S")];
+
 /// `DD/MM/YYYY HH:mm` in jiff's words; what has a `%` is in these already.
 fn directives(written: &str) -> String {
     if written.contains('%') {
         return written.to_owned();
     }
-    const WORDS: [(&str, &str); 7] =
-        [("YYYY", "%Y"), ("YY", "%y"), ("MM", "%m"), ("DD", "%d"), ("HH", "%H"), ("mm", "%M"), ("ss", "%S")];
     WORDS.iter().fold(written.to_owned(), |pattern, (word, directive)| pattern.replace(word, directive))
 }
 

@@ -37,9 +37,10 @@ impl Layout {
     /// # Errors
     /// Columns that are missing, meet in one field or are no field; all of them at once.
     pub fn of_columns(mapping: Arc<Mapping>, first: &[String]) -> Result<Self, BadMapping> {
-        let columns: Vec<String> = match mapping.no_header {
-            true => (1..=first.len()).map(|number| number.to_string()).collect(),
-            false => first.to_vec(),
+        let columns: Vec<String> = if mapping.no_header {
+            (1..=first.len()).map(|number| number.to_string()).collect()
+        } else {
+            first.to_vec()
         };
         let mut wrong = missing(&mapping, &columns);
         let mut plan = Vec::with_capacity(columns.len());

@@ -6,7 +6,7 @@ use super::csv::{not_utf_8, undecodable};
 /// One line that is not blank.
 pub(super) struct Line {
     /// Its number, from 1.
-    pub(super) line: u64,
+    pub(super) number: u64,
     /// Its text; where there is a fault, as far as it is known.
     pub(super) text: String,
     /// What is wrong with it.
@@ -56,18 +56,18 @@ impl LineSplitter {
 
     fn finish(&mut self) -> Option<Line> {
         self.ended += 1;
-        let (line, too_long) = (self.ended, std::mem::take(&mut self.too_long));
+        let (number, too_long) = (self.ended, std::mem::take(&mut self.too_long));
         let bytes = std::mem::take(&mut self.begun);
         if too_long {
             let fault = Fault::line(format!("is longer than {} bytes", self.max_line));
-            return Some(Line { line, text: String::new(), fault: Some(fault) });
+            return Some(Line { number, text: String::new(), fault: Some(fault) });
         }
         match String::from_utf8(bytes) {
             Ok(text) if text.trim().is_empty() => None,
-            Ok(text) => Some(Line { line, fault: undecodable(&text), text }),
+            Ok(text) => Some(Line { number, fault: undecodable(&text), text }),
             Err(error) => {
                 let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
-                Some(Line { line, text, fault: Some(not_utf_8()) })
+                Some(Line { number, text, fault: Some(not_utf_8()) })
             }
         }
     }

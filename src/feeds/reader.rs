@@ -121,11 +121,11 @@ pub struct Reader {
 enum State {
     /// Bytes are collected until it is clear how the feed is written.
     Sampling(Vec<u8>),
-    Reading(Transcoder, Splitter, Form),
+    Reading(Box<(Transcoder, Splitter, Form)>),
 }
 
 enum Splitter {
-    Csv(CsvSplitter),
+    Csv(Box<CsvSplitter>),
     Ndjson(LineSplitter),
 }
 
@@ -140,7 +140,7 @@ impl Reader {
     pub fn form(&self) -> Option<&Form> {
         match &self.state {
             State::Sampling(_) => None,
-            State::Reading(_, _, form) => Some(form),
+            State::Reading(reading) => Some(&reading.2),
         }
     }
 
@@ -169,7 +169,7 @@ impl Reader {
         self.text.drain(..std::mem::take(&mut self.from));
         self.ended = last;
         match &mut self.state {
-            State::Reading(transcoder, ..) => transcoder.decode(bytes, last, &mut self.text),
+            State::Reading(reading) => reading.0.decode(bytes, last, &mut self.text),
             State::Sampling(sample) => {
                 sample.extend_from_slice(bytes);
                 if last || sample.len() >= SAMPLE {
@@ -191,21 +191,21 @@ impl Reader {
         let format = self.wanted.format.unwrap_or_else(|| guess_format(&self.text));
         let delimiter = self.wanted.delimiter.unwrap_or_else(|| guess_delimiter(&self.text));
         let splitter = match format {
-            FeedFormat::Csv => Splitter::Csv(CsvSplitter::new(delimiter, self.max_record)),
+            FeedFormat::Csv => Splitter::Csv(Box::new(CsvSplitter::new(delimiter, self.max_record))),
             FeedFormat::Ndjson => Splitter::Ndjson(LineSplitter::new(self.max_record)),
         };
         let delimiter = (format == FeedFormat::Csv).then_some(char::from(delimiter));
         let name = if encoding == UTF_8 { "UTF-8" } else { encoding::name(encoding) };
         let form = Form { format, encoding: name.to_owned(), delimiter, columns: Vec::new(), header: false };
-        self.state = State::Reading(transcoder, splitter, form);
+        self.state = State::Reading(Box::new((transcoder, splitter, form)));
         Ok(())
     }
 
     /// The next record; none if more bytes are needed, or nothing is left.
-    pub fn next(&mut self) -> Option<Record> {
-        let State::Reading(_, splitter, _) = &mut self.state else { return None };
+    pub fn record(&mut self) -> Option<Record> {
+        let State::Reading(reading) = &mut self.state else { return None };
         let mut text = &self.text[self.from..];
-        let record = splitter.next(&mut text, self.ended);
+        let record = reading.1.next(&mut text, self.ended);
         self.from = self.text.len() - text.len();
         record
     }
@@ -234,7 +234,7 @@ impl From<Row> for Record {
 
 impl From<Line> for Record {
     fn from(line: Line) -> Self {
-        Self { line: line.line, original: Original::Text(line.text), fault: line.fault }
+        Self { line: line.number, original: Original::Text(line.text), fault: line.fault }
     }
 }
 

@@ -73,15 +73,32 @@ pub struct Report {
     pub stopped: Option<String>,
 }
 
+impl Report {
+    /// The sums of an import that went on where this one had stopped; lines the later one skipped are this one's.
+    #[must_use]
+    pub fn and_then(&self, later: &Self) -> Self {
+        Self {
+            lines: self.lines + later.lines - later.skipped,
+            accepted: self.accepted + later.accepted,
+            same: self.same + later.same,
+            duplicate: self.duplicate + later.duplicate,
+            rejected: self.rejected + later.rejected,
+            skipped: self.skipped,
+            not_listed: self.not_listed + later.not_listed,
+            ..later.clone()
+        }
+    }
+}
+
 /// One line of the answer to `POST /v1/imports`: exactly one of these is there, a refusal's members beside each other.
 #[derive(Default, Deserialize)]
 pub struct Said {
     /// How the feed is written: the first line.
     #[serde(default)]
     pub source: Option<Form>,
-    /// So many records are dealt with.
+    /// The sums of what is dealt with so far.
     #[serde(default)]
-    pub done: Option<u64>,
+    pub done: Option<Report>,
     /// The sums: the last line.
     #[serde(default)]
     pub report: Option<Report>,

@@ -11,10 +11,10 @@ fn read(bytes: &[u8], size: usize, wanted: Wanted, max_record: usize) -> (Form, 
     let mut records = Vec::new();
     for piece in bytes.chunks(size) {
         reader.push(piece).expect("it can be read");
-        records.extend(std::iter::from_fn(|| reader.next()));
+        records.extend(std::iter::from_fn(|| reader.record()));
     }
     reader.finish().expect("it can be read");
-    records.extend(std::iter::from_fn(|| reader.next()));
+    records.extend(std::iter::from_fn(|| reader.record()));
     (reader.form().expect("it has ended").clone(), records)
 }
 

@@ -135,8 +135,8 @@ fn a_file_without_a_vault_gets_the_same_one_everywhere() {
         host: "h".into(),
         port: 993,
         tls: Protection::Implicit,
-        user: crate::redact::Secret::new("u"),
-        access: Access::Password(crate::redact::Secret::new("p")),
+        user: Secret::new("u"),
+        access: Access::Password(Secret::new("p")),
         proof: "p".into(),
         since: jiff::Timestamp::UNIX_EPOCH,
     };

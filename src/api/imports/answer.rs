@@ -17,7 +17,7 @@ use super::run::{Gone, Import, Piece, Sink, Source};
 use crate::api::Problem;
 use crate::api::guard::Seat;
 use crate::api::ndjson::{Answers, Frame, Reader, answers};
-use crate::feeds::{Form, Refusal};
+use crate::feeds::{Form, Refusal, Report};
 
 /// Answers an import while it runs. It runs in a task of its own, so that what was handed to the store is finished also
 /// when the client has gone.
@@ -92,8 +92,8 @@ impl Sink for Telling {
         if self.originals { self.tell(&refusal).await } else { self.tell(&refusal.bare()).await }
     }
 
-    async fn done(&mut self, lines: u64) -> Result<(), Gone> {
-        self.tell(&json!({ "done": lines })).await?;
+    async fn done(&mut self, so_far: &Report) -> Result<(), Gone> {
+        self.tell(&json!({ "done": so_far })).await?;
         self.flush().await
     }
 }

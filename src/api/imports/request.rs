@@ -52,7 +52,7 @@ impl Asked {
         shared.brands.named(&access, &brand)?;
         let mapping = self.mapping(shared, headers)?;
         let (format, charset) = media(headers)?;
-        let wanted = self.wanted(&mapping, format, charset)?;
+        let wanted = self.wanted(&mapping, format, charset.as_deref())?;
         let job = Job {
             access,
             order: Order {
@@ -97,11 +97,10 @@ impl Asked {
         &self,
         mapping: &Mapping,
         format: Option<FeedFormat>,
-        charset: Option<String>,
+        charset: Option<&str>,
     ) -> Result<Wanted, Problem> {
         let wanted = mapping.wanted().in_format(format);
-        let wanted =
-            wanted.overridden(charset.as_deref(), None).map_err(|bad| Problem::field("charset", bad))?;
+        let wanted = wanted.overridden(charset, None).map_err(|bad| Problem::field("charset", bad))?;
         wanted.overridden(None, self.delimiter.as_deref()).map_err(|bad| Problem::field("delimiter", bad))
     }
 }

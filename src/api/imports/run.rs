@@ -44,8 +44,8 @@ pub trait Sink: Send {
     async fn form(&mut self, form: &Form) -> Result<(), Gone>;
     /// A refused line, with what stands in it.
     async fn refused(&mut self, refusal: Refusal) -> Result<(), Gone>;
-    /// So many lines are dealt with.
-    async fn done(&mut self, lines: u64) -> Result<(), Gone>;
+    /// What became of all lines that are dealt with so far.
+    async fn done(&mut self, so_far: &Report) -> Result<(), Gone>;
 }
 
 /// Nobody hears any more, and why, if that is worth saying.
@@ -143,7 +143,7 @@ impl Import {
         let head = loop {
             match reader.form().cloned() {
                 Some(form) if form.format == FeedFormat::Ndjson => break (form, None),
-                Some(form) => match reader.next() {
+                Some(form) => match reader.record() {
                     Some(record) => break (form, Some(record)),
                     None if ended => {
                         return Err(Unreadable("there is no line in it, not even a header".into()));
@@ -243,7 +243,7 @@ impl Import {
     /// Examines every record that is complete.
     async fn drain(&mut self, sink: &mut impl Sink) -> Result<(), Halt> {
         let mut turn = 0;
-        while let Some(record) = self.first.take().or_else(|| self.reader.next()) {
+        while let Some(record) = self.first.take().or_else(|| self.reader.record()) {
             self.read += 1;
             if self.read <= self.job.skip {
                 self.report.lines += 1;
@@ -277,12 +277,11 @@ impl Import {
         let examined = self.shared.counter.examine_entry(&self.job.access, &self.job.order, entry);
         let spec = examined.map_err(|problem| batch::fault(&problem))?;
         match self.seen.meet(&spec) {
-            Met::First => Ok(Judged::Send(Box::new(spec))),
             Met::Again => Ok(Judged::Duplicate),
             Met::Otherwise if self.job.dry_run => {
                 Err(Fault::of("id", "is taken by an earlier line that says something else"))
             }
-            Met::Otherwise => Ok(Judged::Send(Box::new(spec))),
+            Met::First | Met::Otherwise => Ok(Judged::Send(Box::new(spec))),
         }
     }
 
@@ -323,7 +322,7 @@ impl Import {
         self.wait(sink).await?;
         self.dispatch();
         self.wait(sink).await?;
-        sink.done(self.report.lines).await?;
+        sink.done(&self.report).await?;
         Ok(())
     }
 
@@ -354,7 +353,7 @@ impl Import {
                 self.report.not_listed += 1;
             }
         }
-        Ok(sink.done(self.report.lines).await?)
+        Ok(sink.done(&self.report).await?)
     }
 }
 

@@ -112,7 +112,7 @@ fn a_quoted_field_that_is_never_closed_swallows_no_send_silently() {
 fn the_last_line_needs_no_end_and_its_lack_is_known() {
     let mut reader = Reader::new(Wanted::default(), 1000);
     reader.push(b"a,b\n1,2").and_then(|()| reader.finish()).expect("it can be read");
-    assert_eq!(std::iter::from_fn(|| reader.next()).count(), 2);
+    assert_eq!(std::iter::from_fn(|| reader.record()).count(), 2);
     assert!(reader.is_unterminated());
 }
 

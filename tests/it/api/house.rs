@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use vigie::api::{Doors, Ears, Keys, TryOut, Unfit};
+use vigie::api::{Doors, Ears, Imports, Keys, TryOut, Unfit};
 use vigie::classify::Classifier;
 use vigie::clock::Clock;
 use vigie::config::{Api, ApiKey, Brand, Config, Role, Signals};
@@ -203,6 +203,7 @@ impl House {
         let (identity, ring) = (Identity::new(&[2; 32]), Arc::new(ring()));
         let registry = Registry::new();
         let (ears, outlets) = ears(&plan, &identity, &clock, &registry);
+        let defaults = default_file();
         let doors = Doors {
             store: Arc::clone(&store),
             rules: Arc::new(rules),
@@ -216,8 +217,9 @@ impl House {
             clock: clock.clone(),
             settings: settings(&plan),
             vault: Vault::new(&[3; 32]),
-            watch: Config::load(&[], []).expect("the default file").watch,
+            watch: defaults.watch,
             look: Arc::new(|_| None),
+            imports: Imports::new(&defaults.feeds, &registry).expect("no mappings"),
             try_out: plan.try_out,
             fire: Arc::new(move |claims| {
                 fire.send_modify(|all| all.extend(claims));
