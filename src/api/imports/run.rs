@@ -146,11 +146,13 @@ impl Import {
                 Some(form) => match reader.record() {
                     Some(record) => break (form, Some(record)),
                     None if ended => {
-                        return Err(Unreadable("there is no line in it, not even a header".into()));
+                        return Err(Unreadable("there is no line in it, not even a header line".into()));
                     }
                     None => {}
                 },
-                None if ended => return Err(Unreadable("there is nothing in it".into())),
+                None if ended => {
+                    return Err(Unreadable("there is no line in it, not even a header line".into()));
+                }
                 None => {}
             }
             match source.next().await {

@@ -38,6 +38,7 @@ async fn every_route_of_the_contract_is_documented() {
         "get /v1/sends/{id}",
         "get /v1/stats",
         "post /v1/cases/{brand}/{case}/settle",
+        "post /v1/imports",
         "post /v1/recipients/export",
         "post /v1/mailboxes/lookup",
         "post /v1/mailboxes/remove",

@@ -86,7 +86,7 @@ async fn what_cannot_be_is_said_in_a_sentence_and_a_code() {
     desk.write("header.csv", format!("amount,{}", "x,1\n".repeat(100_000)));
     for (file, more, code, said) in [
         ("feed.csv", &["--encoding", "klingon"][..], 64, "there is no encoding"),
-        ("feed.csv", &["--delimiter", "--"], 64, "the delimiter is one character"),
+        ("feed.csv", &["--delimiter", "ab"], 64, "the delimiter is one character"),
         ("feed.csv", &["--mapping", "bad.toml"], 78, "did you mean `to.email`?"),
         ("feed.csv", &["--mapping", "none.toml"], 78, "No such file"),
         ("feed.csv", &["--mapping", "unknown"], 65, "there is no mapping unknown"),

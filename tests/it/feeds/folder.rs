@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use super::rig::{HEADER, feed, lines};
 use crate::support::gateway::Gateway;
-use crate::support::redis::Redis;
+use crate::support::redis::{Options, RedisServer};
 use crate::support::wait::{SOON, wait_until};
 
 /// A folder to drop files into.
@@ -87,7 +87,7 @@ async fn a_file_that_cannot_be_read_is_put_aside_with_the_reason() {
     let mut torn = zipped.finish().expect("memory takes it");
     torn.truncate(torn.len() - 6);
     for (name, bytes, why) in [
-        ("empty.csv", Vec::new(), "there is nothing in it"),
+        ("empty.csv", Vec::new(), "there is no line in it"),
         ("header.csv", b"to.email,amount\na@b.fr,1\n".to_vec(), "the column `amount` is no field"),
         ("utf16.csv", b"t\0o\0,\0x\0\n\0".to_vec(), "UTF-16 without a byte order mark"),
         ("torn.csv.gz", torn, "cannot be read to its end"),
@@ -106,7 +106,7 @@ async fn a_file_that_cannot_be_read_is_put_aside_with_the_reason() {
 #[tokio::test]
 async fn two_gateways_share_a_folder_and_import_each_file_once() {
     const FILES: usize = 12;
-    let (spool, redis) = (spool(), Redis::start().await);
+    let (spool, redis) = (spool(), RedisServer::start(Options::default()).await);
     let directory = spool.path().to_str().expect("text").to_owned();
     let url = redis.url();
     let settings: Vec<_> =
