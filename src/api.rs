@@ -36,7 +36,6 @@ mod strict;
 mod tokens;
 mod whom;
 
-use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -53,8 +52,9 @@ pub use mailboxes::{Condition, Look};
 pub use problem::Problem;
 pub use sends::{Carried, Counter, Taken};
 
+use crate::brands::Brands;
 use crate::clock::Clock;
-use crate::model::{Claim, Name, SendSpec};
+use crate::model::{Claim, SendSpec};
 use crate::partners::Partners;
 use crate::secrets::Vault;
 use crate::store::{Rules, Store};
@@ -88,12 +88,10 @@ pub struct Doors {
     pub rules: Arc<Rules>,
     /// Turns addresses into recipients.
     pub identity: token::Identity,
-    /// Signs tokens.
-    pub ring: Arc<token::KeyRing>,
     /// Who carries our pixels in mails of their own.
     pub partners: Arc<Partners>,
-    /// Who writes.
-    pub brands: Arc<BTreeMap<Name, config::Brand>>,
+    /// Who writes, and what signs for them.
+    pub brands: Brands,
     /// Who may call.
     pub keys: Keys,
     /// Hears what trusted sources tell of people.

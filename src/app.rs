@@ -1,5 +1,6 @@
 //! The composition root: the only place that names concrete backends, and the order in which things start and stop.
 
+mod brands;
 mod folders;
 mod mailboxes;
 mod opening;
@@ -18,10 +19,11 @@ use tokio_util::task::TaskTracker;
 use crate::classify::Classifier;
 use crate::dispatch::Dispatcher;
 use crate::ops::Phase;
-use crate::relay::Relay;
-use crate::render::Renderer;
+use crate::relay::Relays;
 use crate::store::{Store, StoreError};
 use crate::telemetry::Registry;
+
+use self::brands::Keeper;
 
 pub use opening::open_store;
 pub use portable::{End, open_to_move};
@@ -47,9 +49,11 @@ pub struct Gateway {
     claiming: CancellationToken,
     claimers: TaskTracker,
     dispatcher: Dispatcher,
-    renderer: Arc<Renderer>,
+    /// Follows the brands' folders.
+    following: Listener,
+    keeper: Arc<Keeper>,
     classifier: Arc<Classifier>,
-    relay: Relay,
+    relays: Relays,
     store: Arc<dyn Store>,
     /// How long each part may take to end.
     drain: Duration,
@@ -98,15 +102,15 @@ impl Gateway {
         &self.registry
     }
 
-    /// Reads the templates, and the files of agents and networks, again; what cannot be used stays as it was.
-    ///
-    /// # Errors
-    /// One sentence for each kind of file that stayed.
-    pub fn reload(&self) -> Result<(), Vec<String>> {
-        let templates = self.renderer.reload().map_err(|error| error.to_string());
-        let rules = self.classifier.reload().map_err(|error| error.to_string());
-        let wrong: Vec<_> = [templates, rules].into_iter().filter_map(Result::err).collect();
-        if wrong.is_empty() { Ok(()) } else { Err(wrong) }
+    /// Reads the brands, and the files of agents and networks, again; what cannot be used stays as it was. The log says
+    /// what came of it.
+    pub fn reload(&self) {
+        let brands = self.keeper.read(true);
+        if let Err(error) = self.classifier.reload() {
+            tracing::error!(%error, "agents and networks are not reloaded; the old ones stay in use");
+        } else if brands {
+            tracing::info!("brands, agents and networks reloaded");
+        }
     }
 
     /// Waits until the store has failed for good: a supervisor should start a new process.
@@ -119,6 +123,7 @@ impl Gateway {
     pub async fn stop(mut self) -> usize {
         self.phase.send_replace(Phase::Stopping);
         self.edge.stop().await;
+        self.following.stop().await;
         // Before the store: the last refresh tokens go there.
         self.mailboxes.stop().await;
         self.claiming.cancel();
@@ -143,7 +148,7 @@ impl Gateway {
             tracing::warn!("not every unsubscription could be written down in time");
             self.recorder.abort();
         }
-        self.relay.close().await;
+        self.relays.close().await;
         if let Err(error) = self.store.close().await {
             tracing::error!(%error, "the store did not close cleanly");
         }

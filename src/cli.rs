@@ -74,7 +74,7 @@ enum Command {
     /// Prepare a Redis, and say whether it is fit
     #[command(subcommand)]
     Redis(redis::Redis),
-    /// Make API keys
+    /// Make API keys, and keys that sign mails
     #[command(subcommand)]
     Key(key::Key),
     /// Move stores
@@ -82,6 +82,8 @@ enum Command {
     Store(store::Store),
     /// Print the default configuration file: every key, commented
     DefaultConfig,
+    /// Print the sample brand's file, brand.toml: every key, commented
+    DefaultBrand,
 }
 
 /// Reads the command line, does what it says, and gives the code to exit with.
@@ -113,9 +115,10 @@ impl Command {
             Self::ListMetrics { json } => wait_for(list_metrics::run(json)),
             Self::Token(command) => command.run(&configuration(files)?),
             Self::Redis(command) => wait_for(command.run(configuration(files)?)),
-            Self::Key(command) => command.run(),
+            Self::Key(command) => command.run(files),
             Self::Store(command) => wait_for(command.run(&configuration(files)?)),
             Self::DefaultConfig => print(config::DEFAULT),
+            Self::DefaultBrand => print(config::SAMPLE_BRAND),
         }
     }
 }

@@ -12,15 +12,19 @@
 //! This module only knows the shape; it imports no component.
 
 mod brand;
+mod budget;
 mod check;
 mod classify;
+mod dkim;
 mod edge;
 mod environment;
 mod feeds;
+mod folders;
 mod invalid;
 mod layers;
 mod mail;
 mod network;
+mod own_relay;
 mod partner;
 mod signals;
 mod span;
@@ -36,13 +40,17 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 pub use brand::{Brand, MailClass};
+pub use budget::{AtMost, Budget};
 pub use check::{Problem, is_base_url};
 pub use classify::{Ahead, Classify, Hosting};
+pub use dkim::Dkim;
 pub use edge::{Api, ApiKey, Edge, Intake, Ops, ProxyProtocol, Role};
-pub use feeds::{CellFormat, Column, FeedFormat, Feeds, Fields, Folder, Mapping, Others, ReadColumn};
+pub use feeds::{CellFormat, Column, FeedFolder, FeedFormat, Feeds, Fields, Mapping, Others, ReadColumn};
+pub use folders::{BrandFolders, Folder, Found, Stamp};
 pub use invalid::{Invalid, Origin};
 pub use mail::{Dispatch, Relay, RelayTimeouts, Retry};
 pub use network::{BadNetwork, Network};
+pub use own_relay::{OwnRelay, OwnTimeouts};
 pub use partner::{Partner, PartnerPurpose};
 pub use signals::{Ignore, Signals};
 pub use state::{Presence, Store};
@@ -54,6 +62,9 @@ use crate::model::Name;
 
 /// The default configuration file: complete and commented, the manual.
 pub const DEFAULT: &str = include_str!("../config/default.toml");
+
+/// The sample brand's file: the pattern for brands' folders. It is read with the default file, as `[brands.demo]`.
+pub const SAMPLE_BRAND: &str = include_str!("../config/brands/demo/brand.toml");
 
 /// The whole configuration, validated field by field; relations between fields are checked by `check`.
 #[derive(Debug, Clone, Deserialize)]
@@ -75,6 +86,8 @@ pub struct Config {
     pub intake: Intake,
     /// Who counts as online, and how often one person is written to.
     pub presence: Presence,
+    /// How many mails one person gets.
+    pub budget: Budget,
     /// What decides whether somebody is there.
     pub classify: Classify,
     /// Mailboxes whose owners agreed to be watched.
@@ -89,10 +102,15 @@ pub struct Config {
     pub dispatch: Dispatch,
     /// Who takes our mail.
     pub relay: Relay,
-    /// Who writes.
+    /// Who writes, where a brand has a table: see [`brands_now`](Self::brands_now) for all.
     pub brands: BTreeMap<Name, Brand>,
+    /// Where brands have folders.
+    pub brand_folders: BrandFolders,
     /// Who carries our pixel in mails of their own.
     pub partners: BTreeMap<Name, Partner>,
+    /// What folders are read with.
+    #[serde(skip)]
+    beside: folders::Beside,
 }
 
 impl Config {
@@ -106,8 +124,11 @@ impl Config {
         for file in files {
             layers.add_file(file)?;
         }
-        layers.add_environment(environment)?;
+        let variables = layers.add_environment(environment)?;
+        let beside = folders::Beside::new(variables, layers.brands_in_files());
         let mut config: Self = layers.read()?;
+        config.beside = beside;
+        config.leave_to_folders()?;
         config.presence.refresh = config.presence.refresh.min(config.presence.window / 4);
         config.signals.max_age = config.signals.max_age.min(config.presence.window);
         match check::problems(&config) {

@@ -30,7 +30,7 @@ use crate::intake::Intake;
 use crate::model::Claim;
 #[cfg(doc)]
 use crate::model::Finish;
-use crate::relay::Relay;
+use crate::relay::Relays;
 use crate::render::Renderer;
 use crate::store::Store;
 use crate::telemetry::Registry;
@@ -51,7 +51,7 @@ struct Inner {
     store: Arc<dyn Store>,
     gate: Gate,
     renderer: Arc<Renderer>,
-    relay: Relay,
+    relays: Relays,
     intake: Arc<Intake>,
     clock: Clock,
     classifier: Arc<Classifier>,
@@ -75,8 +75,8 @@ pub struct Parts {
     pub gate: Gate,
     /// Makes the mail.
     pub renderer: Arc<Renderer>,
-    /// Takes the mail.
-    pub relay: Relay,
+    /// Take the mail.
+    pub relays: Relays,
     /// Told when a recipient's next signal must reach the store again.
     pub intake: Arc<Intake>,
     /// Wall time.
@@ -97,7 +97,7 @@ pub type Since = Option<Instant>;
 impl Dispatcher {
     /// Puts a dispatcher together and starts the renewal of leases.
     pub fn new(parts: Parts, settings: config::Dispatch, registry: &Registry) -> Self {
-        let Parts { store, gate, renderer, relay, intake, clock, classifier, providers } = parts;
+        let Parts { store, gate, renderer, relays, intake, clock, classifier, providers } = parts;
         let places = Arc::new(Semaphore::new(settings.max_in_flight));
         let background = Arc::new(Semaphore::new((settings.max_in_flight / 2).max(1)));
         let leases = Leases::default();
@@ -108,7 +108,7 @@ impl Dispatcher {
             store,
             gate,
             renderer,
-            relay,
+            relays,
             intake,
             clock,
             classifier,

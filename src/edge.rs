@@ -9,7 +9,7 @@
 //! 4. The token is **verified in memory** and the request judged (`tracker`); what comes of it is offered to the
 //!    [intake](crate::intake), which never waits. Agent and address (`client`: the peer's, or whom a trusted proxy names)
 //!    end here.
-//! 5. The **answer** is one of a few constants (`answer`). For a pixel it is the same bytes whatever the token was.
+//! 5. The **answer** is one of a few constants (`answer`), but for the pages of unsubscribing. For a pixel it is the same bytes whatever the token was.
 //!
 //! Two endpoints have to hear a `body` out before they answer: a page's `beacon`, and whoever posts to `unsubscribe`. And
 //! one is answered before anything is known of it: a partner's pixel without a token is put `aside`, so that not even the
@@ -74,7 +74,7 @@ use accept::Door;
 use service::Call;
 
 pub use answer::{CACHE_CONTROL, GIF};
-pub use tracker::{Parts, Tracker};
+pub use tracker::{Parts, PaymentClick, Payments, Tracker};
 pub use unsubscribe::{Recorder, Unsubscriber};
 
 /// The public listener, bound and ready to run. The kernel queues connections from here on.

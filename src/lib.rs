@@ -39,6 +39,8 @@
 //! - **One send, one fate.** `accepted = waiting + claimed + sent + failed + uncertain + cancelled + handed_off +
 //!   dropped`, for every brand, at every instant; exported as `vigie_conservation_gap` and asserted by the tests.
 //! - **No I/O before the pixel is answered; no polling on the way to the relay; memory is bounded everywhere.**
+//! - **A brand is asked for, never kept** ([`brands`]): they change while a gateway runs, each by itself, and who began with
+//!   one version ends with it. Only [`app`] puts another version into use, after all of it was tried.
 //! - **Secrets and addresses have types that cannot be formatted** ([`redact`]), so they do not reach a log, a label,
 //!   a URL or a panic message by accident.
 //!
@@ -64,7 +66,7 @@
 //!
 //! | layer | modules | within the layer |
 //! | --- | --- | --- |
-//! | 0: words | `clock` `config` `model` `redact` `secrets` `telemetry` `token` | each other |
+//! | 0: words | `brands` `clock` `config` `model` `redact` `secrets` `telemetry` `token` | each other |
 //! | 1: doors to the outside | `feeds` `intake` `listener` `relay` `render` `store` | nothing |
 //! | 2: decisions | `classify` `servers` `flow` `partners` `dispatch` `pipeline` | those to the left |
 //! | 3: edges | `api` `edge` `ops` `watch` | nothing |
@@ -74,6 +76,7 @@
 
 pub mod api;
 pub mod app;
+pub mod brands;
 pub mod classify;
 pub mod cli;
 pub mod clock;

@@ -3,6 +3,8 @@
 //! Everything above this module speaks in these types. They carry no addresses in their `Debug` output
 //! (see [`crate::redact`]) and no behaviour that needs a clock, a disk or a socket.
 
+mod budget;
+mod case;
 mod claim;
 mod deed;
 mod flow;
@@ -16,6 +18,8 @@ mod send;
 mod signal;
 mod verdict;
 
+pub use budget::{Budget, Budgets, Contact};
+pub use case::{Amount, BadAmount, BadCurrency, CaseFacts, Currency, FirstLetter};
 pub use claim::{Cause, Claim, Deferral, Finish, Hold};
 pub use deed::Deed;
 pub use flow::{FlowScope, FlowSetting, FlowState, Flows, PARTNERS};

@@ -12,6 +12,9 @@
 //! 5. Only after a complete, matched final reply does the connection go back to the idle ones. A session that is
 //!    dropped at any point closes it, so that no late reply becomes the answer to another mail.
 //!
+//! Brands may have relays of their own ([`Relays`]): then each of these steps is about the one that the brand has at the
+//! moment of step 1.
+//!
 //! lettre speaks the commands and reads the replies; pool, deadlines, pipelining and TLS are ours, because lettre's
 //! pool reuses connections with replies outstanding, its timeout ends with connecting, and it waits for each reply.
 
@@ -25,6 +28,7 @@ mod offers;
 mod outbox;
 mod pool;
 mod reply;
+mod routes;
 mod target;
 mod tls;
 mod transaction;
@@ -36,11 +40,12 @@ use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub use decision::Decision;
+pub use routes::{Relays, Route};
 pub use target::RelayError;
 
 use self::dial::Dialler;
 use self::link::Link;
-use self::metrics::{Counted, Metrics};
+use self::metrics::{Counted, Metrics, Register};
 use self::outbox::Outbox;
 use self::pool::Pool;
 use self::reply::Trouble;
@@ -51,7 +56,7 @@ use crate::model::Letter;
 use crate::redact;
 use crate::telemetry::Registry;
 
-/// The configured relay. Cheap to clone.
+/// A relay: one pool of connections. Cheap to clone.
 #[derive(Clone)]
 pub struct Relay(Arc<Shared>);
 
@@ -122,15 +127,19 @@ impl Relay {
     /// # Errors
     /// One sentence that names the key.
     pub fn new(settings: &config::Relay, data_dir: &Path, registry: &Registry) -> Result<Self, RelayError> {
+        Self::open(settings, data_dir, &Register::new(registry))
+    }
+
+    fn open(settings: &config::Relay, data_dir: &Path, register: &Register) -> Result<Self, RelayError> {
         let places = Arc::new(Semaphore::new(settings.connections.min(Semaphore::MAX_PERMITS)));
         let (door, metrics) = match Target::read(settings, data_dir)? {
             Target::Outbox(directory) => {
-                (Door::Outbox(Arc::new(Outbox::new(directory)?)), Metrics::new(registry, "outbox".into()))
+                (Door::Outbox(Arc::new(Outbox::new(directory)?)), register.of("outbox".into()))
             }
             Target::Server(server) => {
                 let encrypts = server.security != Security::Clear;
                 let tls = tls::connector(encrypts, settings.ca.as_deref())?;
-                let metrics = Metrics::new(registry, server.label());
+                let metrics = register.of(server.label());
                 (Door::Server(pool(server, tls, settings, &metrics)), metrics)
             }
         };

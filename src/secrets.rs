@@ -25,7 +25,7 @@ pub use error::Error;
 pub use vault::{Unopened, Vault};
 
 use crate::config::Config;
-use crate::model::Grantee;
+use crate::model::{Grantee, Name};
 use crate::redact::Secret;
 use crate::token::{Identity, KeyRing};
 
@@ -88,7 +88,27 @@ pub fn operator_key(dir: &Path) -> Result<Option<Secret>, Error> {
     Ok(text.map(|text| Secret::new(text.trim())))
 }
 
-/// Everybody in the configuration who needs keys.
+/// Reads the key ring again, for a gateway that runs and knows people by `identity`. With `extend` the keys of `owners` that
+/// are missing are made first, in one step, as [`prepare`] does; then the file is among those returned.
+///
+/// # Errors
+/// As [`prepare`]; also if the file is another installation's now.
+pub fn again(
+    dir: &Path,
+    owners: &[Grantee],
+    extend: bool,
+    identity: &Identity,
+) -> Result<(KeyRing, Vec<PathBuf>), Error> {
+    let mut made = Vec::new();
+    let secrets = if extend { prepare_ring(dir, owners, &mut made)? } else { Secrets::read(dir)? };
+    if secrets.identity.fingerprint() != identity.fingerprint() {
+        let what = "[identity] is not what this gateway was started with: bring the old one back".to_owned();
+        return Err(Error::Entry { file: dir.join(SECRETS_FILE), what });
+    }
+    Ok((secrets.ring, made))
+}
+
+/// Everybody in the configuration who needs keys at the start: brands with tables, and partners.
 pub fn owners(config: &Config) -> Vec<Grantee> {
     let brands = config.brands.keys().cloned().map(Grantee::Brand);
     brands.chain(config.partners.keys().cloned().map(Grantee::Partner)).collect()
@@ -132,6 +152,27 @@ fn prepare_operator(dir: &Path, made: &mut Vec<PathBuf>) -> Result<Operator, Err
         made.push(path.clone());
     }
     Operator::from_file(&path, &text)
+}
+
+/// The secret of a brand's payment links, in base64url: for its payment page.
+///
+/// # Errors
+/// If the installation has no secrets yet, or none for this brand.
+pub fn payment_secret(dir: &Path, brand: &Name) -> Result<Secret, Error> {
+    let file = dir.join(SECRETS_FILE);
+    let text = PrivateFile::new(&file).read()?.ok_or_else(|| Error::Missing { file: file.clone() })?;
+    let secret = Entries::parse(&file, &text)?.seal_of(brand);
+    secret.ok_or_else(|| Error::Entry {
+        file,
+        what: format!("there is no seal of the brand {brand}: start `vigie serve` once with it to make it"),
+    })
+}
+
+/// Reads another secret's file, which must belong to its owner alone as those of vigie do.
+pub fn read_private(file: &Path) -> Result<Secret, Error> {
+    let text = PrivateFile::new(file).read()?.map(Secret::new);
+    let missing = std::io::ErrorKind::NotFound.into();
+    text.ok_or_else(|| Error::Read { file: file.to_owned(), source: missing })
 }
 
 /// Fresh random bytes, as base64url.

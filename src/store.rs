@@ -18,7 +18,8 @@
 //! 1. Only sends that are waiting and due, in open flows, unless their deadline has passed with
 //!    [`OnDeadline::Send`](crate::model::OnDeadline::Send), which needs no presence but still an open flow.
 //! 2. One visit, one mail: with [`Rules::min_gap`] above zero, nothing while another send of the person is claimed
-//!    or was sent, or may have been (its outcome is unknown), less than `min_gap` ago.
+//!    or was sent, or may have been (its outcome is unknown), less than `min_gap` ago. And no more than
+//!    [`Rules::budgets`] allow, where what may have been sent counts as sent.
 //! 3. Highest priority first, then earliest deadline, then earliest arrival.
 
 mod answers;
@@ -28,7 +29,6 @@ pub mod portable;
 pub mod redis;
 mod time;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,8 +39,9 @@ pub use self::answers::{
     Cancelled, Counts, Enqueued, Fenced, Forgotten, Ignored, Person, Settled, Snapshot, Ticked, Touch,
     Touched, Wait,
 };
+use crate::brands::Brands;
 use crate::model::{
-    ClaimId, Consent, ConsentRule, Finish, FlowScope, FlowSetting, Flows, Hold, Leaving, Mailboxes, Name,
+    Budgets, ClaimId, Consent, Finish, FlowScope, FlowSetting, Flows, Hold, Leaving, Mailboxes, Name,
     RecipientId, Sealed, SendId, SendRecord, SendSpec,
 };
 
@@ -51,6 +52,8 @@ pub struct Rules {
     pub window: Duration,
     /// Between two sends to one person lies at least this (`presence.min_gap`); zero switches the rule off.
     pub min_gap: Duration,
+    /// How many mails one person gets, from all brands together and from each (`budget`, `brands.NAME.budget`).
+    pub budgets: Budgets,
     /// How long it is remembered when the relay took a mail, for the ages of a [`Worth`](crate::model::Worth): a mail
     /// that is older is taken for old.
     pub recent: Duration,
@@ -81,8 +84,8 @@ pub struct Rules {
     /// At most this many mailboxes are watched (`watch.max_mailboxes`): as many as one gateway may be left with, when all
     /// others have died.
     pub max_mailboxes: usize,
-    /// Whether each brand's mails may be tracked without a recorded consent.
-    pub consent: BTreeMap<Name, ConsentRule>,
+    /// Who writes: whether each brand's mails may be tracked without a recorded consent.
+    pub brands: Brands,
 }
 
 /// The store did not do it, and nothing has changed (or, for a lost answer, repeating is safe).

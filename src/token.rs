@@ -74,10 +74,11 @@ pub enum Purpose {
     Presence = 1,
     /// A link that no person sees: whoever follows it is a scanner.
     Decoy = 2,
+    /// Presence, by the link to the page where a case is paid.
+    Payment = 3,
 }
 
-/// How many days after a letter's date its pixel, its tracked links and its payment link stay valid: a year and a
-/// month, since people come back to a letter when the next one quotes it. It also tells a letter's age from its token.
+/// How many days after a letter's date its pixel and its tracked links stay valid: a year and a month, since people come back to a letter when the next one quotes it. It also tells a letter's age from its token.
 pub const LINK_DAYS: Day = 400;
 
 /// What a valid token says.
@@ -214,6 +215,7 @@ impl Token {
             0 => Purpose::Statistics,
             1 => Purpose::Presence,
             2 if kind == Kind::Click => Purpose::Decoy,
+            3 if kind == Kind::Click => Purpose::Payment,
             _ => return Err(Refused::Malformed),
         };
         let destination = std::str::from_utf8(&signed[FIXED..]).map_err(|_| Refused::Malformed)?.to_owned();

@@ -7,14 +7,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
+use vigie::brands::Brands;
 use vigie::classify::Classifier;
 use vigie::clock::Clock;
 use vigie::config;
-use vigie::edge::{Edge, Parts, Tracker, Unsubscriber};
+use vigie::edge::{self, Edge, Parts, Tracker, Unsubscriber};
 use vigie::flow::Gate;
 use vigie::intake::Intake;
 use vigie::model::{
-    Class, ConsentRule, Grantee, HintKind, Judgement, Origin, Presence, RecipientId, Signal, Source, Verdict,
+    Class, Grantee, HintKind, Judgement, Origin, Presence, RecipientId, Signal, Source, Verdict,
 };
 use vigie::partners::Partners;
 use vigie::telemetry::Registry;
@@ -63,7 +64,7 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<()> {
     let (intake, _outlets) = Intake::new(&intake_config(), &presence_config(), &registry);
     intake.recorded(&already_online(), true);
     let brand: vigie::model::Name = "demo".parse().map_err(io::Error::other)?;
-    let owner = Grantee::Brand(brand.clone());
+    let owner = Grantee::Brand(brand);
     let key = Key::new(1, owner.clone(), vec![Kind::Open], true, &[42; 32]).map_err(io::Error::other)?;
     let ring = KeyRing::new(vec![key], vec![]).map_err(io::Error::other)?;
     let clock = Clock::system();
@@ -76,18 +77,20 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<()> {
         destination: String::new(),
     };
     let token = token.mint(&ring, &owner).map_err(io::Error::other)?;
-    let rules = BTreeMap::from([(brand, ConsentRule::Presumed)]);
+    // The sample brand presumes consent.
+    let sample = config::Config::load(&[], []).map_err(io::Error::other)?.brands;
+    let brands = Brands::new(sample, Arc::new(ring));
     let classifier = Arc::new(classifier()?);
     let (_flows, flows) = tokio::sync::watch::channel(Arc::default());
     let partners = Partners::new(&BTreeMap::new(), Gate::new(flows, clock.clone()), clock.clone(), &registry);
-    let (unsubscriber, _recorder) = Unsubscriber::new(&BTreeMap::new(), clock.clone(), &registry);
+    let (unsubscriber, _recorder) = Unsubscriber::new(brands.clone(), clock.clone(), &registry);
     let parts = Parts {
-        keys: Arc::new(ring),
+        brands,
         identity: Identity::new(&[42; 32]),
-        rules,
         classifier,
         intake: Arc::new(intake),
         partners: Arc::new(partners),
+        paying: edge::Payments::default(),
         clock,
     };
     let tracker = Tracker::new(parts, &registry);

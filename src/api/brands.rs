@@ -1,31 +1,41 @@
 //! Which brands there are, and for which of them a key may act.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Access, Problem};
+use crate::brands::{self, Known};
 use crate::config::Brand;
 use crate::model::Name;
 
-/// The configured brands. Cheap to clone.
+/// The brands as they are at each request. Cheap to clone.
 #[derive(Clone)]
-pub(super) struct Brands(Arc<BTreeMap<Name, Brand>>);
+pub(super) struct Brands(brands::Brands);
 
 impl Brands {
-    pub(super) fn new(brands: &Arc<BTreeMap<Name, Brand>>) -> Self {
-        Self(Arc::clone(brands))
+    pub(super) fn new(brands: &brands::Brands) -> Self {
+        Self(brands.clone())
+    }
+
+    /// All that is known of brands at this moment.
+    pub(super) fn known(&self) -> Arc<Known> {
+        self.0.snapshot()
     }
 
     /// The brand that a body names.
     ///
     /// # Errors
-    /// 403 if the key may not act for it, whether it exists or not; 422 if it does not exist.
-    pub(super) fn named(&self, access: &Access, brand: &Name) -> Result<&Brand, Problem> {
+    /// 403 if the key may not act for it, whether it exists or not; 422 if it does not exist; 503 if it does and its folder
+    /// is not usable.
+    pub(super) fn named(&self, access: &Access, brand: &Name) -> Result<Arc<Brand>, Problem> {
         if !access.covers(brand) {
             return Err(Problem::foreign_brand(brand.as_str()));
         }
-        let unknown = || Problem::field("brand", format!("there is no brand {brand} in the configuration"));
-        self.0.get(brand).ok_or_else(unknown)
+        let known = self.0.now();
+        match known.brands.get(brand) {
+            Some(brand) => Ok(Arc::clone(brand)),
+            None if known.refused.contains(brand) => Err(Problem::broken_brand(brand.as_str())),
+            None => Err(Problem::field("brand", format!("there is no brand {brand} in the configuration"))),
+        }
     }
 
     /// The brand that a path names.
@@ -33,12 +43,13 @@ impl Brands {
     /// # Errors
     /// 404 if it does not exist or the key may not act for it.
     pub(super) fn in_path(&self, access: &Access, brand: &str) -> Result<Name, Problem> {
-        let name = brand.parse().ok().filter(|name| self.0.contains_key(name) && access.covers(name));
+        let known = self.0.now();
+        let name = brand.parse().ok().filter(|name| known.brands.contains_key(name) && access.covers(name));
         name.ok_or_else(|| Problem::not_found("brand"))
     }
 
     /// The brands this key may act for.
-    pub(super) fn of<'a>(&'a self, access: &'a Access) -> impl Iterator<Item = &'a Name> {
-        self.0.keys().filter(|brand| access.covers(brand))
+    pub(super) fn of(&self, access: &Access) -> Vec<Name> {
+        self.0.now().brands.keys().filter(|brand| access.covers(brand)).cloned().collect()
     }
 }

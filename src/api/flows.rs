@@ -107,7 +107,7 @@ impl FlowView {
 )]
 async fn list(State(desk): State<Desk>, Extension(access): Extension<Access>) -> Json<FlowList> {
     let settings = desk.gate.flows();
-    let brands = desk.brands.of(&access).map(|brand| FlowScope { brand: brand.clone(), campaign: None });
+    let brands = desk.brands.of(&access).into_iter().map(|brand| FlowScope { brand, campaign: None });
     let partners = desk.partners.names().map(FlowScope::partner);
     let scopes: BTreeSet<_> = brands.chain(partners).chain(settings.settings.keys().cloned()).collect();
     let now = desk.clock.now();

@@ -152,6 +152,14 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "full", detail).retry_after(LATER)
     }
 
+    /// 503: the brand is there, and what describes it is broken.
+    pub(super) fn broken_brand(brand: &str) -> Self {
+        let detail = format!(
+            "the brand {brand} cannot be used until its folder is mended; nothing was done, try again later"
+        );
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "broken-brand", detail).retry_after(LATER)
+    }
+
     fn retry_after(self, seconds: u16) -> Self {
         self.header(header::RETRY_AFTER, seconds.into())
     }

@@ -1,7 +1,6 @@
 //! `/v1/recipients`: what is known of one person, and how it is erased. The address is in the body, never in a URL.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::extract::State;
 use axum::{Extension, Json};
@@ -16,8 +15,8 @@ use super::sends::SendView;
 use super::whom::Whom;
 use super::{Access, Doors, Problem, body};
 use crate::clock::{Clock, after};
-use crate::model::{HintKind, RecipientId, SendSpec, Source};
-use crate::store::{Person, Store};
+use crate::model::{self, Contact, HintKind, Name, RecipientId, SendSpec, Source};
+use crate::store::{Person, Rules, Store};
 use crate::token::Identity;
 
 pub(super) fn router(doors: &Doors) -> OpenApiRouter {
@@ -25,7 +24,7 @@ pub(super) fn router(doors: &Doors) -> OpenApiRouter {
         store: Arc::clone(&doors.store),
         identity: doors.identity.clone(),
         clock: doors.clock.clone(),
-        min_gap: doors.rules.min_gap,
+        rules: Arc::clone(&doors.rules),
     };
     OpenApiRouter::new()
         .routes(routes!(lookup))
@@ -39,7 +38,7 @@ struct People {
     store: Arc<dyn Store>,
     identity: Identity,
     clock: Clock,
-    min_gap: Duration,
+    rules: Arc<Rules>,
 }
 
 /// Who is meant; exactly one of the three. Not `Debug`: it holds an address.
@@ -123,12 +122,30 @@ struct Held {
 struct Budget {
     /// Between two sends lies at least this, as a duration like `600s`.
     min_gap: String,
-    /// When the relay took the last one, as far back as `min_gap` needs.
+    /// When the relay took the last one, as far back as the rules look.
     #[serde(skip_serializing_if = "Option::is_none")]
     last_sent: Option<Timestamp>,
-    /// When the next may go, if not now.
+    /// When the next of any brand may go, if not now.
     #[serde(skip_serializing_if = "Option::is_none")]
     next_allowed: Option<Timestamp>,
+    /// What they may get, and how much of it they got.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    limits: Vec<Limit>,
+}
+
+/// One budget, and how much of it is used.
+#[derive(Debug, Serialize, ToSchema)]
+struct Limit {
+    /// Whose mails count; none: everybody's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    brand: Option<Name>,
+    /// At most so many mails …
+    at_most: u32,
+    /// … within this, as a duration like `72000s`.
+    within: String,
+    /// So many were sent within it until now.
+    used: usize,
 }
 
 /// What was erased.
@@ -204,9 +221,30 @@ async fn forget(
 }
 
 impl People {
+    fn budget(&self, person: &Person, now: Timestamp) -> Budget {
+        let Rules { min_gap, budgets, .. } = &*self.rules;
+        let free = person.last_sent().map(|sent| after(sent, *min_gap));
+        let free = free.max(budgets.together_free_at(&person.contacts)).filter(|free| now < *free);
+        let limit = |brand: Option<&Name>, budget: &model::Budget| Limit {
+            brand: brand.cloned(),
+            at_most: budget.at_most,
+            within: format!("{}s", budget.within.as_secs()),
+            used: budget.used(counted(&person.contacts, brand), now),
+        };
+        let together = budgets.together.iter().map(|budget| limit(None, budget));
+        let brands = budgets.brands.iter();
+        let own = brands.flat_map(|(brand, own)| own.iter().map(|budget| limit(Some(brand), budget)));
+        Budget {
+            min_gap: format!("{}s", min_gap.as_secs()),
+            last_sent: person.last_sent(),
+            next_allowed: free,
+            limits: together.chain(own).collect(),
+        }
+    }
+
     fn view(&self, recipient: RecipientId, person: Person) -> PersonView {
         let now = self.clock.now();
-        let free = person.last_sent.map(|sent| after(sent, self.min_gap)).filter(|free| now < *free);
+        let budget = self.budget(&person, now);
         let (last_seen, source) = person.online.unzip();
         PersonView {
             recipient,
@@ -221,12 +259,13 @@ impl People {
             hours: person.hours.map(|hours| hours.weights(now)),
             waiting: person.waiting.into_iter().map(SendView::of).collect(),
             consents: person.consents.into_iter().map(ConsentView::from).collect(),
-            budget: Budget {
-                min_gap: format!("{}s", self.min_gap.as_secs()),
-                last_sent: person.last_sent,
-                next_allowed: free,
-            },
+            budget,
             mailbox: person.mailbox.is_some(),
         }
     }
+}
+
+/// The mails that count for a budget: this brand's, or everybody's.
+fn counted<'a>(mails: &'a [Contact], brand: Option<&'a Name>) -> impl Iterator<Item = &'a Contact> {
+    mails.iter().filter(move |mail| brand.is_none() || mail.brand.as_ref() == brand)
 }

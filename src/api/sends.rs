@@ -130,7 +130,7 @@ impl Looking {
     async fn find(&self, access: &Access, reference: &str, whose: WhoseQuery) -> Result<SendRecord, Problem> {
         let brands: Vec<Name> = match whose.brand {
             Some(brand) => vec![self.brands.in_path(access, &brand).map_err(|_| Problem::not_found("send"))?],
-            None => self.brands.of(access).cloned().collect(),
+            None => self.brands.of(access),
         };
         for brand in brands {
             if let Some(record) = self.store.send(SendId::derive(&brand, reference)).await? {

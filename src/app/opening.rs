@@ -1,13 +1,13 @@
 //! Which store `store.url` names, and what it needs to know.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::StartError;
+use crate::brands::Brands;
 use crate::clock::Clock;
-use crate::config::{Config, StoreUrl};
-use crate::model::{ConsentRule, Name};
+use crate::config::{AtMost, Config, StoreUrl};
+use crate::model::{Budget, Budgets};
 use crate::store::embedded::Embedded;
 use crate::store::redis::{Figures, Options, RedisStore};
 use crate::store::{Rules, Store};
@@ -17,11 +17,12 @@ use crate::token::Identity;
 /// Opens the store that `store.url` names, for the installation that knows people by `identity`; without one, as a guest.
 pub async fn open_store(
     config: &Config,
+    brands: &Brands,
     identity: Option<&Identity>,
     clock: &Clock,
     registry: &Registry,
 ) -> Result<Arc<dyn Store>, StartError> {
-    let (rules, clock) = (rules(config), clock.clone());
+    let (rules, clock) = (rules(config, brands), clock.clone());
     let figures = Figures::new(registry);
     match config.store.address() {
         StoreUrl::Embedded(directory) => {
@@ -46,11 +47,12 @@ pub(super) fn options(config: &Config, identity: Option<&Identity>) -> Options {
     }
 }
 
-/// What the store needs to know of the configuration.
-pub(super) fn rules(config: &Config) -> Rules {
+/// What the store needs to know of the configuration and the brands.
+pub(super) fn rules(config: &Config, brands: &Brands) -> Rules {
     Rules {
         window: config.presence.window,
         min_gap: config.presence.min_gap,
+        budgets: budgets(config, brands),
         recent: recent(config),
         landed_within: config.presence.landed_within,
         fire_threshold: percent(config.classify.fire_threshold),
@@ -64,7 +66,18 @@ pub(super) fn rules(config: &Config) -> Rules {
         max_online: config.presence.max_online,
         keep_finished: config.store.keep_finished,
         max_mailboxes: config.watch.max_mailboxes,
-        consent: consent_rules(config),
+        brands: brands.clone(),
+    }
+}
+
+/// What one person gets at most, by the brands as they are now.
+fn budgets(config: &Config, brands: &Brands) -> Budgets {
+    let all = |budgets: &[AtMost]| budgets.iter().copied().map(Budget::from).collect();
+    let known = brands.now();
+    let brands = known.brands.iter().filter(|(_, brand)| !brand.budget.is_empty());
+    Budgets {
+        together: all(&config.budget.together),
+        brands: brands.map(|(name, brand)| (name.clone(), all(&brand.budget))).collect(),
     }
 }
 
@@ -86,9 +99,4 @@ fn percent(share: f32) -> u8 {
     )]
     let percent = (share * 100.0).round() as u8;
     percent
-}
-
-/// How each brand's mails may be tracked.
-pub(super) fn consent_rules(config: &Config) -> BTreeMap<Name, ConsentRule> {
-    config.brands.iter().map(|(name, brand)| (name.clone(), brand.consent)).collect()
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::StartError;
 use super::opening::{options, rules};
+use crate::brands::Brands;
 use crate::clock::Clock;
 use crate::config::{Config, RedisUrl, StoreUrl};
 use crate::secrets::{self, Secrets};
@@ -51,7 +52,8 @@ async fn remote(
         Err(secrets::Error::Missing { .. }) => None,
         Err(error) => return Err(StartError::Configuration(error.to_string())),
     };
-    let (options, rules, clock) = (options(config, identity.as_ref()), rules(config), clock.clone());
+    let rules = rules(config, &Brands::default());
+    let (options, clock) = (options(config, identity.as_ref()), clock.clone());
     Ok(Arc::new(match end {
         End::From => RedisStore::open_to_move_out(url, options, rules, clock).await?,
         End::To => RedisStore::open_to_move_in(url, options, rules, clock).await?,
@@ -67,5 +69,6 @@ fn embedded(
     if end == End::From && !directory.exists() {
         return Err(StartError::Unavailable(format!("there is no store in {}", directory.display())));
     }
-    Ok(Arc::new(Embedded::open_to_move(directory, config.store.cache_mib, rules(config), clock.clone())?))
+    let rules = rules(config, &Brands::default());
+    Ok(Arc::new(Embedded::open_to_move(directory, config.store.cache_mib, rules, clock.clone())?))
 }

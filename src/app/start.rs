@@ -10,8 +10,10 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::brands::{self, Keeper};
 use super::opening::open_store;
 use super::{Addresses, Gateway, Listener, folders, producers};
+use crate::brands::Brands;
 use crate::classify::Classifier;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -23,13 +25,13 @@ use crate::model::{Flows, SendState};
 use crate::ops::Phase;
 use crate::partners::Partners;
 use crate::pipeline::{Pipeline, time};
-use crate::relay::Relay;
+use crate::relay::Relays;
 use crate::render::Renderer;
 use crate::secrets::Prepared;
 use crate::store::measured::Measured;
 use crate::store::{Counts, Store, StoreError};
 use crate::telemetry::Registry;
-use crate::token::{Identity, KeyRing};
+use crate::token::Identity;
 use crate::{api, ops};
 
 /// Why a gateway does not start, in one sentence, sorted by who has to act.
@@ -68,9 +70,10 @@ struct Foundation {
     clock: Clock,
     registry: Registry,
     identity: Identity,
-    ring: Arc<KeyRing>,
+    brands: Brands,
     renderer: Arc<Renderer>,
-    relay: Relay,
+    relays: Relays,
+    keeper: Arc<Keeper>,
     store: Arc<dyn Store>,
     gate: Gate,
     intake: Arc<Intake>,
@@ -118,9 +121,10 @@ impl Gateway {
             dispatcher,
             drain: base.config.dispatch.drain,
             registry: base.registry,
-            renderer: base.renderer,
+            following: Listener::start(|stop| Arc::clone(&base.keeper).follow(stop)),
+            keeper: base.keeper,
             classifier: base.classifier,
-            relay: base.relay,
+            relays: base.relays,
             store: base.store,
         })
     }
@@ -136,10 +140,19 @@ impl Foundation {
         registry.process();
         let ring = Arc::new(prepared.secrets.ring);
         let renderer = Arc::new(Renderer::new(&config.brands, Arc::clone(&ring)).map_err(configuration)?);
-        let relay = Relay::new(&config.relay, &config.data.dir, &registry).map_err(configuration)?;
+        let relays = Relays::new(&config.relay, &config.data.dir, &registry).map_err(configuration)?;
+        let brands = Brands::new(config.brands.clone(), ring);
         let identity = prepared.secrets.identity;
+        let parts = brands::Parts {
+            brands: brands.clone(),
+            renderer: Arc::clone(&renderer),
+            relays: relays.clone(),
+            identity: identity.clone(),
+        };
+        let keeper = Arc::new(Keeper::new(config.clone(), parts, &registry));
+        keeper.begin()?;
         let known = (!config.store.guest).then_some(&identity);
-        let store = open_store(&config, known, &clock, &registry).await?;
+        let store = open_store(&config, &brands, known, &clock, &registry).await?;
         let store = Arc::new(Measured::new(store, &registry));
         let gate = Gate::new(store.flows(), clock.clone());
         let (intake, outlets) = Intake::new(&config.intake, &config.presence, &registry);
@@ -153,9 +166,10 @@ impl Foundation {
             clock,
             registry,
             identity,
-            ring,
+            brands,
             renderer,
-            relay,
+            relays,
+            keeper,
             store,
             gate,
             intake,
@@ -170,7 +184,7 @@ impl Foundation {
     async fn warn_of_strangers(&self) -> Result<(), StartError> {
         let waiting = |counts: &Counts| counts.states[SendState::Waiting as usize];
         for (scope, counts) in self.store.snapshot().await?.flows {
-            if waiting(&counts) > 0 && !self.config.brands.contains_key(&scope.brand) {
+            if waiting(&counts) > 0 && !self.brands.now().brands.contains_key(&scope.brand) {
                 tracing::error!(brand = %scope.brand, waiting = waiting(&counts), "sends wait for a brand that is not configured");
             }
         }
@@ -179,7 +193,7 @@ impl Foundation {
 
     async fn bind(&self) -> Result<Bound, StartError> {
         let (unsubscriber, recorder) =
-            Unsubscriber::new(&self.config.brands, self.clock.clone(), &self.registry);
+            Unsubscriber::new(self.brands.clone(), self.clock.clone(), &self.registry);
         let at = self.config.edge.listen;
         let edge = Edge::bind(&self.config.edge, self.tracker(), unsubscriber, &self.registry);
         let edge = edge.map_err(|error| {

@@ -1,33 +1,38 @@
 //! `vigie check`: would a gateway with this configuration do its work? One line per part, one sentence per fault. The exit code is the first
 //! fault's: 78 for the configuration, 65 for a damaged store, 69 for a relay or a Redis that is not there.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::net::ToSocketAddrs;
 use std::path::Path;
-use std::sync::Arc;
 
 use url::Url;
 
 use super::{Exit, Failure};
 use crate::app::{StartError, open_store};
 use crate::clock::Clock;
-use crate::config::{Config, StoreUrl};
+use crate::config::{Brand, Config, Invalid, StoreUrl};
+use crate::model::{Grantee, Name};
 use crate::relay::Relay;
-use crate::render::{Renderer, TemplateInfo};
+use crate::render::{House, TemplateInfo};
 use crate::secrets::{self, Secrets};
 use crate::telemetry::Registry;
+use crate::token::Kind;
+use crate::{brands, config};
 
 /// Looks at every part, also after one of them failed. The configuration itself was read and validated already.
 pub(super) async fn run(config: &Config) -> Result<(), Failure> {
     let (store_fault, store) = store(config).await;
+    let (brands, refused) = config.brands_now()?;
     let report = [
         ("configuration", Exit::Configuration, Ok("valid".to_owned())),
+        ("brands", Exit::Configuration, all(&brands, &refused)),
         ("secrets", Exit::Configuration, keys(config)),
-        ("templates", Exit::Configuration, templates(config)),
+        ("templates", Exit::Configuration, templates(config, &brands)),
         ("store", store_fault, store),
-        ("relay", Exit::Unavailable, relay(config).await),
-        ("tracking", Exit::Configuration, tracking(config)),
+        ("relay", Exit::Unavailable, relays(config, &brands).await),
+        ("signatures", Exit::Configuration, signatures(config, &brands)),
+        ("tracking", Exit::Configuration, tracking(&brands)),
     ];
     let mut out = std::io::stdout().lock();
     for (part, _, found) in &report {
@@ -49,6 +54,19 @@ pub(super) async fn run(config: &Config) -> Result<(), Failure> {
 
 type Found = Result<String, String>;
 
+/// A brand whose keys were read and templates compiled, or why it cannot be used.
+type Tried = Result<(Name, House), String>;
+
+type Brands = BTreeMap<Name, Brand>;
+
+/// Which brands there are, or which folders are none.
+fn all(brands: &Brands, refused: &[Invalid]) -> Found {
+    match refused {
+        [] => Ok(brands.keys().map(Name::as_str).collect::<Vec<_>>().join(", ")),
+        refused => Err(refused.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")),
+    }
+}
+
 fn keys(config: &Config) -> Found {
     match Secrets::read(&config.data.dir) {
         Ok(_) => Ok(format!("readable in {}, by their owner only", config.data.dir.display())),
@@ -57,15 +75,40 @@ fn keys(config: &Config) -> Found {
     }
 }
 
-/// Compiles every template; a ring of throw-away keys stands in where none was made yet.
-fn templates(config: &Config) -> Found {
-    let ring = match Secrets::read(&config.data.dir) {
-        Ok(secrets) => secrets.ring,
-        Err(_) => throw_away(config)?.ring,
+/// Reads every key and compiles every template of each brand. Throw-away keys stand in for those that are not made yet.
+fn houses(config: &Config, brands: &Brands) -> Result<Vec<Tried>, String> {
+    let spare = throw_away(brands)?.ring;
+    let ring = Secrets::read(&config.data.dir).map_or_else(|_| spare.clone(), |secrets| secrets.ring);
+    let house = |(name, brand): (&Name, &Brand)| {
+        let has_keys = ring.newest(&Grantee::Brand(name.clone()), Kind::Open).is_ok();
+        let house = House::new(name, brand, if has_keys { &ring } else { &spare });
+        house.map(|house| (name.clone(), house)).map_err(|error| error.to_string())
     };
-    let renderer = Renderer::new(&config.brands, Arc::new(ring)).map_err(|error| error.to_string())?;
-    let found: Vec<String> = renderer.templates().map(|info| describe(&info)).collect();
-    Ok(found.join("; "))
+    Ok(brands.iter().map(house).collect())
+}
+
+/// What brands have to publish for their mails' signatures to be found.
+fn signatures(config: &Config, brands: &Brands) -> Found {
+    if brands.values().all(|brand| brand.dkim.is_empty()) {
+        return Ok("none: the relay signs, or nobody does (`vigie key dkim` makes a key)".into());
+    }
+    // A brand that cannot be used is a fault of another part.
+    let sound = houses(config, brands)?.into_iter().flatten();
+    let needs = |(name, house): (Name, House)| {
+        house.records().map(|record| format!("{name} needs {record}")).collect::<Vec<_>>()
+    };
+    Ok(sound.flat_map(needs).collect::<Vec<_>>().join("; "))
+}
+
+fn templates(config: &Config, brands: &Brands) -> Found {
+    let (mut sound, mut wrong) = (Vec::new(), Vec::new());
+    for house in houses(config, brands)? {
+        match house {
+            Ok((_, house)) => sound.extend(house.templates().map(|info| describe(&info))),
+            Err(error) => wrong.push(error),
+        }
+    }
+    if wrong.is_empty() { Ok(sound.join("; ")) } else { Err(wrong.join("; ")) }
 }
 
 fn describe(info: &TemplateInfo) -> String {
@@ -73,9 +116,10 @@ fn describe(info: &TemplateInfo) -> String {
     format!("{}/{} ({}) uses {}", info.brand, info.template, list(&info.languages), list(&info.variables))
 }
 
-fn throw_away(config: &Config) -> Result<Secrets, String> {
+fn throw_away(brands: &Brands) -> Result<Secrets, String> {
     let directory = tempfile::tempdir().map_err(|error| error.to_string())?;
-    let prepared = secrets::prepare(directory.path(), &secrets::owners(config), None);
+    let owners: Vec<_> = brands.keys().cloned().map(Grantee::Brand).collect();
+    let prepared = secrets::prepare(directory.path(), &owners, None);
     Ok(prepared.map_err(|error| error.to_string())?.secrets)
 }
 
@@ -96,7 +140,9 @@ async fn embedded(config: &Config, directory: &Path) -> Found {
     if !config.data.dir.join(directory).exists() {
         return Ok(format!("{url}: none yet: the first start makes it"));
     }
-    let store = match open_store(config, None, &Clock::system(), &Registry::new()).await {
+    let store = match open_store(config, &brands::Brands::default(), None, &Clock::system(), &Registry::new())
+        .await
+    {
         Ok(store) => store,
         // A gateway that runs has opened it already; nothing can be wrong that it did not report.
         Err(StartError::InUse(sentence)) => return Ok(format!("{url}: not looked into, as {sentence}")),
@@ -111,16 +157,34 @@ async fn embedded(config: &Config, directory: &Path) -> Found {
     }
 }
 
-async fn relay(config: &Config) -> Found {
-    let relay =
-        Relay::new(&config.relay, &config.data.dir, &Registry::new()).map_err(|error| error.to_string())?;
+/// Everybody's relay, and those that brands have of their own, each once.
+async fn relays(config: &Config, brands: &Brands) -> Found {
+    let mut tried = vec![(String::new(), config.relay.clone())];
+    for (name, brand) in brands {
+        let settings = brand.relay(&config.relay);
+        if tried.iter().all(|(_, known)| *known != settings) {
+            tried.push((format!("brands.{name}."), settings));
+        }
+    }
+    let (mut told, mut wrong) = (Vec::new(), Vec::new());
+    for (at, settings) in &tried {
+        match relay(settings, &config.data.dir).await {
+            Ok(text) => told.push(text),
+            Err(text) => wrong.push(format!("{at}{text}")),
+        }
+    }
+    if wrong.is_empty() { Ok(told.join("; ")) } else { Err(wrong.join("; ")) }
+}
+
+async fn relay(settings: &config::Relay, data_dir: &Path) -> Found {
+    let relay = Relay::new(settings, data_dir, &Registry::new()).map_err(|error| error.to_string())?;
     relay.check().await.map_err(|refusal| format!("relay.url: {}", refusal.reason))
 }
 
 /// Whether the hosts in pixels and links can be found from here.
-fn tracking(config: &Config) -> Found {
+fn tracking(brands: &Brands) -> Found {
     let mut hosts = Vec::new();
-    for (name, brand) in &config.brands {
+    for (name, brand) in brands {
         let key = format!("brands.{name}.tracking_url");
         let url = Url::parse(&brand.tracking_url).map_err(|error| format!("{key} is no URL: {error}"))?;
         let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else {

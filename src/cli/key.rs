@@ -1,17 +1,25 @@
-//! `vigie key new`: an API key, shown once, and what the configuration keeps of it.
+//! `vigie key`: an API key, shown once, and what the configuration keeps of it; keys that sign mails.
+
+mod dkim;
+
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{Exit, Failure, print};
-use crate::config::Role;
+use super::{Exit, Failure, configuration, print};
+use crate::config::{Config, Role};
 use crate::model::Name;
-use crate::secrets::{NewApiKey, hash};
+use crate::secrets::{self, NewApiKey, hash};
 
-/// What can be done with API keys.
+/// What can be done with keys.
 #[derive(Debug, Subcommand)]
 pub(super) enum Key {
     /// Make a key: prints it once, and the lines for the configuration
     New(New),
+    /// Make a key that signs a brand's mails (DKIM): writes it to a file, and prints what to publish in DNS
+    Dkim(dkim::Dkim),
+    /// Print the secret that a brand's payment page verifies links with
+    Payment(Payment),
 }
 
 /// Who the key is for.
@@ -25,10 +33,31 @@ pub(super) struct New {
     brand: Option<Name>,
 }
 
+/// Whose links.
+#[derive(Debug, Args)]
+pub(super) struct Payment {
+    /// Whose payment page
+    #[arg(long)]
+    brand: Name,
+}
+
+impl Payment {
+    fn run(self, config: &Config) -> Result<(), Failure> {
+        let secret = secrets::payment_secret(&config.data.dir, &self.brand)?;
+        print(&format!(
+            "# Verifies payment links of {brand}, and forges them: for its payment page alone.\n{secret}\n",
+            brand = self.brand,
+            secret = secret.expose(),
+        ))
+    }
+}
+
 impl Key {
-    pub(super) fn run(self) -> Result<(), Failure> {
+    pub(super) fn run(self, files: &[PathBuf]) -> Result<(), Failure> {
         match self {
             Self::New(new) => new.run(),
+            Self::Payment(payment) => payment.run(&configuration(files)?),
+            Self::Dkim(dkim) => dkim.run(&configuration(files)?),
         }
     }
 }

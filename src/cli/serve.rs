@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::secrets::{self, Prepared};
 use crate::telemetry;
 
-/// Runs a gateway until it is told to stop (SIGTERM, SIGINT); SIGHUP reads templates, agents and networks again.
+/// Runs a gateway until it is told to stop (SIGTERM, SIGINT); SIGHUP reads brands, agents and networks again.
 pub(super) async fn run(config: Config) -> Result<(), Failure> {
     // 1. Logs, so that everything after can speak.
     telemetry::logs(&config.log)?;
@@ -52,14 +52,7 @@ async fn wait(gateway: &Gateway, signals: &mut Signals) -> Result<(), Failure> {
         };
         match wanted {
             Wanted::Stop => return Ok(()),
-            Wanted::Reload => match gateway.reload() {
-                Ok(()) => tracing::info!("templates, agents and networks reloaded"),
-                Err(wrong) => {
-                    for error in wrong {
-                        tracing::error!(error, "not reloaded; the old ones stay in use");
-                    }
-                }
-            },
+            Wanted::Reload => gateway.reload(),
         }
     }
 }

@@ -1,10 +1,11 @@
-//! `[brands.NAME]`: who writes.
+//! `[brands.NAME]`, and `brand.toml` in a brand's folder: who writes.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::model::{ConsentRule, OnUncertain};
+use super::{AtMost, Dkim, OwnRelay, Relay};
+use crate::model::{ConsentRule, Name, OnUncertain};
 
 /// One brand: its identity, its templates and its rules.
 #[derive(Debug, Clone, Deserialize)]
@@ -26,6 +27,9 @@ pub struct Brand {
     /// The page where a case is paid; `{{ payment_url }}` is this with a signed query. Empty means none.
     #[serde(default)]
     pub payment_url: String,
+    /// How many days after a mail's date its payment link is good.
+    #[serde(default = "three_months")]
+    pub payment_link_days: u16,
     /// Templates: a directory of `NAME.LANGUAGE.subject|txt|html`, or empty for the built-in samples.
     #[serde(default)]
     pub templates: Option<PathBuf>,
@@ -40,9 +44,57 @@ pub struct Brand {
     /// Whether tracked mails carry a link that no person sees, to tell scanners by.
     #[serde(default)]
     pub decoy: bool,
+    /// What its mails are signed with: one `[brands.NAME.dkim]`, or several `[[brands.NAME.dkim]]`.
+    #[serde(default, deserialize_with = "super::dkim::one_or_many")]
+    pub dkim: Vec<Dkim>,
+    /// What its letters must say by law: "none", a profile's name, or a profile's `.toml` file.
+    #[serde(default = "no_profile")]
+    pub legal: String,
+    /// Templates that open a collection; all others are later letters, which a profile may want to recall the first.
+    #[serde(default)]
+    pub first_letters: Vec<Name>,
+    /// Values that its templates see where neither a send nor its case has one of that name.
+    #[serde(default)]
+    pub values: toml::Table,
+    /// How many of this brand's mails one person gets, beside what `[budget]` says of all brands together.
+    #[serde(default)]
+    pub budget: Vec<AtMost>,
     /// What to do when nobody can know whether the relay took a mail.
     #[serde(default)]
     pub on_uncertain: OnUncertain,
+    /// Who takes its mail, where that is another relay than everybody's.
+    #[serde(default)]
+    pub relay: Option<OwnRelay>,
+}
+
+impl Brand {
+    /// Has relative paths, but that of its templates, start at its folder.
+    pub(super) fn start_paths_at(&mut self, folder: &Path) {
+        for file in self.dkim.iter_mut().filter_map(|dkim| dkim.key_file.as_mut()) {
+            *file = folder.join(&file);
+        }
+        if is_file(&self.legal) {
+            self.legal = folder.join(&self.legal).to_string_lossy().into_owned();
+        }
+    }
+
+    /// Who takes this brand's mail, where `general` is everybody's relay.
+    pub fn relay(&self, general: &Relay) -> Relay {
+        self.relay.as_ref().map_or_else(|| general.clone(), |own| own.over(general))
+    }
+}
+
+const fn three_months() -> u16 {
+    90
+}
+
+/// Whether a legal profile is a file of its own, and not one of ours by its name.
+fn is_file(profile: &str) -> bool {
+    Path::new(profile).extension().is_some_and(|extension| extension == "toml")
+}
+
+fn no_profile() -> String {
+    "none".into()
 }
 
 /// What kind of mail a brand sends.

@@ -5,11 +5,13 @@
 
 mod brands;
 mod classify;
+mod dkim;
 mod doors;
 mod feeds;
 mod keys;
 mod limits;
 mod partners;
+mod relay;
 mod urls;
 mod watch;
 
@@ -18,7 +20,8 @@ pub use brands::is_base_url;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::{Config, RelayTimeouts};
+use super::{Brand, Config};
+use crate::model::Name;
 
 /// One thing that is wrong: a sentence that names the keys.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -31,26 +34,19 @@ const SHORTEST_KEEP: Duration = Duration::from_hours(24);
 /// Shortest lease: renewed every third of it, and a store may take a second to answer.
 const SHORTEST_LEASE: Duration = Duration::from_secs(3);
 
-/// Greeting, EHLO, STARTTLS, EHLO again, AUTH, and the EHLO that learns the extensions.
-const GREETING_STEPS: u32 = 6;
-
-/// MAIL, RCPT and DATA, where the relay has no pipelining.
-const COMMAND_STEPS: u32 = 3;
-
 /// Everything that is wrong with `config`; nothing if it can be relied on.
 pub(super) fn problems(config: &Config) -> Vec<Problem> {
-    let checks: [fn(&Config, &mut Vec<Problem>); 22] = [
+    let checks: [fn(&Config, &mut Vec<Problem>); 21] = [
         limits::at_least,
         limits::not_zero,
         limits::ordered,
         limits::clocks,
         listeners_differ,
         lease_outlives_its_renewal,
-        attempt_outlives_the_relay,
         drain_is_worth_waiting_for,
         finished_sends_stay_a_day,
         urls::store,
-        urls::relay,
+        relay::general,
         doors::origins,
         doors::client_ip_header,
         brands::all,
@@ -67,6 +63,14 @@ pub(super) fn problems(config: &Config) -> Vec<Problem> {
     for check in checks {
         check(config, &mut problems);
     }
+    problems
+}
+
+/// Everything that is wrong with a brand that has a file of its own, whose keys stand at its top.
+pub(super) fn brand_problems(name: &Name, brand: &Brand, config: &Config) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    brands::one("", brand, config, &mut problems);
+    partners::is_not_called_partner("the folder ", name, &mut problems);
     problems
 }
 
@@ -107,24 +111,6 @@ fn lease_outlives_its_renewal(config: &Config, problems: &mut Vec<Problem>) {
              a send whose lease runs out is taken by another gateway"
         )
     });
-}
-
-/// An attempt that is given up while the relay may still accept it leaves a send that nobody knows the end of.
-fn attempt_outlives_the_relay(config: &Config, problems: &mut Vec<Problem>) {
-    let (attempt, relay) = (config.dispatch.attempt_timeout, slowest_transaction(&config.relay.timeouts));
-    refuse_if(attempt <= relay, problems, || {
-        format!(
-            "`dispatch.attempt_timeout` ({attempt:?}) must be longer than {relay:?}, which the `relay.timeouts` \
-             allow one attempt: connect + {GREETING_STEPS} × greeting + {COMMAND_STEPS} × command + message"
-        )
-    });
-}
-
-/// The longest a relay may take within its timeouts, from connect to the last reply.
-fn slowest_transaction(timeouts: &RelayTimeouts) -> Duration {
-    let greeting = timeouts.greeting.saturating_mul(GREETING_STEPS);
-    let commands = timeouts.command.saturating_mul(COMMAND_STEPS);
-    timeouts.connect.saturating_add(greeting).saturating_add(commands).saturating_add(timeouts.message)
 }
 
 /// A drain longer than any attempt only delays the stop.

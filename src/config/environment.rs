@@ -4,6 +4,7 @@
 //! a boolean or a list where the configuration has one at that key, so that a password of digits stays a password.
 
 use std::ffi::{OsStr, OsString};
+use std::fmt;
 
 use toml::Value;
 
@@ -13,8 +14,8 @@ use super::{Invalid, Origin};
 const PREFIX: &str = "vigie__";
 const SEPARATOR: &str = "__";
 
-/// One of our variables.
-#[derive(Debug)]
+/// One of our variables. Its `Debug` shows no value: it may be a secret.
+#[derive(Clone)]
 pub(super) struct Variable {
     /// Its name as it was given.
     pub(super) name: String,
@@ -23,7 +24,32 @@ pub(super) struct Variable {
     text: OsString,
 }
 
+/// The variables of brands, `VIGIE__BRANDS__NAME__…`, in the order of their names.
+#[derive(Debug, Clone, Default)]
+pub(super) struct BrandVariables(pub(super) Vec<Variable>);
+
+impl BrandVariables {
+    /// Those of one brand.
+    pub(super) fn of(&self, name: &str) -> impl Iterator<Item = &Variable> {
+        self.0.iter().filter(move |variable| variable.brand() == Some(name))
+    }
+}
+
+impl fmt::Debug for Variable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
+}
+
 impl Variable {
+    /// The brand whose key it sets.
+    pub(super) fn brand(&self) -> Option<&str> {
+        match self.path.as_slice() {
+            [section, name, _, ..] if section == "brands" => Some(name),
+            _ => None,
+        }
+    }
+
     /// The variable, if its name is one of ours.
     pub(super) fn ours(name: &OsStr, text: OsString) -> Option<Self> {
         let name = name.to_str()?.to_owned();

@@ -25,13 +25,13 @@ pub struct Feeds {
     /// What the columns of feeds mean, by a name that folders and requests call it by.
     pub mappings: BTreeMap<Name, Mapping>,
     /// The folders that are watched.
-    pub folders: BTreeMap<Name, Folder>,
+    pub folders: BTreeMap<Name, FeedFolder>,
 }
 
 /// One watched folder: whose files are dropped there, and how they are read.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Folder {
+pub struct FeedFolder {
     /// Where files are dropped; `processed` and `rejected` are made in it.
     pub directory: PathBuf,
     /// Who writes.

@@ -80,6 +80,30 @@ pub enum Invalid {
         /// What would be right.
         expected: String,
     },
+    /// The directory of brands' folders cannot be read.
+    #[error("cannot read the directory of brands {} (`brand_folders.dir`): {source}", directory.display())]
+    Folders {
+        /// Which directory.
+        directory: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A brand's folder that is not usable as it is.
+    #[error("the folder {}: {problem}", folder.display())]
+    Folder {
+        /// Which folder.
+        folder: PathBuf,
+        /// What is wrong with it, and what to do.
+        problem: String,
+    },
+    /// A brand's file whose fields are right by themselves and wrong together.
+    #[error("the file {}: {}", file.display(), sentences(problems))]
+    Brand {
+        /// Which file.
+        file: PathBuf,
+        /// Everything that was found.
+        problems: Vec<Problem>,
+    },
     /// Fields that are right by themselves and wrong together: everything that was found, a line each.
     #[error("{}", lines(.0))]
     Relations(Vec<Problem>),
@@ -91,6 +115,10 @@ fn hint(similar: Option<&String>) -> String {
 
 fn shown(found: Option<&String>) -> String {
     found.map_or_else(|| " is not usable".to_owned(), |value| format!(" is {value}"))
+}
+
+fn sentences(problems: &[Problem]) -> String {
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 fn lines(problems: &[Problem]) -> String {

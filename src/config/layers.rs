@@ -2,7 +2,7 @@
 
 mod refusal;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::Path;
 use std::sync::LazyLock;
@@ -10,16 +10,31 @@ use std::sync::LazyLock;
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
-use super::environment::Variable;
-use super::{DEFAULT, Invalid, Origin};
+use super::environment::{BrandVariables, Variable};
+use super::{DEFAULT, Invalid, Origin, SAMPLE_BRAND};
 
 /// The path of a key, one element per table.
 pub(super) type KeyPath = Vec<String>;
+
+/// The sample brand.
+const SAMPLE: &str = "demo";
+
+/// `brands` and a name: so many elements of a path lead to a brand's own keys.
+pub(super) const BRAND_PATH: usize = 2;
 
 /// The kinds of a partner's values; no partner ships in the default file.
 static PARTNER: LazyLock<Table> = LazyLock::new(|| {
     let sample = "purposes = []\nhashed_pixel = false\nquota_per_second = 1\nquota_per_day = 1";
     sample.parse().expect("a literal that is TOML")
+});
+
+/// The kinds of a brand's values: those of the sample brand, of its lists, and of the relay.
+static BRAND: LazyLock<Table> = LazyLock::new(|| {
+    let [default, mut sample]: [Table; 2] =
+        [DEFAULT, SAMPLE_BRAND].map(|text| text.parse().expect("a file of ours that is TOML"));
+    sample.extend(default.get("relay").map(|relay| ("relay".to_owned(), relay.clone())));
+    sample.insert("dkim".to_owned(), Value::Array(Vec::new()));
+    sample
 });
 
 /// Everything read so far.
@@ -31,49 +46,102 @@ pub(super) struct Layers {
 }
 
 impl Layers {
-    /// The default file alone.
+    /// The default file and the sample brand's alone.
     pub(super) fn embedded() -> Result<Self, Invalid> {
-        let mut layers = Self { merged: Table::new(), origins: BTreeMap::new() };
-        layers.add_text(DEFAULT, &Origin::Default)?;
+        let mut layers = Self::nothing();
+        layers.add_text(&[], DEFAULT, &Origin::Default)?;
+        layers.add_text(&["brands", SAMPLE], SAMPLE_BRAND, &Origin::Default)?;
         Ok(layers)
+    }
+
+    /// A brand's own file alone: its keys are those of `[brands.NAME]`.
+    pub(super) fn of_brand(file: &Path) -> Result<Self, Invalid> {
+        let mut layers = Self::nothing();
+        layers.add_file(file)?;
+        Ok(layers)
+    }
+
+    fn nothing() -> Self {
+        Self { merged: Table::new(), origins: BTreeMap::new() }
     }
 
     /// Lays a file over what was read before.
     pub(super) fn add_file(&mut self, path: &Path) -> Result<(), Invalid> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| Invalid::Unreadable { file: path.to_owned(), source })?;
-        self.add_text(&text, &Origin::File(path.to_owned()))
+        self.add_text(&[], &text, &Origin::File(path.to_owned()))
     }
 
-    fn add_text(&mut self, text: &str, origin: &Origin) -> Result<(), Invalid> {
+    fn add_text(&mut self, at: &[&str], text: &str, origin: &Origin) -> Result<(), Invalid> {
         let table: Table = text.parse().map_err(|error| syntax(text, origin, &error))?;
+        let at: KeyPath = at.iter().map(|key| (*key).to_owned()).collect();
         for (key, value) in table {
-            self.set(vec![key], value, origin);
+            self.set([at.as_slice(), &[key]].concat(), value, origin);
         }
         Ok(())
     }
 
-    /// Lays the `VIGIE__…` variables over what was read before, in the order of their names.
+    /// Lays the `VIGIE__…` variables over what was read before, in the order of their names. Returns those of brands:
+    /// they are laid over the brands' folders, too. A brand that only has a folder gets no table of them.
     pub(super) fn add_environment(
         &mut self,
         environment: impl IntoIterator<Item = (OsString, OsString)>,
-    ) -> Result<(), Invalid> {
+    ) -> Result<BrandVariables, Invalid> {
         let ours = environment.into_iter().filter_map(|(name, text)| Variable::ours(&name, text));
         let mut variables: Vec<Variable> = ours.collect();
         variables.sort_by(|a, b| a.name.cmp(&b.name));
-        for variable in variables {
-            let value = variable.value(self.shape_of(&variable.path))?;
-            let origin = Origin::Variable(variable.name);
-            self.set(variable.path, value, &origin);
+        let (brands, others): (Vec<_>, Vec<_>) =
+            variables.into_iter().partition(|variable| variable.brand().is_some());
+        for variable in &others {
+            self.add_variable(&variable.path, variable)?;
+        }
+        let brands = BrandVariables(brands);
+        for variable in &brands.0 {
+            if !variable.brand().is_some_and(|name| self.is_left_to_a_folder(name, &brands)) {
+                self.add_variable(&variable.path, variable)?;
+            }
+        }
+        Ok(brands)
+    }
+
+    /// Lays a brand's variables over its file.
+    pub(super) fn add_brand_variables(&mut self, name: &str, all: &BrandVariables) -> Result<(), Invalid> {
+        for variable in all.of(name) {
+            self.add_variable(&variable.path[BRAND_PATH..], variable)?;
         }
         Ok(())
     }
 
-    /// What kind of value belongs at a key: what is there, or what the sample brand has there.
-    fn shape_of(&self, path: &[String]) -> Option<&Value> {
-        self.value_at(path).or_else(|| match path {
-            [section, _, key] if section == "brands" => {
-                self.merged.get("brands")?.get("demo")?.get(key.as_str())
+    fn add_variable(&mut self, path: &[String], variable: &Variable) -> Result<(), Invalid> {
+        let value = variable.value(self.shape_of(&variable.path, path))?;
+        self.set(path.to_vec(), value, &Origin::Variable(variable.name.clone()));
+        Ok(())
+    }
+
+    /// Whether a brand has no table that its variables could be laid over, and comes from a folder: it has one, or its
+    /// variables do not say who writes.
+    fn is_left_to_a_folder(&self, name: &str, variables: &BrandVariables) -> bool {
+        let table = ["brands", name].map(str::to_owned);
+        let folders = self.value_at(&["brand_folders", "dir"].map(str::to_owned)).and_then(Value::as_str);
+        let Some(folders) = folders.filter(|dir| !dir.is_empty() && self.value_at(&table).is_none()) else {
+            return false;
+        };
+        let says_who_writes = variables.of(name).any(|variable| variable.path[BRAND_PATH..] == ["from"]);
+        !says_who_writes || Path::new(folders).join(name).is_dir()
+    }
+
+    /// The brands that have tables in files.
+    pub(super) fn brands_in_files(&self) -> BTreeSet<String> {
+        let in_files = self.origins.iter().filter(|(_, origin)| matches!(origin, Origin::File(_)));
+        let brand = |path: &KeyPath| Some(path.get(1)?.clone()).filter(|_| path[0] == "brands");
+        in_files.filter_map(|(path, _)| brand(path)).collect()
+    }
+
+    /// What kind of value belongs at a key: what is there (`here`), or what samples have there.
+    fn shape_of(&self, path: &[String], here: &[String]) -> Option<&Value> {
+        self.value_at(here).or_else(|| match path {
+            [section, _, key, rest @ ..] if section == "brands" => {
+                rest.iter().try_fold(BRAND.get(key)?, |value, key| value.get(key.as_str()))
             }
             [section, _, key] if section == "partners" => PARTNER.get(key),
             _ => None,

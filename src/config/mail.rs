@@ -44,7 +44,7 @@ pub struct Retry {
 }
 
 /// `[relay]`: the SMTP server that takes our mail, or a directory for a first try.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Relay {
     /// `outbox:DIR`, `smtp://host:port?tls=required|opportunistic|none`, `smtps://host:port`.
@@ -80,7 +80,7 @@ fn nothing() -> Secret {
 }
 
 /// `[relay.timeouts]`: per command, as RFC 5321 section 4.5.3.2 asks.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RelayTimeouts {
     /// TCP connect.

@@ -12,6 +12,11 @@ pub(super) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Dur
     deserializer.deserialize_str(DurationText)
 }
 
+/// Reads a duration of a key that may be left out.
+pub(super) fn optional<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    duration(deserializer).map(Some)
+}
+
 struct DurationText;
 
 impl Visitor<'_> for DurationText {

@@ -126,6 +126,30 @@ fn a_partner_can_be_made_of_variables() {
 }
 
 #[test]
+fn a_table_may_have_a_relay_of_its_own() {
+    let variables = [
+        ("VIGIE__RELAY__URL", "smtp://everybodys.example"),
+        ("VIGIE__RELAY__USER", "u"),
+        ("VIGIE__RELAY__PASSWORD", "424242"),
+        ("VIGIE__BRANDS__DEMO__RELAY__URL", "smtp://own.example"),
+        ("VIGIE__BRANDS__DEMO__RELAY__CONNECTIONS", "3"),
+    ];
+    let config = load(&[], &variables).expect("valid");
+    let demo = &config.brands[&"demo".parse::<Name>().expect("a name")];
+    let relay = demo.relay(&config.relay);
+    assert_eq!((relay.url.as_str(), relay.connections, relay.user.as_str()), ("smtp://own.example", 3, ""));
+    let refused = refusal("[brands.demo.relay]\nconnections = 300");
+    assert!(refused.starts_with("`brands.demo.relay.connections` (300) must not exceed"), "{refused}");
+    let refused = refusal("[brands.demo.relay]\nuser = \"u\"");
+    assert!(
+        refused.starts_with("`brands.demo.relay.user` and `brands.demo.relay.password` belong"),
+        "{refused}"
+    );
+    let refused = refusal("[brands.demo.relay]\nurll = \"u\"");
+    assert!(refused.contains("did you mean `brands.demo.relay.url`?"), "{refused}");
+}
+
+#[test]
 fn a_short_window_shortens_the_refresh() {
     let config = load(&[], &[("VIGIE__PRESENCE__WINDOW", "2s")]).expect("valid");
     assert_eq!(config.presence.refresh.as_millis(), 500);

@@ -94,11 +94,12 @@ impl Attempt {
         let letter = self.inner.renderer.render(&self.claim);
         render.observe_duration();
         let letter = letter.map_err(|error| self.unrendered(&error))?;
+        let relay = self.inner.relays.of(&self.claim.spec.brand);
         let connect = self.inner.metrics.stage.connect.start_timer();
         let session = tokio::select! {
             biased;
             () = self.inner.stopping.cancelled() => return Err(Finish::Released { reason: "the gateway stops".into() }),
-            session = self.inner.relay.checkout() => session.map_err(|refusal| self.refused(refusal))?,
+            session = relay.checkout() => session.map_err(|refusal| self.refused(refusal))?,
         };
         connect.observe_duration();
         self.inner.gate.check(&self.claim).map_err(|held| Finish::Released { reason: held.to_string() })?;

@@ -1,4 +1,4 @@
-//! The answers of the edge: a few constants, built without allocating.
+//! The answers of the edge: a few constants, built without allocating, but for the pages of unsubscribing.
 
 use bytes::Bytes;
 use http_body_util::Full;

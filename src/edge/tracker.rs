@@ -1,9 +1,9 @@
 //! From a token in a request to a signal at the intake: verified, judged, offered. All in memory.
 
 mod destination;
+mod payments;
 mod sighting;
 
-use std::collections::BTreeMap;
 use std::hash::BuildHasher;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -16,14 +16,16 @@ use prometheus::IntCounter;
 
 use super::beacon::Said;
 use super::unsubscribe::Leaver;
+use crate::brands::{Brands, Known};
 use crate::classify::{Classifier, Evidence, UNMASKED};
 use crate::clock::Clock;
 use crate::intake::Intake;
-use crate::model::{Class, ConsentRule, Grantee, Leaving, Name, Origin, Signal, Source};
+use crate::model::{Class, ConsentRule, Grantee, Leaving, Origin, Signal, Source};
 use crate::partners::{Partner, Partners, Refusal, Way};
 use crate::telemetry::{Metric, Registry};
-use crate::token::{Identity, Key, KeyRing, Kind, Purpose, Refused, Token, day};
+use crate::token::{Identity, Key, Kind, Purpose, Refused, Token, day};
 use destination::location;
+pub use payments::{PaymentClick, Payments};
 use sighting::Sighting;
 
 const REFUSED: Metric = Metric {
@@ -46,12 +48,10 @@ pub(super) struct Visit<'request> {
 /// What a [`Tracker`] is made of.
 #[derive(Debug)]
 pub struct Parts {
-    /// Verifies tokens.
-    pub keys: Arc<KeyRing>,
+    /// Verifies tokens, and knows each brand's consent rule; whoever is none, partners included, needs a recorded consent.
+    pub brands: Brands,
     /// Knows whose hash it is that a partner sends.
     pub identity: Identity,
-    /// Each brand's consent rule; whoever is not in it, partners included, needs a recorded consent.
-    pub rules: BTreeMap<Name, ConsentRule>,
     /// Judges.
     pub classifier: Arc<Classifier>,
     /// Takes signals.
@@ -60,6 +60,8 @@ pub struct Parts {
     pub partners: Arc<Partners>,
     /// What day it is.
     pub clock: Clock,
+    /// Told of people who follow payment links.
+    pub paying: Payments,
 }
 
 /// Turns visits with tokens into signals.
@@ -68,6 +70,7 @@ pub struct Tracker {
     parts: Parts,
     /// Tells a mail's links apart, by numbers that nobody outside can foresee.
     links: RandomState,
+    payments: payments::Counted,
     refused_opens: Refusals,
     refused_clicks: Refusals,
     refused_beacons: Refusals,
@@ -81,6 +84,7 @@ impl Tracker {
         let refusals =
             |kind| Refusals(Refused::ALL.map(|reason| refused.with_label_values(&[kind, reason.as_str()])));
         Self {
+            payments: payments::Counted::new(parts.paying.clone(), registry),
             parts,
             links: RandomState::default(),
             refused_opens: refusals("open"),
@@ -92,7 +96,8 @@ impl Tracker {
 
     /// A pixel was asked for. What comes of it is nobody's business outside.
     pub(super) fn opened(&self, token: &str, visit: Visit<'_>) {
-        match self.verify(token, &[Kind::Open, Kind::Partner]) {
+        let known = self.parts.brands.now();
+        match self.verify(&known, token, &[Kind::Open, Kind::Partner]) {
             Ok((token, key)) => match key.owner() {
                 Grantee::Partner(name) if token.kind == Kind::Partner => {
                     if let Some(partner) = self.parts.partners.named(name.as_str()) {
@@ -114,13 +119,18 @@ impl Tracker {
 
     /// A link was followed: where it leads, if its token is good.
     pub(super) fn clicked(&self, token: &str, visit: Visit<'_>) -> Option<HeaderValue> {
-        match self.verify(token, &[Kind::Click]) {
+        let known = self.parts.brands.now();
+        match self.verify(&known, token, &[Kind::Click]) {
             Ok((token, key)) => {
                 let destination = location(&token.destination);
                 if destination.is_some() {
                     let sighting = self.about(Sighting::of(Source::Click, &token, key.owner()), &token);
                     let link = Some(self.links.hash_one(&token.destination));
-                    self.saw(&Sighting { link, decoy: token.purpose == Purpose::Decoy, ..sighting }, visit);
+                    let decoy = token.purpose == Purpose::Decoy;
+                    let class = self.saw(&Sighting { link, decoy, ..sighting }, visit);
+                    if token.purpose == Purpose::Payment {
+                        self.payments.followed(&token, key.owner(), class);
+                    }
                 } else {
                     self.refused_clicks.count(Refused::Malformed);
                 }
@@ -135,7 +145,8 @@ impl Tracker {
 
     /// A page says something about whoever looks at it.
     pub(super) fn heard(&self, token: &str, said: Said, visit: Visit<'_>) {
-        let (token, key) = match self.verify(token, &[Kind::Beacon]) {
+        let known = self.parts.brands.now();
+        let (token, key) = match self.verify(&known, token, &[Kind::Beacon]) {
             Ok(verified) => verified,
             Err(refused) => return self.refused_beacons.count(refused),
         };
@@ -153,7 +164,8 @@ impl Tracker {
 
     /// Who unsubscribes with this token, if it is good.
     pub(super) fn leaver(&self, token: &str) -> Option<Leaver> {
-        match self.verify(token, &[Kind::Unsubscribe]) {
+        let known = self.parts.brands.now();
+        match self.verify(&known, token, &[Kind::Unsubscribe]) {
             Ok((token, key)) => Some(Leaver { recipient: token.recipient, grantee: key.owner().clone() }),
             Err(refused) => {
                 self.refused_unsubscribes.count(refused);
@@ -191,8 +203,8 @@ impl Tracker {
         Sighting { days: token.days_old(day(self.parts.clock.now())), ..sighting }
     }
 
-    fn verify(&self, token: &str, kinds: &[Kind]) -> Result<(Token, &Key), Refused> {
-        Token::verify_any(token.as_bytes(), kinds, day(self.parts.clock.now()), &self.parts.keys)
+    fn verify<'k>(&self, known: &'k Known, token: &str, kinds: &[Kind]) -> Result<(Token, &'k Key), Refused> {
+        Token::verify_any(token.as_bytes(), kinds, day(self.parts.clock.now()), &known.ring)
     }
 
     /// Judges what was seen and offers it to the intake; what it was in the end.
@@ -231,7 +243,7 @@ impl Tracker {
 
     fn origin(&self, owner: &Grantee) -> Origin {
         let rule = match owner {
-            Grantee::Brand(name) => self.parts.rules.get(name).copied().unwrap_or_default(),
+            Grantee::Brand(name) => self.parts.brands.consent(name),
             Grantee::Partner(_) => ConsentRule::Required,
         };
         Origin::Tracked { grantee: owner.clone(), rule }

@@ -12,7 +12,7 @@
 
 mod page;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -24,9 +24,9 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
 use super::answer::Answer;
+use crate::brands::Brands;
 use crate::clock::Clock;
-use crate::config::Brand;
-use crate::model::{Consent, Grantee, Name, RecipientId};
+use crate::model::{Consent, Grantee, RecipientId};
 use crate::store::Store;
 use crate::telemetry::{Metric, Registry};
 use page::{Pages, Saying};
@@ -95,7 +95,7 @@ struct Withdrawal {
 
 impl Unsubscriber {
     /// Somebody to answer, for these brands, and somebody to write it down.
-    pub fn new(brands: &BTreeMap<Name, Brand>, clock: Clock, registry: &Registry) -> (Self, Recorder) {
+    pub fn new(brands: Brands, clock: Clock, registry: &Registry) -> (Self, Recorder) {
         let counter = registry.counter(UNSUBSCRIBES);
         let [refused, recorded, lost] =
             ["refused", "recorded", "lost"].map(|outcome| counter.with_label_values(&[outcome]));

@@ -12,7 +12,7 @@ use crate::store::{Person, Rules};
 /// One rule and what it says about one send now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Rule {
-    /// Which: `state`, `flow`, `not_before`, `presence`, `min_gap`, `deadline` or `consent`.
+    /// Which: `state`, `flow`, `not_before`, `presence`, `min_gap`, `budget`, `deadline` or `consent`.
     #[schema(value_type = String)]
     pub name: &'static str,
     /// Whether it holds the send back.
@@ -47,6 +47,7 @@ pub fn explain(
             not_before(record, spec, now),
             presence(person, rules, overdue),
             min_gap(record, person, rules, now),
+            budget(spec, person, rules, now),
             deadline(spec, now),
             consent(spec, person, rules),
         ]);
@@ -114,12 +115,27 @@ fn min_gap(record: &SendRecord, person: &Person, rules: &Rules, now: Timestamp) 
     if let Some(other) = person.waiting.iter().find(under_way) {
         return hold("min_gap", format!("send {} of the same person is under way", other.reference));
     }
-    match person.last_sent.map(|sent| (sent, after(sent, rules.min_gap))) {
+    match person.last_sent().map(|sent| (sent, after(sent, rules.min_gap))) {
         Some((sent, free)) if now < free => {
             hold("min_gap", format!("last sent to {sent}; {gap} s between two sends: until {free}"))
         }
         Some((sent, _)) => pass("min_gap", format!("last sent to {sent}, more than {gap} s ago")),
         None => pass("min_gap", format!("nothing sent to this person during the last {gap} s")),
+    }
+}
+
+/// What all brands together may send to one person, and what this brand may.
+fn budget(spec: &SendSpec, person: &Person, rules: &Rules, now: Timestamp) -> Rule {
+    let budgets = &rules.budgets;
+    if budgets.together.is_empty() && budgets.of(&spec.brand).is_empty() {
+        return pass("budget", "none");
+    }
+    let all = person.contacts.len();
+    let own = person.contacts.iter().filter(|mail| mail.brand.as_ref() == Some(&spec.brand)).count();
+    let got = format!("mails remembered: {all}, of this brand {own}");
+    match budgets.free_at(&person.contacts, &spec.brand).filter(|free| now < *free) {
+        Some(free) => hold("budget", format!("used up until {free}; {got}")),
+        None => pass("budget", format!("not used up; {got}")),
     }
 }
 
@@ -139,7 +155,7 @@ fn deadline(spec: &SendSpec, now: Timestamp) -> Rule {
 /// Consent never holds a send; it decides whether the mail may carry a pixel and tracked links.
 fn consent(spec: &SendSpec, person: &Person, rules: &Rules) -> Rule {
     let to = Grantee::Brand(spec.brand.clone());
-    let rule = rules.consent.get(&spec.brand).copied().unwrap_or_default();
+    let rule = rules.brands.consent(&spec.brand);
     let value = match person.consents.iter().find(|consent| consent.grantee == to) {
         Some(said) if said.granted => format!("granted {}: the mail may carry a pixel", said.at),
         Some(said) => format!("withdrawn {}: the mail goes without a pixel", said.at),

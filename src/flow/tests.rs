@@ -1,10 +1,12 @@
-use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
+use crate::brands::Brands;
+use crate::config::Config;
 use crate::model::{
-    Cause, ClaimId, Consent, ConsentRule, FlowState, Grantee, Hold, Name, OnDeadline, OnUncertain,
-    RecipientId, SendId, SendRecord, SendSpec, SendState, Source,
+    Budget, Budgets, Cause, ClaimId, Consent, Contact, FlowState, Grantee, Hold, Name, OnDeadline,
+    OnUncertain, RecipientId, SendId, SendRecord, SendSpec, SendState, Source,
 };
 use crate::redact::Mailbox;
 use crate::store::{Person, Rules};
@@ -54,6 +56,12 @@ fn record(spec: SendSpec) -> SendRecord {
     }
 }
 
+/// The sample brand, which presumes consent.
+fn presumed() -> Brands {
+    let config = Config::load(&[], []).expect("the default file");
+    Brands::new(config.brands, Arc::default())
+}
+
 fn rules() -> Rules {
     Rules {
         window: Duration::from_mins(3),
@@ -64,7 +72,7 @@ fn rules() -> Rules {
         max_waiting: 1000,
         max_online: 1000,
         keep_finished: Duration::from_hours(48),
-        consent: BTreeMap::from([(name("demo"), ConsentRule::Presumed)]),
+        brands: presumed(),
         ..Rules::default()
     }
 }
@@ -101,7 +109,10 @@ fn check(rule: &str, record: &SendRecord, person: &Person, flows: &Flows, starts
 fn a_send_that_nothing_holds_passes_every_rule() {
     let all = explain(&record(spec()), &online(), &Flows::default(), &rules(), at(0));
     let names: Vec<_> = all.iter().map(|rule| rule.name).collect();
-    assert_eq!(names, ["state", "flow", "not_before", "presence", "min_gap", "deadline", "consent"]);
+    assert_eq!(
+        names,
+        ["state", "flow", "not_before", "presence", "min_gap", "budget", "deadline", "consent"]
+    );
     assert!(all.iter().all(|rule| rule.verdict == Judgement::Pass), "{all:?}");
 }
 
@@ -140,7 +151,7 @@ fn absence_holds_unless_the_deadline_sends_anyway() {
 #[test]
 fn one_visit_one_mail() {
     let flows = Flows::default();
-    let sent = |ago: i64| Person { last_sent: Some(at(-ago)), ..online() };
+    let sent = |ago: i64| Person { contacts: vec![Contact { at: at(-ago), brand: None }], ..online() };
     let held = "Hold: last sent to 2025-12-01T11:59:00Z; 600 s between two sends: until 2025-12-01T12:09:00Z";
     check("min_gap", &record(spec()), &sent(60), &flows, held);
     check("min_gap", &record(spec()), &sent(600), &flows, "Pass: last sent to");
@@ -196,6 +207,7 @@ fn the_gate_follows_a_pause_and_its_end() {
     let clock = Clock::manual(at(0));
     let gate = Gate::new(receiver, clock.clone());
     let claim = Claim {
+        facts: None,
         hold: Hold { send: spec().id, claim: ClaimId([1; 16]), recipient: spec().recipient },
         spec: Arc::new(spec()),
         cause: Cause::Touch,
@@ -210,4 +222,26 @@ fn the_gate_follows_a_pause_and_its_end() {
     assert!(held.starts_with("brand demo is paused since"), "{held}");
     clock.advance(Duration::from_mins(1));
     assert_eq!(gate.check(&claim), Ok(()), "the pause ended by itself");
+}
+
+#[test]
+fn budgets_are_the_persons_and_the_brands() {
+    let flows = Flows::default();
+    let got = |ago: i64, brand: &str| Contact { at: at(-ago), brand: Some(name(brand)) };
+    let person = Person { contacts: vec![got(3000, "demo"), got(700, "rival")], ..online() };
+    let budget = |at_most, within| Budget { at_most, within: Duration::from_secs(within) };
+    let why = |budgets: Budgets| {
+        let rules = Rules { budgets, ..Rules::default() };
+        let all = explain(&record(spec()), &person, &flows, &rules, at(0));
+        let rule = all.into_iter().find(|rule| rule.name == "budget").expect("a rule of that name");
+        format!("{:?}: {}", rule.verdict, rule.value)
+    };
+    assert_eq!(why(Budgets::default()), "Pass: none");
+    let together = Budgets { together: vec![budget(1, 800), budget(2, 3600)], ..Budgets::default() };
+    let held = "Hold: used up until 2025-12-01T12:10:00Z; mails remembered: 2, of this brand 1";
+    assert_eq!(why(together), held);
+    let own =
+        |within| Budgets { brands: [(name("demo"), vec![budget(1, within)])].into(), ..Budgets::default() };
+    assert_eq!(why(own(3000)), "Pass: not used up; mails remembered: 2, of this brand 1");
+    assert!(why(own(3001)).starts_with("Hold: used up until 2025-12-01T12:00:01Z"));
 }

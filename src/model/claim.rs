@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{ClaimId, Name, RecipientId, SendId, SendSpec};
+use super::{CaseFacts, ClaimId, Name, RecipientId, SendId, SendSpec};
 
 /// What made a send go: the three doors into firing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -38,6 +38,8 @@ pub struct Claim {
     pub hold: Hold,
     /// What to send.
     pub spec: Arc<SendSpec>,
+    /// What is known of its case at this moment, if it belongs to one that was opened.
+    pub facts: Option<Arc<CaseFacts>>,
     /// What made it go.
     pub cause: Cause,
     /// Which attempt this is, from 1.

@@ -20,6 +20,13 @@ const CONNECTIONS: Metric = Metric {
     alert: "`busy` at `relay.connections` for minutes: the relay is slower than the sends come.",
 };
 
+/// The metrics of all relays.
+#[derive(Debug, Clone)]
+pub(super) struct Register {
+    transactions: IntCounterVec,
+    connections: IntGaugeVec,
+}
+
 /// The metrics of one relay.
 #[derive(Debug, Clone)]
 pub(super) struct Metrics {
@@ -31,15 +38,21 @@ pub(super) struct Metrics {
     pub(super) busy: IntGauge,
 }
 
-impl Metrics {
-    /// Registers them; `relay` comes from the configuration.
-    pub(super) fn new(registry: &Registry, relay: String) -> Self {
-        let connections: IntGaugeVec = registry.gauge(CONNECTIONS);
-        let open = connections.with_label_values(&[&relay, "open"]);
-        let busy = connections.with_label_values(&[&relay, "busy"]);
-        Self { transactions: registry.counter(TRANSACTIONS), relay, open, busy }
+impl Register {
+    /// Registers them.
+    pub(super) fn new(registry: &Registry) -> Self {
+        Self { transactions: registry.counter(TRANSACTIONS), connections: registry.gauge(CONNECTIONS) }
     }
 
+    /// Those of one relay; its name comes from the configuration.
+    pub(super) fn of(&self, relay: String) -> Metrics {
+        let [open, busy] =
+            ["open", "busy"].map(|state| self.connections.with_label_values(&[&*relay, state]));
+        Metrics { transactions: self.transactions.clone(), relay, open, busy }
+    }
+}
+
+impl Metrics {
     /// Counts one transaction's end.
     pub(super) fn ended(&self, reply: &str) {
         self.transactions.with_label_values(&[self.relay.as_str(), reply]).inc();

@@ -23,7 +23,7 @@ pub(super) struct Links<'a> {
 
 impl<'a> Links<'a> {
     pub(super) fn new(sender: &'a Sender, spec: &'a SendSpec, dated: Timestamp, ring: &'a KeyRing) -> Self {
-        let payment = sender.payment.as_ref().map(|(page, seal)| payment(page, seal, spec, dated));
+        let payment = sender.payment.as_ref().map(|(page, seal)| payment(sender, page, seal, spec, dated));
         let expires = token::day(dated) + LINK_DAYS;
         let mut links = Self { sender, spec, ring, expires, payment, unsubscribe: None };
         // Whether this key is needed was decided when the sender was made.
@@ -40,7 +40,9 @@ impl<'a> Links<'a> {
 
     /// The address that leads to `destination` by way of the edge.
     pub(super) fn click(&self, destination: String) -> Result<String, NoKey> {
-        let token = self.mint(Kind::Click, Some(self.expires), Purpose::Presence, destination)?;
+        let paying = self.payment.as_ref() == Some(&destination);
+        let purpose = if paying { Purpose::Payment } else { Purpose::Presence };
+        let token = self.mint(Kind::Click, Some(self.expires), purpose, destination)?;
         Ok(format!("{}/c/{token}", self.sender.tracking_url))
     }
 
@@ -68,9 +70,9 @@ impl<'a> Links<'a> {
 }
 
 /// A signed payment link, as the documentation of [`super`] describes it.
-fn payment(page: &Url, seal: &Seal, spec: &SendSpec, dated: Timestamp) -> String {
+fn payment(sender: &Sender, page: &Url, seal: &Seal, spec: &SendSpec, dated: Timestamp) -> String {
     let send = spec.id.to_string();
-    let expires = (dated.as_second() + i64::from(LINK_DAYS) * 86_400).to_string();
+    let expires = (dated.as_second() + i64::from(sender.payment_days) * 86_400).to_string();
     let case = spec.case.as_deref();
     let text = format!("vigie payment 1\n{}\n{send}\n{expires}\n{}", spec.brand, case.unwrap_or_default());
     let signature = URL_SAFE_NO_PAD.encode(seal.sign(&text));

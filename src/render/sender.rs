@@ -10,7 +10,10 @@ use minijinja::Value;
 use url::Url;
 
 use super::RenderError;
+use super::dkim::Signature;
+use super::legal::Profile;
 use super::message::LONGEST_NAME;
+use super::variables;
 use crate::config::{Brand, MailClass};
 use crate::model::{Grantee, Name};
 use crate::token::{KeyRing, Kind, Seal};
@@ -37,6 +40,14 @@ pub(super) struct Sender {
     pub(super) decoy: bool,
     /// The page where cases are paid, and what signs links to it; none unless both are there.
     pub(super) payment: Option<(Url, Seal)>,
+    /// What its letters must say.
+    pub(super) legal: Option<Profile>,
+    /// Values that its templates see behind all others.
+    pub(super) values: Value,
+    /// What its letters are signed with.
+    pub(super) dkim: Vec<Signature>,
+    /// How many days a payment link is good.
+    pub(super) payment_days: u16,
     pub(super) class: MailClass,
     pub(super) language: String,
     /// The directory of its templates; none means the built-in samples.
@@ -61,6 +72,8 @@ impl Sender {
         let reply_to = optional("reply_to", &brand.reply_to)?;
         let return_path = optional("return_path", &brand.return_path)?.unwrap_or_else(|| from.clone());
         let domain = if brand.domain.is_empty() { from.email.domain() } else { &brand.domain };
+        let signatures = brand.dkim.iter().map(|dkim| Signature::new(dkim, from.email.domain()));
+        let dkim = signatures.collect::<Result<_, _>>().map_err(wrong)?;
         let seal = ring.seal(name).cloned();
         let display = from.name.clone().unwrap_or_else(|| name.to_string());
         Ok(Self {
@@ -71,6 +84,10 @@ impl Sender {
             mailbox: BTreeMap::from([("name", display), ("email", from.email.to_string())]).into(),
             home: format!("https://{}/", from.email.domain()),
             decoy: brand.decoy,
+            dkim,
+            payment_days: brand.payment_link_days,
+            legal: Profile::load(&brand.legal, &brand.first_letters).map_err(wrong)?,
+            values: values(brand).map_err(wrong)?,
             from: header::From::from(Mailboxes::from(from)).display(),
             reply_to: reply_to.map(|to| header::ReplyTo::from(Mailboxes::from(to)).display()),
             return_path: return_path.email.to_string(),
@@ -96,6 +113,12 @@ fn check_keys(owner: &Grantee, brand: &Brand, ring: &KeyRing) -> Result<(), Stri
              ring"
         )),
     }
+}
+
+/// What the brand says of itself, for its templates.
+fn values(brand: &Brand) -> Result<Value, String> {
+    let json = serde_json::to_value(&brand.values).map_err(|cause| format!("values: {cause}"))?;
+    Ok(variables::convert(&json).unwrap_or_default())
 }
 
 fn mailbox(setting: &str, text: &str) -> Result<Mailbox, String> {

@@ -1,6 +1,8 @@
 //! A brand's templates: compiled once, chosen by name and language, rendered within limits.
 
 mod files;
+mod filters;
+mod lawful;
 mod missing;
 mod output;
 mod subject;
@@ -9,13 +11,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior, Value};
-use serde_json::{Map, Value as Json};
+use serde_json::Value as Json;
 
 use self::output::Output;
 use super::sender::Sender;
 use super::variables::{RESERVED, Variables};
 use super::{RenderError, TemplateInfo, Unfit};
-use crate::model::Name;
+use crate::model::{CaseFacts, Name, SendSpec};
 
 /// Instructions (and 64-byte pieces of text) one rendering of one file may cost: the samples take under 200.
 const FUEL: u64 = 50_000;
@@ -73,22 +75,25 @@ impl Library {
                 languages.into_keys().map(|language| edition(&environment, &template, language)).collect();
             letters.insert(template, editions);
         }
-        Ok(Self { environment, letters })
+        let library = Self { environment, letters };
+        library.check_legal(sender)?;
+        Ok(library)
     }
 
-    /// The template in the language that the variables ask for (`fr-CA`, then `fr`), else in the brand's.
+    /// The template in the language that the variables or the case ask for (`fr-CA`, then `fr`), else in the brand's.
     pub(super) fn choose(
         &self,
-        template: &Name,
-        vars: &Map<String, Json>,
+        spec: &SendSpec,
+        facts: Option<&CaseFacts>,
         default: &str,
     ) -> Result<Edition<'_>, Unfit> {
+        let template = &spec.template;
         let editions = self.letters.get(template).ok_or_else(|| {
             let known: Vec<_> = self.letters.keys().map(Name::as_str).collect();
             Unfit::new("template", format!("{template} does not exist: this brand has {}", known.join(", ")))
         })?;
-        let wanted = match vars.get("language") {
-            None | Some(Json::Null) => default,
+        let wanted = match spec.vars.get("language") {
+            None | Some(Json::Null) => facts.and_then(|facts| facts.language.as_deref()).unwrap_or(default),
             Some(Json::String(wanted)) => wanted,
             Some(_) => return Err(Unfit::new("vars.language", "is not text: write a language like \"en\"")),
         };
@@ -101,12 +106,11 @@ impl Library {
     }
 
     /// Subject, text and HTML.
-    pub(super) fn render(&self, edition: Edition<'_>, variables: Variables) -> Result<Content, Unfit> {
-        let variables = Arc::new(variables);
+    pub(super) fn render(&self, edition: Edition<'_>, variables: &Arc<Variables>) -> Result<Content, Unfit> {
         let mut content = self
             .render_files(edition.files, Value::from_dyn_object(variables.clone()))
-            .map_err(|cause| self.explain(edition, &variables, &cause))?;
-        content.subject = subject::line(&content.subject, &edition.files.subject, &variables)?;
+            .map_err(|cause| self.explain(edition, variables, &cause))?;
+        content.subject = subject::line(&content.subject, &edition.files.subject, variables)?;
         if content.text.contains('\0') || content.html.contains('\0') {
             return Err(Unfit::new("template", "holds a NUL character: remove it from its files"));
         }
@@ -150,6 +154,7 @@ fn environment() -> Environment<'static> {
     // Errors name the variable that is missing; without it only builds with debug assertions do. Costs nothing until one
     // occurs, and what it keeps of the variables is never printed.
     environment.set_debug(true);
+    filters::add(&mut environment);
     // It would print every variable into the letter.
     environment.remove_global("debug");
     environment

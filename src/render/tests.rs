@@ -1,5 +1,6 @@
 //! Whole letters: what goes in at the door and what a mail program would read.
 
+mod cases;
 mod failures;
 mod hostile;
 mod letters;
@@ -33,18 +34,25 @@ fn name(text: &str) -> Name {
 
 fn brand() -> Brand {
     Brand {
+        budget: Vec::new(),
         from: "\"Démo, recouvrement\" <dunning@démo.example>".into(),
         return_path: "bounces@demo.example".into(),
         reply_to: "help@demo.example".into(),
         domain: "mail.demo.example".into(),
         tracking_url: "https://t.demo.example".into(),
         payment_url: "https://pay.demo.example/case?from=mail".into(),
+        payment_link_days: 90,
         templates: None,
         language: "en".into(),
         consent: ConsentRule::Presumed,
         class: MailClass::Transactional,
         on_uncertain: OnUncertain::Hold,
         decoy: false,
+        dkim: Vec::new(),
+        legal: "none".into(),
+        first_letters: Vec::new(),
+        values: toml::Table::new(),
+        relay: None,
     }
 }
 
@@ -108,6 +116,7 @@ fn claim(spec: SendSpec, tracked: bool) -> Claim {
     Claim {
         hold: Hold { send: spec.id, claim: ClaimId([1; 16]), recipient: spec.recipient },
         spec: Arc::new(spec),
+        facts: None,
         cause: Cause::Touch,
         attempt: 1,
         dated: "2026-03-04T05:06:07Z".parse().expect("a moment"),

@@ -6,27 +6,33 @@ use std::sync::Arc;
 
 use minijinja::Value;
 use minijinja::value::Object;
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 
 use super::Unfit;
+use super::formats::{self, Length};
 use super::links::Links;
 use super::sender::Sender;
-use crate::model::SendSpec;
+use crate::model::{CaseFacts, SendSpec};
 
 /// Names that are ours: a producer's variable of that name would be a forged payment link or sender.
 pub(super) const RESERVED: [&str; 6] =
     ["payment_url", "unsubscribe_url", "recipient", "sender", "brand", "case"];
 
+/// What stands for a variable that a trial assumes. No value of a producer is that.
+pub(super) const ASSUMED: &str = "\0";
+
 /// The root of a template's names. Only what a template asks for is converted. `Debug` shows nothing of it.
 #[derive(Clone)]
 pub(super) struct Variables {
     spec: Arc<SendSpec>,
+    facts: Option<Arc<CaseFacts>>,
     payment: Option<Value>,
     unsubscribe: Option<Value>,
     recipient: Value,
     sender: Value,
     brand: Value,
-    language: Value,
+    values: Value,
+    language: String,
     /// Variables found missing, which a trial goes on with in order to find the next.
     assumed: Vec<String>,
 }
@@ -35,11 +41,15 @@ impl Variables {
     pub(super) fn new(
         sender: &Sender,
         spec: Arc<SendSpec>,
+        facts: Option<Arc<CaseFacts>>,
         links: &Links<'_>,
         language: &str,
     ) -> Result<Self, Unfit> {
         for (name, value) in &spec.vars {
             check(name, value)?;
+        }
+        if let Some(facts) = &facts {
+            check_facts(facts, language)?;
         }
         let name = spec.to.name().map(str::trim).filter(|name| !name.is_empty());
         let recipient: BTreeMap<_, _> = name.map(|name| ("name", Value::from(name))).into_iter().collect();
@@ -49,9 +59,11 @@ impl Variables {
             recipient: recipient.into(),
             sender: sender.mailbox.clone(),
             brand: sender.brand.clone(),
-            language: Value::from(language),
+            values: sender.values.clone(),
+            language: language.to_owned(),
             assumed: Vec::new(),
             spec,
+            facts,
         })
     }
 
@@ -68,13 +80,60 @@ impl Variables {
             "sender" => Some(self.sender.clone()),
             "brand" => Some(self.brand.clone()),
             "case" => self.spec.case.as_deref().map(Value::from),
-            "language" => Some(self.language.clone()),
-            name => self.spec.vars.get(name).and_then(convert).or_else(|| self.assumption(name)),
+            "language" => Some(Value::from(self.language.as_str())),
+            name => {
+                let given = self.spec.vars.get(name).and_then(convert);
+                given
+                    .or_else(|| self.fact(name))
+                    .or_else(|| self.of_brand(name))
+                    .or_else(|| self.assumption(name))
+            }
         }
     }
 
+    /// What the brand says of itself.
+    fn of_brand(&self, name: &str) -> Option<Value> {
+        self.values.get_attr(name).ok().filter(|value| !value.is_undefined())
+    }
+
+    /// What the send's case says.
+    fn fact(&self, name: &str) -> Option<Value> {
+        let facts = self.facts.as_deref()?;
+        let written = |day, length| formats::date(day, length, &self.language).ok();
+        match name {
+            "amount" => formats::money(&facts.amount, facts.currency, &self.language).ok().map(Value::from),
+            "amount_value" => Some(Value::from(facts.amount.as_str())),
+            "currency" => Some(Value::from(facts.currency.code())),
+            "due_date" => written(facts.due_date?, Length::Long).map(Value::from),
+            "due_date_value" => Some(Value::from(facts.due_date?.to_string())),
+            "first_letter" => {
+                let first = facts.first_letter.as_ref()?;
+                let date = written(first.date, Length::Long)?;
+                let parts = [
+                    ("reference", first.reference.clone()),
+                    ("date", date),
+                    ("date_value", first.date.to_string()),
+                ];
+                Some(parts.into_iter().collect::<BTreeMap<_, _>>().into())
+            }
+            name => facts.attributes.get(name).and_then(convert),
+        }
+    }
+
+    /// The field of the producer's request, or of its case, that holds this text or number.
+    pub(super) fn origin_of(&self, text: &str) -> Option<String> {
+        let in_vars = path_to(&self.spec.vars, text).map(|path| format!("vars.{path}"));
+        in_vars.or_else(|| {
+            let facts = self.facts.as_deref()?;
+            if facts.amount.as_str() == text {
+                return Some("case.amount".into());
+            }
+            path_to(&facts.attributes, text).map(|path| format!("case.attributes.{path}"))
+        })
+    }
+
     fn assumption(&self, name: &str) -> Option<Value> {
-        self.assumed.iter().any(|assumed| assumed == name).then(|| Value::from("x"))
+        self.assumed.iter().any(|assumed| assumed == name).then(|| Value::from(ASSUMED))
     }
 
     /// The first variable whose text meets a condition.
@@ -100,6 +159,8 @@ impl fmt::Debug for Variables {
     }
 }
 
+const NUL: &str = "holds a NUL character: leave it out";
+
 fn check(name: &str, value: &Json) -> Result<(), Unfit> {
     if RESERVED.contains(&name) {
         return Err(Unfit::new(
@@ -108,9 +169,39 @@ fn check(name: &str, value: &Json) -> Result<(), Unfit> {
         ));
     }
     if holds_nul(value) {
-        return Err(Unfit::new(format!("vars.{name}"), "holds a NUL character: leave it out"));
+        return Err(Unfit::new(format!("vars.{name}"), NUL));
     }
     Ok(())
+}
+
+/// Amounts and texts of a case that no letter can carry.
+fn check_facts(facts: &CaseFacts, language: &str) -> Result<(), Unfit> {
+    formats::money(&facts.amount, facts.currency, language)
+        .map_err(|problem| Unfit::new("case.amount", problem.to_string()))?;
+    let first = facts.first_letter.iter().any(|first| first.reference.contains('\0'));
+    match facts.attributes.iter().find(|(name, value)| name.contains('\0') || holds_nul(value)) {
+        Some((name, _)) => Err(Unfit::new(format!("case.attributes.{}", name.replace('\0', "")), NUL)),
+        None if first => Err(Unfit::new("case.first_letter.reference", NUL)),
+        None => Ok(()),
+    }
+}
+
+/// Where in these values a text or number stands: `items.0.sum`.
+fn path_to(values: &Map<String, Json>, text: &str) -> Option<String> {
+    let within = |value: &Json| match value {
+        Json::String(own) => (own == text).then(String::new),
+        Json::Number(_) => convert(value).is_some_and(|own| own.to_string() == text).then(String::new),
+        Json::Object(members) => path_to(members, text),
+        Json::Array(items) => {
+            let members = items.iter().enumerate().map(|(at, item)| (at.to_string(), item.clone())).collect();
+            path_to(&members, text)
+        }
+        Json::Null | Json::Bool(_) => None,
+    };
+    values.iter().find_map(|(name, value)| match within(value)?.as_str() {
+        "" => Some(name.clone()),
+        rest => Some(format!("{name}.{rest}")),
+    })
 }
 
 fn holds_nul(value: &Json) -> bool {
@@ -123,7 +214,7 @@ fn holds_nul(value: &Json) -> bool {
 }
 
 /// JSON for templates; `null` is no value, so that no letter ever says "none euros".
-fn convert(json: &Json) -> Option<Value> {
+pub(super) fn convert(json: &Json) -> Option<Value> {
     Some(match json {
         Json::Null => return None,
         Json::Bool(yes) => Value::from(*yes),

@@ -31,9 +31,10 @@ const HEADER: &str = "\
 #
 # [vault] seals what mailbox owners gave us to watch their mailboxes. Without it they have to be registered anew.
 #
-# [[seals]] sign a brand's payment links. Replacing one invalidates the links already sent.
+# [[seals]] sign a brand's payment links; `vigie key payment` prints one for its payment page. Replacing one invalidates the links already sent.
 #
-# A brand or partner that is new in the configuration gets its entries appended at the next start. Vigie changes nothing else.
+# A brand or partner that is new in the configuration gets its entries appended at the next start, a brand with a folder
+# when that is read first. Vigie changes nothing else.
 ";
 
 /// The file, read.
@@ -146,6 +147,11 @@ impl Entries {
         let derived = || derive(self.identity.secret.expose().as_bytes(), b"vigie vault");
         let known = self.vault.as_ref().map(|vault| vault.secret.clone());
         known.unwrap_or_else(|| Secret::new(URL_SAFE_NO_PAD.encode(derived())))
+    }
+
+    /// The secret of a brand's payment links.
+    pub(super) fn seal_of(self, brand: &Name) -> Option<Secret> {
+        self.seals.into_iter().find(|seal| seal.brand == *brand).map(|seal| seal.secret)
     }
 
     /// What is missing here, and what these owners lack.

@@ -163,6 +163,37 @@ fn gateways_that_start_together_agree() {
 }
 
 #[test]
+fn a_gateway_that_runs_gets_a_new_brands_keys_with_the_old_ones() {
+    let dir = dir();
+    let started = prepare(dir.path(), &[brand("demo")], None).expect("made").secrets;
+    let token = open().mint(&started.ring, &brand("demo")).expect("minted");
+    let (ring, made) = again(dir.path(), &[brand("acme")], false, &started.identity).expect("readable");
+    assert!(made.is_empty() && open().mint(&ring, &brand("acme")).is_err(), "they are to be brought");
+    let tokens: Vec<String> = std::thread::scope(|scope| {
+        let extend = || {
+            let (ring, _) = again(dir.path(), &[brand("acme")], true, &started.identity).expect("extended");
+            assert!(Token::verify(token.as_bytes(), Kind::Open, 0, &ring).is_ok(), "the old keys stay");
+            open().mint(&ring, &brand("acme")).expect("minted")
+        };
+        let gateways: Vec<_> = (0..8).map(|_| scope.spawn(extend)).collect();
+        gateways.into_iter().map(|gateway| gateway.join().expect("no panic")).collect()
+    });
+    assert!(tokens.iter().all(|token| *token == tokens[0]), "gateways that share the file agree");
+}
+
+#[test]
+fn a_gateway_that_runs_takes_no_other_installations_secrets() {
+    let (ours, theirs) = (dir(), dir());
+    let identity = prepare(ours.path(), &[brand("demo")], None).expect("made").secrets.identity;
+    prepare(theirs.path(), &[brand("demo")], None).expect("made");
+    let refused = again(theirs.path(), &[brand("demo")], true, &identity).expect_err("another identity");
+    assert!(
+        refused.to_string().contains("[identity] is not what this gateway was started with"),
+        "{refused}"
+    );
+}
+
+#[test]
 fn a_higher_key_signs_and_a_removed_one_no_longer_verifies() {
     let dir = dir();
     let demo = Grantee::Brand(name("demo"));

@@ -8,8 +8,8 @@ use super::StoreError;
 #[cfg(doc)]
 use super::{Rules, Store};
 use crate::model::{
-    Claim, ClaimId, Consent, FlowScope, Hint, Hours, Landed, MailAge, Origin, RecipientId, Sealed, SendId,
-    SendRecord, SendState, Source, Worth,
+    Claim, ClaimId, Consent, Contact, FlowScope, Hint, Hours, Landed, MailAge, Origin, RecipientId, Sealed,
+    SendId, SendRecord, SendState, Source, Worth,
 };
 
 /// When an [`Store::enqueue`] answers.
@@ -134,8 +134,8 @@ pub struct Forgotten {
 pub struct Person {
     /// The last signal within the window, and where from: the person counts as online.
     pub online: Option<(Timestamp, Source)>,
-    /// When the last send to this person was accepted by the relay, as far back as `min_gap` needs.
-    pub last_sent: Option<Timestamp>,
+    /// The mails this person got, or may have got, as far back as the rules look; the oldest first.
+    pub contacts: Vec<Contact>,
     /// Sends not yet final, at most 1000 of them, in claiming order.
     pub waiting: Vec<SendRecord>,
     /// Recorded consents.
@@ -146,6 +146,13 @@ pub struct Person {
     pub hours: Option<Hours>,
     /// How to get into this person's mailbox, if it is watched.
     pub mailbox: Option<Sealed>,
+}
+
+impl Person {
+    /// When this person was last written to, as far back as the rules look.
+    pub fn last_sent(&self) -> Option<Timestamp> {
+        self.contacts.last().map(|contact| contact.at)
+    }
 }
 
 /// What [`Store::tick`] did.

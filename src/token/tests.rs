@@ -79,13 +79,15 @@ fn a_letters_age_is_told_by_its_tokens_expiry() {
 }
 
 #[test]
-fn only_links_are_decoys() {
-    let decoy = Token { purpose: Purpose::Decoy, ..open() }.mint(&ring(), &brand("demo")).expect("minted");
-    assert_eq!(Token::verify(decoy.as_bytes(), Kind::Open, 1, &ring()).unwrap_err(), Refused::Malformed);
-    let (kind, destination) = (Kind::Click, "https://example.org/".to_owned());
-    let link = Token { kind, destination, purpose: Purpose::Decoy, ..open() };
-    let text = link.mint(&ring(), &brand("demo")).expect("minted");
-    assert_eq!(Token::verify(text.as_bytes(), Kind::Click, 1, &ring()).expect("valid").0, link);
+fn only_links_are_decoys_or_lead_to_payment() {
+    for purpose in [Purpose::Decoy, Purpose::Payment] {
+        let pixel = Token { purpose, ..open() }.mint(&ring(), &brand("demo")).expect("minted");
+        assert_eq!(Token::verify(pixel.as_bytes(), Kind::Open, 1, &ring()).unwrap_err(), Refused::Malformed);
+        let (kind, destination) = (Kind::Click, "https://example.org/".to_owned());
+        let link = Token { kind, purpose, destination, ..open() };
+        let text = link.mint(&ring(), &brand("demo")).expect("minted");
+        assert_eq!(Token::verify(text.as_bytes(), Kind::Click, 1, &ring()).expect("valid").0, link);
+    }
 }
 
 #[test]

@@ -42,7 +42,7 @@ pub use metrics::Metrics;
 /// A file that is this gateway's to import. Not `Debug`: names of files may be personal.
 pub struct Dropped {
     /// How files of its folder are read, and whose they are.
-    pub folder: config::Folder,
+    pub folder: config::FeedFolder,
     /// What it was called when it was dropped.
     pub name: String,
     /// Where it is now.
@@ -82,7 +82,7 @@ pub struct Pace {
 
 /// Watches folders.
 pub struct Folders {
-    watched: BTreeMap<Name, config::Folder>,
+    watched: BTreeMap<Name, config::FeedFolder>,
     pace: Pace,
     import: Import,
     metrics: Metrics,
@@ -115,7 +115,7 @@ impl Folders {
     async fn round(
         &self,
         name: &Name,
-        folder: &config::Folder,
+        folder: &config::FeedFolder,
         look: Look,
         stop: &CancellationToken,
     ) -> Look {
@@ -140,7 +140,7 @@ impl Folders {
         look
     }
 
-    async fn handle(&self, name: &Name, folder: &config::Folder, claim: Claim, stop: &CancellationToken) {
+    async fn handle(&self, name: &Name, folder: &config::FeedFolder, claim: Claim, stop: &CancellationToken) {
         let file = foreign(claim.name());
         tracing::info!(folder = %name, file, "importing a file");
         let dropped = Dropped {

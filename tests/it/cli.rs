@@ -126,6 +126,19 @@ fn the_printed_default_file_is_a_configuration() {
 }
 
 #[test]
+fn the_printed_brand_is_one() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let output = alone(&["default-brand"]);
+    assert_eq!((code(&output), text(&output.stdout).as_str()), (0, vigie::config::SAMPLE_BRAND));
+    fs::create_dir(dir.path().join("acme")).expect("made");
+    fs::write(dir.path().join("acme/brand.toml"), &output.stdout).expect("written");
+    let folders = ("VIGIE__BRAND_FOLDERS__DIR".into(), dir.path().into());
+    let (brands, refused) =
+        vigie::config::Config::load(&[], [folders]).expect("valid").brands_now().expect("read");
+    assert_eq!((brands.len(), refused.len()), (2, 0), "beside the sample: {refused:?}");
+}
+
+#[test]
 fn tokens_need_secrets_and_make_none() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let output = vigie(dir.path(), &["token", "mint", "--brand", "demo", "--email", "a@b.example"], "");

@@ -1,13 +1,16 @@
 //! Integration tests: one binary, one module for each topic.
 
 mod api;
+mod brands;
 mod cli;
 mod demo;
+mod dkim;
 mod edge;
 mod feeds;
 mod journey;
 mod kill;
 mod layers;
+mod payment;
 mod readme;
 mod redis;
 mod redis_producers;

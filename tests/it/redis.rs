@@ -19,20 +19,18 @@ mod partners;
 mod shooting;
 mod unsubscribing;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use vigie::clock::Clock;
 use vigie::config::StoreUrl;
 use vigie::model::{ClaimId, Finish, Worth};
-use vigie::model::{
-    ConsentRule, Name, OnDeadline, OnUncertain, Origin, RecipientId, SendId, SendSpec, Source,
-};
+use vigie::model::{Name, OnDeadline, OnUncertain, Origin, RecipientId, SendId, SendSpec, Source};
 use vigie::redact::Mailbox;
 use vigie::store::redis::{Options, RedisStore};
 use vigie::store::{Rules, Touch};
 
+use crate::support::presumed::presumed;
 use crate::support::redis::RedisServer;
 use crate::support::wait::{SOON, wait_until};
 
@@ -68,7 +66,7 @@ fn rules() -> Rules {
         max_waiting: 1_000_000,
         max_online: 1_000_000,
         keep_finished: Duration::from_hours(24),
-        consent: BTreeMap::from([(brand(), ConsentRule::Presumed)]),
+        brands: presumed(),
         ..Rules::default()
     }
 }

@@ -132,6 +132,10 @@ macro_rules! timed {
             one_visit_one_mail,
             two_brands_share_one_person,
             the_gap_is_forgotten_when_it_is_over,
+            one_person_has_one_budget_for_all_brands,
+            of_several_budgets_all_hold,
+            a_brands_budget_leaves_the_others_alone,
+            what_is_overdue_goes_when_the_budget_has_room,
         ],
         worth: [
             what_a_signal_is_worth_follows_from_its_mails_age,

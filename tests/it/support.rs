@@ -21,6 +21,7 @@ pub mod letter;
 pub mod metrics;
 pub mod ports;
 pub mod postfix;
+pub mod presumed;
 pub mod process;
 pub mod redis;
 pub mod sink;

@@ -8,14 +8,13 @@ use crate::clock::Clock;
 use crate::config::Role;
 use crate::model::Grantee;
 use crate::partners::Partners;
-use crate::token::{Identity, KeyRing, Minted, Order};
+use crate::token::{Identity, Minted, Order};
 
 /// What minting needs.
 pub(super) struct Mint {
     brands: Brands,
     partners: Arc<Partners>,
     identity: Identity,
-    ring: Arc<KeyRing>,
     clock: Clock,
 }
 
@@ -25,7 +24,6 @@ impl Mint {
             brands: Brands::new(&doors.brands),
             partners: Arc::clone(&doors.partners),
             identity: doors.identity.clone(),
-            ring: Arc::clone(&doors.ring),
             clock: doors.clock.clone(),
         }
     }
@@ -38,8 +36,8 @@ impl Mint {
         if let Some(brand) = &order.brand {
             self.brands.named(access, brand)?;
         }
-        let minted =
-            order.mint(&self.identity, &self.ring, |owner| self.base(access, owner), self.clock.now());
+        let ring = &self.brands.known().ring;
+        let minted = order.mint(&self.identity, ring, |owner| self.base(access, owner), self.clock.now());
         minted.map_err(|bad| Problem::field(bad.field, bad.what))
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use super::super::mailboxes::{Mailboxes, Parts as Watching};
-use super::super::opening::{consent_rules, rules};
+use super::super::opening::rules;
 use super::{Foundation, StartError};
 use crate::dispatch::{Dispatcher, Parts, Providers};
 use crate::edge::{self, Tracker};
@@ -16,13 +16,13 @@ use crate::{api, ops};
 impl Foundation {
     pub(super) fn tracker(&self) -> Tracker {
         let parts = edge::Parts {
-            keys: Arc::clone(&self.ring),
+            brands: self.brands.clone(),
             identity: self.identity.clone(),
-            rules: consent_rules(&self.config),
             classifier: Arc::clone(&self.classifier),
             intake: Arc::clone(&self.intake),
             partners: Arc::clone(&self.partners),
             clock: self.clock.clone(),
+            paying: edge::Payments::default(),
         };
         Tracker::new(parts, &self.registry)
     }
@@ -32,7 +32,7 @@ impl Foundation {
             store: Arc::clone(&self.store),
             gate: self.gate.clone(),
             renderer: Arc::clone(&self.renderer),
-            relay: self.relay.clone(),
+            relays: self.relays.clone(),
             intake: Arc::clone(&self.intake),
             clock: self.clock.clone(),
             classifier: Arc::clone(&self.classifier),
@@ -74,12 +74,11 @@ impl Foundation {
         let look = mailboxes.look();
         api::Doors {
             store: Arc::clone(&self.store),
-            rules: Arc::new(rules(&self.config)),
+            rules: Arc::new(rules(&self.config, &self.brands)),
             identity: self.identity.clone(),
             ears: Arc::new(self.ears()),
-            ring: Arc::clone(&self.ring),
             partners: Arc::clone(&self.partners),
-            brands: Arc::new(self.config.brands.clone()),
+            brands: self.brands.clone(),
             keys,
             gate: self.gate.clone(),
             clock: self.clock.clone(),
@@ -93,7 +92,7 @@ impl Foundation {
             imports: self.imports.clone(),
             try_out: Arc::new(move |spec| {
                 renderer
-                    .try_out(spec)
+                    .try_out(spec, None)
                     .map_err(|unfit| api::Unfit { field: unfit.field, problem: unfit.problem })
             }),
             fire: Arc::new(move |claims| {

@@ -1,5 +1,6 @@
 //! `vigie token mint`: one token from flags, or many from standard input.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, Read, Write};
 
 use clap::Args;
@@ -8,7 +9,7 @@ use serde::Serialize;
 
 use crate::cli::{Exit, Failure, print};
 use crate::clock::Clock;
-use crate::config::{Config, is_base_url};
+use crate::config::{Brand, Config, is_base_url};
 use crate::model::{Grantee, Name, RecipientId};
 use crate::redact::Secret;
 use crate::secrets::Secrets;
@@ -69,8 +70,9 @@ struct Refusal {
 
 impl Mint {
     pub(super) fn run(self, config: &Config, secrets: &Secrets) -> Result<(), Failure> {
-        let workshop =
-            Minter { config, secrets, base_url: self.base_url.clone(), now: Clock::system().now() };
+        let (brands, _) = config.brands_now()?;
+        let (base_url, now) = (self.base_url.clone(), Clock::system().now());
+        let workshop = Minter { brands, config, secrets, base_url, now };
         if self.bulk.is_some() {
             return workshop.bulk(&mut std::io::stdin().lock(), &mut std::io::stdout().lock());
         }
@@ -100,6 +102,7 @@ impl Mint {
 
 /// Mints with one installation's secrets at one moment.
 struct Minter<'a> {
+    brands: BTreeMap<Name, Brand>,
     config: &'a Config,
     secrets: &'a Secrets,
     base_url: Option<String>,
@@ -115,7 +118,7 @@ impl Minter<'_> {
 
     fn base(&self, owner: &Grantee) -> Option<String> {
         let configured = match owner {
-            Grantee::Brand(name) => self.config.brands.get(name).map(|brand| &brand.tracking_url),
+            Grantee::Brand(name) => self.brands.get(name).map(|brand| &brand.tracking_url),
             Grantee::Partner(name) => self.config.partners.get(name).map(|partner| &partner.tracking_url),
         };
         self.base_url.clone().or_else(|| configured.cloned())

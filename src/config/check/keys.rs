@@ -50,7 +50,9 @@ fn brand(config: &Config, key: &ApiKey, problems: &mut Vec<Problem>) {
             "`api.keys` has the producer {id:?} without `brand`: say for whom it pushes"
         ))),
         (Role::Producer, Some(brand)) => {
-            refuse_if(!config.brands.contains_key(brand), problems, || {
+            // A folder may come later.
+            let unknown = !config.brands.contains_key(brand) && !config.brand_folders.are_used();
+            refuse_if(unknown, problems, || {
                 format!(
                     "`api.keys` has the producer {id:?} for the brand `{brand}`, which `brands` does not have"
                 )

@@ -41,7 +41,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 /// Counts that must be at least something for vigie to do anything at all.
 pub(super) fn at_least(config: &Config, problems: &mut Vec<Problem>) {
-    let Config { edge, api, signals, intake, presence, store, dispatch, relay, watch, .. } = config;
+    let Config { edge, api, signals, intake, presence, store, dispatch, watch, .. } = config;
     let counts = [
         ("edge.max_connections", edge.max_connections as u64, 1),
         ("edge.max_connections_per_address", edge.max_connections_per_address as u64, 1),
@@ -61,8 +61,6 @@ pub(super) fn at_least(config: &Config, problems: &mut Vec<Problem>) {
         ("dispatch.max_in_flight", dispatch.max_in_flight as u64, 1),
         ("dispatch.claims_per_touch", dispatch.claims_per_touch as u64, 1),
         ("dispatch.retry.max_attempts", u64::from(dispatch.retry.max_attempts), 1),
-        ("relay.connections", relay.connections as u64, 1),
-        ("relay.max_mails", u64::from(relay.max_mails), 1),
         ("watch.logins", watch.logins as u64, 1),
         ("watch.logins_per_server", watch.logins_per_server as u64, 1),
         ("watch.max_mailboxes", watch.max_mailboxes as u64, 1),
@@ -74,7 +72,7 @@ pub(super) fn at_least(config: &Config, problems: &mut Vec<Problem>) {
 
 /// Durations of which zero would mean "never" or "always".
 pub(super) fn not_zero(config: &Config, problems: &mut Vec<Problem>) {
-    let Config { edge, signals, presence, store, dispatch, relay, watch, .. } = config;
+    let Config { edge, signals, presence, store, dispatch, watch, .. } = config;
     let durations = [
         ("edge.header_timeout", edge.header_timeout),
         ("edge.request_timeout", edge.request_timeout),
@@ -84,12 +82,6 @@ pub(super) fn not_zero(config: &Config, problems: &mut Vec<Problem>) {
         ("presence.window", presence.window),
         ("store.enqueue_wait_timeout", store.enqueue_wait_timeout),
         ("dispatch.retry.first", dispatch.retry.first),
-        ("relay.idle", relay.idle),
-        ("relay.max_age", relay.max_age),
-        ("relay.timeouts.connect", relay.timeouts.connect),
-        ("relay.timeouts.greeting", relay.timeouts.greeting),
-        ("relay.timeouts.command", relay.timeouts.command),
-        ("relay.timeouts.message", relay.timeouts.message),
         ("watch.renew", watch.renew),
         ("watch.connect", watch.connect),
         ("watch.step", watch.step),
@@ -102,7 +94,7 @@ pub(super) fn not_zero(config: &Config, problems: &mut Vec<Problem>) {
 
 /// Pairs of which the first must not exceed the second.
 pub(super) fn ordered(config: &Config, problems: &mut Vec<Problem>) {
-    let Config { edge, intake, store, dispatch, relay, watch, .. } = config;
+    let Config { edge, intake, store, dispatch, watch, .. } = config;
     let counts = [
         ("edge.threads", edge.threads, "1024, more than machines have cores", MOST_THREADS),
         ("edge.max_target", edge.max_target, "`edge.max_head`, which contains it", edge.max_head),
@@ -126,12 +118,6 @@ pub(super) fn ordered(config: &Config, problems: &mut Vec<Problem>) {
             "256, more letters than anybody wants for one visit",
             MOST_CLAIMS,
         ),
-        (
-            "relay.connections",
-            relay.connections,
-            "`dispatch.max_in_flight`, or some are never used",
-            dispatch.max_in_flight,
-        ),
         ("watch.logins_per_server", watch.logins_per_server, "`watch.logins`", watch.logins),
         (
             "watch.max_mailboxes",
@@ -146,7 +132,6 @@ pub(super) fn ordered(config: &Config, problems: &mut Vec<Problem>) {
     let durations = [
         ("edge.header_timeout", edge.header_timeout, "edge.request_timeout", edge.request_timeout),
         ("dispatch.retry.first", dispatch.retry.first, "dispatch.retry.longest", dispatch.retry.longest),
-        ("relay.idle", relay.idle, "relay.max_age", relay.max_age),
         ("watch.first", watch.first, "watch.longest", watch.longest),
     ];
     for (key, value, other, most) in durations {

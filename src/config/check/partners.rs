@@ -2,7 +2,7 @@
 
 use super::{Problem, is_base_url, refuse_if};
 use crate::config::Config;
-use crate::model::PARTNERS;
+use crate::model::{Name, PARTNERS};
 
 /// Every partner of `partners`.
 pub(super) fn all(config: &Config, problems: &mut Vec<Problem>) {
@@ -28,8 +28,14 @@ pub(super) fn all(config: &Config, problems: &mut Vec<Problem>) {
 
 /// Partners are paused like brands' campaigns, under a brand's name that no brand may have.
 pub(super) fn no_brand_is_called_partner(config: &Config, problems: &mut Vec<Problem>) {
-    let taken = config.brands.keys().any(|name| name.as_str() == PARTNERS);
-    refuse_if(taken, problems, || {
-        format!("`brands.{PARTNERS}` cannot be: /v1/flows/{PARTNERS} pauses partners; choose another name")
+    for name in config.brands.keys() {
+        is_not_called_partner("brands.", name, problems);
+    }
+}
+
+/// See [`no_brand_is_called_partner`]; `at` stands before the name in the sentence.
+pub(super) fn is_not_called_partner(at: &str, name: &Name, problems: &mut Vec<Problem>) {
+    refuse_if(name.as_str() == PARTNERS, problems, || {
+        format!("`{at}{PARTNERS}` cannot be: /v1/flows/{PARTNERS} pauses partners; choose another name")
     });
 }

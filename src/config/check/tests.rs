@@ -2,6 +2,7 @@ mod verdicts;
 
 use sha2::Digest;
 
+use super::relay::slowest_transaction;
 use super::*;
 use crate::config::Invalid;
 
@@ -35,7 +36,7 @@ fn key(id: &str, role: crate::config::Role, brand: Option<&str>) -> crate::confi
     }
 }
 
-fn demo(config: &mut Config) -> &mut crate::config::Brand {
+fn demo(config: &mut Config) -> &mut Brand {
     config.brands.values_mut().next().expect("the sample brand")
 }
 

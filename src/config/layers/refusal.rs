@@ -7,7 +7,7 @@ use super::{KeyPath, Layers};
 use crate::config::Invalid;
 
 /// Keys whose value is never repeated, whatever is wrong with it.
-const SECRET_KEYS: [&str; 3] = ["password", "secret", "url"];
+const SECRET_KEYS: [&str; 4] = ["key", "password", "secret", "url"];
 
 /// A misspelt key is at least this similar to the one that was meant (0 to 1, Jaro–Winkler).
 const SIMILAR: f64 = 0.8;

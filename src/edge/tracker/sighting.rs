@@ -30,7 +30,7 @@ impl<'token> Sighting<'token> {
         Self {
             source,
             send: token.send,
-            presence: token.purpose == Purpose::Presence,
+            presence: matches!(token.purpose, Purpose::Presence | Purpose::Payment),
             ..Self::of_somebody(token.recipient, owner)
         }
     }

@@ -1,11 +1,10 @@
-//! The two pages of unsubscribing, in English and French: made when vigie starts, for every brand.
-
-use std::collections::BTreeMap;
+//! The two pages of unsubscribing, in English and French, with the name that people know the brand by at this moment.
 
 use bytes::Bytes;
 use hyper::header::{ACCEPT_LANGUAGE, HeaderMap};
 use lettre::message::Mailbox;
 
+use crate::brands::Brands;
 use crate::config::Brand;
 use crate::model::{Grantee, Name};
 
@@ -27,42 +26,23 @@ enum Language {
 /// Every page.
 #[derive(Debug)]
 pub(super) struct Pages {
-    brands: BTreeMap<Name, Set>,
-    /// For brands that the configuration lost: their old mails still have links.
-    others: Set,
-}
-
-/// The pages of one brand.
-#[derive(Debug)]
-struct Set {
-    /// For readers who name neither language.
-    language: Language,
-    /// By language, then by what they say.
-    pages: [[Bytes; 2]; 2],
+    brands: Brands,
 }
 
 impl Pages {
-    pub(super) fn new(brands: &BTreeMap<Name, Brand>) -> Self {
-        let set = |(name, brand): (&Name, &Brand)| {
-            (name.clone(), Set::new(Some(&shown(name, brand)), &brand.language))
-        };
-        Self { brands: brands.iter().map(set).collect(), others: Set::new(None, "en") }
+    pub(super) fn new(brands: Brands) -> Self {
+        Self { brands }
     }
 
-    /// The page of a brand in the reader's language.
+    /// The page of a brand in the reader's language, else in the brand's. A brand that the configuration lost has pages
+    /// without a name: its old mails still have links.
     pub(super) fn page(&self, grantee: &Grantee, saying: Saying, headers: &HeaderMap) -> Bytes {
         let (Grantee::Brand(name) | Grantee::Partner(name)) = grantee;
-        let set = self.brands.get(name).unwrap_or(&self.others);
-        let language = preferred(headers).unwrap_or(set.language);
-        set.pages[language as usize][saying as usize].clone()
-    }
-}
-
-impl Set {
-    fn new(brand: Option<&str>, language: &str) -> Self {
-        let language = Language::of(language).unwrap_or(Language::English);
-        let both = |language| [Saying::Question, Saying::Done].map(|saying| write(brand, language, saying));
-        Self { language, pages: [Language::English, Language::French].map(both) }
+        let known = self.brands.now();
+        let brand = known.brands.get(name);
+        let its_own = || brand.and_then(|brand| Language::of(&brand.language));
+        let language = preferred(headers).or_else(its_own).unwrap_or(Language::English);
+        write(brand.map(|brand| shown(name, brand)).as_deref(), language, saying)
     }
 }
 

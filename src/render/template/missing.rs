@@ -1,7 +1,10 @@
 //! From a template engine's error to the fields of the request that would mend it.
 
+use std::error::Error as _;
+
 use minijinja::{Error, ErrorKind, Value};
 
+use super::filters::Unwritten;
 use super::{Edition, Library, located, reason};
 use crate::render::Unfit;
 use crate::render::variables::{RESERVED, Variables};
@@ -13,6 +16,9 @@ impl Library {
     /// What to tell the producer: the missing variables, or the place where the template stopped.
     pub(super) fn explain(&self, edition: Edition<'_>, variables: &Variables, cause: &Error) -> Unfit {
         let place = located(&edition.files.subject, cause);
+        if let Some(unfit) = unwritten(cause, variables, &place) {
+            return unfit;
+        }
         let Some(expression) = undefined(cause) else {
             return Unfit::new("template", format!("{place} {}", reason(cause)));
         };
@@ -46,6 +52,15 @@ impl Library {
         let given = &edition.files.variables;
         undefined(&cause).filter(|name| given.contains(root(name)) && !known.contains(name))
     }
+}
+
+/// A value that `money` or `date` cannot write: whose it is, and what is wrong with it.
+fn unwritten(cause: &Error, variables: &Variables, place: &str) -> Option<Unfit> {
+    let Unwritten { value, problem } = cause.source()?.downcast_ref()?;
+    Some(match variables.origin_of(value) {
+        Some(field) => Unfit::new(field, format!("{problem} ({place} uses it)")),
+        None => Unfit::new("template", format!("{place} writes a value that {problem}")),
+    })
 }
 
 /// The expression that had no value: `amount`, `customer.city`. The engine quotes it from the template's source.

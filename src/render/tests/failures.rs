@@ -3,7 +3,7 @@
 use super::*;
 
 fn unfit(renderer: &Renderer, spec: &SendSpec) -> (String, String) {
-    let Unfit { field, problem } = renderer.try_out(spec).expect_err("this send does not fit");
+    let Unfit { field, problem } = renderer.try_out(spec, None).expect_err("this send does not fit");
     (field, problem)
 }
 
@@ -180,19 +180,25 @@ fn unusable_templates_are_named_with_file_and_line() {
 }
 
 #[test]
-fn a_reload_takes_all_templates_or_none() {
+fn a_brand_is_replaced_as_a_whole_or_not_at_all() {
     let directory = tempfile::tempdir().expect("a directory");
     write_note(directory.path(), "old", "t", "h");
     fs::write(directory.path().join("README.md"), "not a template").expect("a file");
     let templates = Some(directory.path().to_owned());
-    let renderer = renderer_of(Brand { templates, ..brand() }).expect("a renderer");
+    let changed = Brand { templates, ..brand() };
+    let renderer = renderer_of(changed.clone()).expect("a renderer");
+    let fresh =
+        || House::new(&name("demo"), &Brand { from: "new@demo.example".into(), ..changed.clone() }, &ring());
     let subject = || {
         let letter = letter(&renderer, spec("note", json!({})), false);
         parsed(&letter).subject().expect("a subject").to_owned()
     };
     write_note(directory.path(), "new", "{% if %}", "h");
-    assert!(renderer.reload().is_err());
+    assert!(fresh().is_err());
     assert_eq!(subject(), "old");
     write_note(directory.path(), "new", "t", "h");
-    assert_eq!((renderer.reload(), subject()), (Ok(()), "new".to_owned()));
+    renderer.replace([fresh().expect("sound now")], ring());
+    assert_eq!(subject(), "new");
+    let letter = letter(&renderer, spec("note", json!({})), false);
+    assert!(header(&letter, "From").contains("new@demo.example"));
 }

@@ -75,7 +75,7 @@ proptest! {
         let spec = spec("note", json!({"a": a, "b": {"c": [b]}}));
         match renderer.render(&claim(spec.clone(), tracked)) {
             Ok(letter) => {
-                prop_assert_eq!(renderer.try_out(&spec), Ok(()));
+                prop_assert_eq!(renderer.try_out(&spec, None), Ok(()));
                 assert_sound(&letter);
                 prop_assert_eq!(&letter, &renderer.render(&claim(spec, tracked)).expect("the same"));
                 prop_assert_eq!(read(&text_of(&letter)), read(&format!("{a}|{b}|")));

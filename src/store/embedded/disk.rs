@@ -44,7 +44,7 @@ enum Kind {
     Accepted = b'a',
     Ended = b'd',
     Consent = b'c',
-    LastSent = b's',
+    Contacts = b's',
     Flow = b'f',
     Hours = b'h',
     Mailbox = b'm',
@@ -237,8 +237,10 @@ impl Step<'_> {
             }
             Change::Hour(who, at) => self.hour(*who, *at),
             Change::NoHours(who) => self.batch.remove(records, key(Kind::Hours, &[&who.0])),
-            Change::LastSent(who, Some(at)) => self.put(records, key(Kind::LastSent, &[&who.0]), at),
-            Change::LastSent(who, None) => self.batch.remove(records, key(Kind::LastSent, &[&who.0])),
+            Change::Contacts(who, none) if none.is_empty() => {
+                self.batch.remove(records, key(Kind::Contacts, &[&who.0]));
+            }
+            Change::Contacts(who, mails) => self.put(records, key(Kind::Contacts, &[&who.0]), mails),
         }
     }
 

@@ -12,7 +12,7 @@
 //! | consent | person, grantee | at each statement | when the person is forgotten |
 //! | hours | person | when they are seen in a new hour; 88 bytes, no JSON | when they withdraw or are forgotten, or nine weeks later |
 //! | mailbox | person | when it is to be watched; sealed, no JSON | when it is not any more, or the person is forgotten |
-//! | last sent | person | at each accepted mail | after `min_gap`, or when forgotten |
+//! | contacts | person | at each mail they got, or may have got | when no rule looks back so far, or when forgotten |
 //! | flow setting | flow | at each change | never |
 //!
 //! `Label`, `Event` and `End` are what remains of a finished send: no address, no variables, no case, no recipient.
@@ -147,6 +147,31 @@ impl Event {
     }
 }
 
+/// A mail that a person got, or may have got.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(super) struct Contacted {
+    pub(super) at: Millis,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) brand: Option<Name>,
+}
+
+/// The mails of a person as they are read: once only the moment of the last was written.
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub(super) enum Mails {
+    Last(Millis),
+    All(Vec<Contacted>),
+}
+
+impl From<Mails> for Vec<Contacted> {
+    fn from(mails: Mails) -> Self {
+        match mails {
+            Mails::Last(at) => vec![Contacted { at, brand: None }],
+            Mails::All(mails) => mails,
+        }
+    }
+}
+
 /// Which of a flow's counters: one record each, because different threads write them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) enum Tally {
@@ -173,6 +198,6 @@ pub(super) enum Change {
     Hour(RecipientId, Millis),
     /// In which hours they were seen is forgotten.
     NoHours(RecipientId),
-    /// When a person was last sent to, or that nobody needs to know any more.
-    LastSent(RecipientId, Option<Millis>),
+    /// The mails a person got; none: nobody needs to know any more.
+    Contacts(RecipientId, Vec<Contacted>),
 }

@@ -13,9 +13,11 @@
 //!
 //! [`claim`] takes what is due, [`finish`] ends claims, [`end`] cancels, [`tick`] does what time brings. Overdue sends
 //! need no presence, so something must come back for each: either its timer, or its flow in `held` (looked at when
-//! the flow opens), or, with `min_gap`, the end of the claim that is in its way.
+//! the flow opens), or, where one mail decides over the next, the end of the claim that is in its way.
 
 mod claim;
+mod consents;
+mod contacts;
 mod end;
 mod finish;
 mod flows;
@@ -23,7 +25,6 @@ mod hints;
 mod load;
 mod look;
 mod moving;
-mod people;
 mod queue;
 mod recent;
 mod seen;
@@ -40,10 +41,11 @@ use crate::redact::foreign;
 use crate::store::{Rules, Snapshot};
 
 pub(super) use claim::Taken;
+use consents::Consents;
+use contacts::Contacts;
 use flows::FlowTable;
 use hints::Hints;
 pub(super) use moving::Place;
-use people::{Consents, Contacts};
 use queue::Queue;
 use recent::Recent;
 pub(super) use seen::Seen;
@@ -92,7 +94,7 @@ impl State {
             held: BTreeMap::new(),
             holds: HashMap::new(),
             claims: HashMap::new(),
-            contacts: Contacts::new(span(rules.min_gap)),
+            contacts: Contacts::new(span(rules.min_gap), rules.budgets.clone()),
             presence: Presence::new(span(rules.window), rules.max_online),
             recent: Recent::new(span(rules.recent)),
             hints: Hints::new(span(rules.hint_ttl)),
@@ -192,9 +194,13 @@ impl State {
     /// After a claim of this person ended, or an overdue send left: makes sure that the person's next overdue sends
     /// are looked at.
     fn rewake(&mut self, who: RecipientId, now: Millis) {
-        let Some(free) = self.contacts.free_at(who).filter(|_| self.contacts.spaced()) else { return };
+        if !self.contacts.spaced() {
+            return;
+        }
         for (_, slot) in self.queue.first(who, Stand::Overdue, 1, |_| true, |_| true) {
-            let held = self.held.get(&self.sends.at(slot).flow).is_some_and(|held| held.contains(&slot));
+            let flow = self.sends.at(slot).flow;
+            let Some(free) = self.contacts.free_for(who, &self.flows.scope(flow).brand) else { return };
+            let held = self.held.get(&flow).is_some_and(|held| held.contains(&slot));
             if !held && self.sends.at(slot).timer == NEVER {
                 self.set_timer(slot, free.max(now));
             }

@@ -133,7 +133,7 @@ impl Inner {
         call.arg(&request.0[..])
             .arg(self.spans.claims_per_touch)
             .arg(self.spans.lease)
-            .arg(self.spans.min_gap)
+            .arg(&self.spans.pace)
             .arg(self.spans.most_live);
         self.hold_back(&mut call);
         (partition.place, call)

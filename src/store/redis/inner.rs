@@ -17,7 +17,7 @@ use super::reply::{Gone, Reply, Told};
 use super::router::{Lane, Place, Router, Safe};
 use super::server::Sync;
 use super::turns::Turns;
-use crate::model::{Cause, Claim, ClaimId, ConsentRule, SendId, SendSpec};
+use crate::model::{Budget, Cause, Claim, ClaimId, ConsentRule, SendId, SendSpec};
 use crate::store::time::{span, timestamp};
 use crate::store::{Rules, StoreError, Wait};
 
@@ -47,7 +47,10 @@ pub(super) struct Spans {
     pub(super) window: i64,
     /// The width of the slices in which the present are counted.
     pub(super) slice: i64,
-    pub(super) min_gap: i64,
+    /// How far back the rules look that say how often one person is written to.
+    pub(super) memory: i64,
+    /// These rules, as `lua/pace.lua` reads them.
+    pub(super) pace: String,
     pub(super) recent: i64,
     pub(super) lease: i64,
     pub(super) keep_finished: i64,
@@ -64,7 +67,8 @@ impl Spans {
         Self {
             window,
             slice: (window / 16).max(1),
-            min_gap: span(rules.min_gap),
+            memory: memory(rules),
+            pace: pace(rules),
             recent: span(rules.recent),
             lease: span(rules.lease),
             keep_finished: span(rules.keep_finished),
@@ -76,11 +80,31 @@ impl Spans {
 }
 
 fn touching(rules: &Rules) -> String {
-    let (gap, most, lease) = (span(rules.min_gap), rules.claims_per_touch, span(rules.lease));
+    let (most, lease) = (rules.claims_per_touch, span(rules.lease));
     let (landed, threshold, ttl) = (span(rules.landed_within), rules.fire_threshold, span(rules.hint_ttl));
     let (echo, history, width) =
         (span(rules.echo), u8::from(rules.history), (span(rules.window) / 16).max(1));
-    format!("{gap} {most} {lease} {landed} {threshold} {ttl} {echo} {history} {width}")
+    let pace = pace(rules);
+    format!("{most} {lease} {landed} {threshold} {ttl} {echo} {history} {width} {pace}")
+}
+
+fn memory(rules: &Rules) -> i64 {
+    let longest = rules.budgets.all().map(|budget| span(budget.within)).max();
+    span(rules.min_gap).max(longest.unwrap_or_default())
+}
+
+fn pace(rules: &Rules) -> String {
+    let (gap, budgets) = (span(rules.min_gap), &rules.budgets);
+    if budgets.all().next().is_none() {
+        return gap.to_string();
+    }
+    let listed = |budgets: &[Budget]| {
+        let each = budgets.iter().map(|budget| format!("{}:{}", budget.at_most, span(budget.within)));
+        each.collect::<Vec<_>>().join(",")
+    };
+    let brands = budgets.brands.iter().filter(|(_, budgets)| !budgets.is_empty());
+    let brands: Vec<_> = brands.map(|(brand, budgets)| format!("{brand} {}", listed(budgets))).collect();
+    format!("{gap}|{}|{}|{}", memory(rules), listed(&budgets.together), brands.join(";"))
 }
 
 impl Inner {
@@ -146,7 +170,7 @@ impl Inner {
 
     /// Whether the mail may carry a pixel: what the person said to the brand, or its rule.
     pub(super) fn tracked(&self, spec: &SendSpec, said: Option<bool>) -> bool {
-        let rule = self.rules.consent.get(&spec.brand).copied().unwrap_or_default();
+        let rule = self.rules.brands.consent(&spec.brand);
         said.unwrap_or(rule == ConsentRule::Presumed)
     }
 

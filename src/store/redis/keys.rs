@@ -9,7 +9,7 @@
 //! | `{v<p>}:p:<person>` | string | presence: slice × 10 + [source](crate::model::Source); last seen is the expiry less the window | after the window |
 //! | `{v<p>}:n:<slice>` | counter | people last seen in this sixteenth of a window | after the window |
 //! | `{v<p>}:q:<person>` | sorted set | their live sends in claiming order (`lua/queue.lua`) | when empty |
-//! | `{v<p>}:l:<person>` | string | when they were last written to | after `min_gap` |
+//! | `{v<p>}:l:<person>` | string | the mails they got: when, whose (`lua/pace.lua`) | when no rule looks back so far |
 //! | `{v<p>}:y:<person>` | hash | consents: `b:<brand>` or `p:<partner>` → 1 or 0, when, proof | when forgotten |
 //! | `{v<p>}:s:<send>` | hash | a send's head ([`Head`](super::head)) | `keep_finished` after its end |
 //! | `{v<p>}:b:<send>` | string | its payload, the [`SendSpec`](crate::model::SendSpec) as JSON | with the final state |

@@ -207,6 +207,7 @@ impl Told {
     pub(super) fn claim(self, claim: ClaimId, cause: Cause, spec: SendSpec, tracked: bool) -> Claim {
         let recipient: RecipientId = spec.recipient;
         Claim {
+            facts: None,
             hold: Hold { send: self.send, claim, recipient },
             spec: spec.into(),
             cause,

@@ -3,7 +3,8 @@
 use redis::{Value, cmd};
 
 use crate::model::{
-    Consent, FlowScope, Grantee, Hint, HintKind, Hours, RecipientId, Said, Sealed, SendId, SendRecord, Source,
+    Consent, Contact, FlowScope, Grantee, Hint, HintKind, Hours, RecipientId, Said, Sealed, SendId,
+    SendRecord, Source,
 };
 use crate::store::time::{millis, timestamp};
 use crate::store::{Person, Snapshot, StoreError};
@@ -69,7 +70,9 @@ impl Inner {
         let (presence, expiry) = (number(&reply.bytes()?), reply.int()?);
         // A key goes after its last millisecond, which is the one before the window ends.
         let online = presence.map(|presence| (timestamp(expiry + 1 - self.spans.window), source(presence)));
-        let last_sent = number(&reply.bytes()?).map(timestamp);
+        let mut contacts = contacts(&reply.text()?);
+        let oldest = timestamp(self.turns.server_now() - self.spans.memory);
+        contacts.retain(|mail| oldest < mail.at);
         let consents = consents(who, reply.list()?)?;
         let (mut ids, mut sends) = (Vec::new(), reply.list()?);
         while !sends.is_empty() {
@@ -101,7 +104,7 @@ impl Inner {
         }
         found.sort_by(|(one, ..), (other, ..)| one.cmp(other));
         let waiting = found.into_iter().map(|(_, id, looked)| looked.record(id)).collect::<Result<_, _>>()?;
-        Ok(Person { online, last_sent, waiting, consents, hints, hours, mailbox })
+        Ok(Person { online, contacts, waiting, consents, hints, hours, mailbox })
     }
 
     /// All counters; each partition's are consistent, and so are their sums.
@@ -234,4 +237,13 @@ pub(super) fn grantee(to: &Grantee) -> String {
         Grantee::Brand(brand) => format!("b:{brand}"),
         Grantee::Partner(partner) => format!("p:{partner}"),
     }
+}
+
+/// The mails somebody got, as `lua/pace.lua` keeps them: a line each, the oldest first.
+fn contacts(lines: &str) -> Vec<Contact> {
+    let contact = |line: &str| {
+        let (at, brand) = line.split_once(' ').unwrap_or((line, ""));
+        Some(Contact { at: timestamp(number(at.as_bytes())?), brand: brand.parse().ok() })
+    };
+    lines.lines().filter_map(contact).collect()
 }

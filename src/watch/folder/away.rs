@@ -41,7 +41,7 @@ pub(super) struct Sheet {
 impl Sheet {
     pub(super) fn processed(
         name: &Name,
-        folder: &config::Folder,
+        folder: &config::FeedFolder,
         claim: &Claim,
         at: Timestamp,
         report: Report,
@@ -53,7 +53,7 @@ impl Sheet {
 
     pub(super) fn rejected(
         name: &Name,
-        folder: &config::Folder,
+        folder: &config::FeedFolder,
         claim: &Claim,
         at: Timestamp,
         report: Report,
@@ -66,7 +66,7 @@ impl Sheet {
 
 /// Puts a file and all that belongs to it away. The file itself comes last: until then it would be imported again.
 pub(super) async fn put(
-    folder: &config::Folder,
+    folder: &config::FeedFolder,
     claim: Claim,
     sheet: Sheet,
     draft: PathBuf,

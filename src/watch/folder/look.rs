@@ -49,7 +49,7 @@ pub(super) struct Found {
 }
 
 impl Look {
-    pub(super) fn new(folder: &config::Folder, gateway: &str, pace: Pace) -> Self {
+    pub(super) fn new(folder: &config::FeedFolder, gateway: &str, pace: Pace) -> Self {
         Self { directory: folder.directory.clone(), gateway: gateway.to_owned(), pace, seen: HashMap::new() }
     }
 

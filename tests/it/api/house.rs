@@ -12,12 +12,13 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use vigie::api::{Doors, Ears, Imports, Keys, TryOut, Unfit};
+use vigie::brands::Brands;
 use vigie::classify::Classifier;
 use vigie::clock::Clock;
 use vigie::config::{Api, ApiKey, Brand, Config, Role, Signals};
 use vigie::flow::Gate;
 use vigie::intake::{Intake, Outlet};
-use vigie::model::{Claim, ClaimId, ConsentRule, Grantee, Name, Origin, SendSpec, Source, Worth};
+use vigie::model::{Claim, ClaimId, Grantee, Name, Origin, SendSpec, Source, Worth};
 use vigie::ops::Phase;
 use vigie::partners::Partners;
 use vigie::redact::Secret;
@@ -113,8 +114,7 @@ pub fn send(id: &str, email: &str) -> Value {
     })
 }
 
-fn rules(plan: &Plan) -> Rules {
-    let consent = [(name("demo"), ConsentRule::Presumed), (name("other"), ConsentRule::Required)];
+fn rules(plan: &Plan, brands: Brands) -> Rules {
     Rules {
         window: Duration::from_mins(3),
         min_gap: Duration::from_mins(10),
@@ -125,14 +125,14 @@ fn rules(plan: &Plan) -> Rules {
         max_online: 1000,
         max_mailboxes: 3,
         keep_finished: Duration::from_hours(48),
-        consent: consent.into(),
+        brands,
         ..Rules::default()
     }
 }
 
 fn brands() -> BTreeMap<Name, Brand> {
     let brand = |text: &str| -> Brand { toml::from_str(text).expect("a brand") };
-    let demo = "from = 'Demo <demo@demo.example>'\ntracking_url = 'https://t.demo.example'\nlanguage = 'fr'";
+    let demo = "from = 'Demo <demo@demo.example>'\ntracking_url = 'https://t.demo.example'\nlanguage = 'fr'\nconsent = 'presumed'";
     let other = "from = 'Other <o@other.example>'\ntracking_url = 'https://t.other.example'\nlanguage = 'en'";
     [(name("demo"), brand(demo)), (name("other"), brand(other))].into()
 }
@@ -195,12 +195,14 @@ impl House {
     pub async fn with(plan: Plan) -> Self {
         let clock = Clock::manual(NOW.parse().expect("a moment"));
         let directory = tempfile::tempdir().expect("a directory");
-        let rules = rules(&plan);
+        let ring = Arc::new(ring());
+        let brands = Brands::new(brands(), Arc::clone(&ring));
+        let rules = rules(&plan, brands.clone());
         let store =
             Embedded::open(directory.path(), 16, rules.clone(), clock.clone()).expect("an empty store");
         let store: Arc<dyn Store> = Arc::new(store);
         let (fire, fired) = watch::channel(Vec::new());
-        let (identity, ring) = (Identity::new(&[2; 32]), Arc::new(ring()));
+        let identity = Identity::new(&[2; 32]);
         let registry = Registry::new();
         let (ears, outlets) = ears(&plan, &identity, &clock, &registry);
         let defaults = default_file();
@@ -208,8 +210,7 @@ impl House {
             store: Arc::clone(&store),
             rules: Arc::new(rules),
             identity: identity.clone(),
-            ring: Arc::clone(&ring),
-            brands: Arc::new(brands()),
+            brands,
             partners: Arc::new(partners(&store, &clock)),
             keys: keys(&plan),
             ears: Arc::new(ears),

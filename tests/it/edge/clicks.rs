@@ -46,6 +46,33 @@ fn a_decoy_leads_home_and_tells_a_scanner() {
 }
 
 #[test]
+fn a_payment_link_is_counted_and_told_without_a_store() {
+    let mut house = House::open();
+    let link = Token { purpose: Purpose::Payment, ..click("https://pay.example.org/case?case=1&sig=x") };
+    let token = house.mint(&link, &brand("demo"));
+    let reply = house.get(&format!("/c/{token}"));
+    assert_eq!(
+        (reply.status, reply.header("location")),
+        (302, Some("https://pay.example.org/case?case=1&sig=x"))
+    );
+    let signal = house.signal();
+    assert_eq!((signal.recipient, signal.source), (RecipientId([1; 16]), Source::Click));
+    let paid = |house: &House| house.metric(r#"vigie_payment_clicks_total{brand="demo"}"#);
+    assert_eq!(paid(&house), Some(1));
+    let told = house.paid();
+    assert_eq!(told.len(), 1);
+    assert_eq!(
+        (told[0].brand.as_str(), told[0].recipient, told[0].send),
+        ("demo", link.recipient, link.send)
+    );
+
+    house.connect().ask(&format!("HEAD /c/{token} HTTP/1.1\r\nHost: t\r\n\r\n"));
+    let other = house.mint(&click("https://pay.example.org/case"), &brand("demo"));
+    house.get(&format!("/c/{other}"));
+    assert_eq!((paid(&house), house.paid().len()), (Some(1), 1), "neither scanners nor other links");
+}
+
+#[test]
 fn whoever_follows_every_link_of_a_mail_is_a_scanner() {
     let house = House::open();
     let scanned = || house.metric(r#"vigie_signals_total{source="click",verdict="scanner"}"#);

@@ -5,7 +5,7 @@ mod client;
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -13,13 +13,14 @@ use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use vigie::brands::Brands;
 use vigie::classify::Classifier;
 use vigie::clock::Clock;
 use vigie::config;
-use vigie::edge::{Edge, Parts, Recorder, Tracker, Unsubscriber};
+use vigie::edge::{Edge, Parts, PaymentClick, Payments, Recorder, Tracker, Unsubscriber};
 use vigie::flow::Gate;
 use vigie::intake::{Intake, Outlet, Report};
-use vigie::model::{ConsentRule, Flows, Grantee, Name, RecipientId, SendId, Signal};
+use vigie::model::{Flows, Grantee, Name, RecipientId, SendId, Signal};
 use vigie::partners::Partners;
 use vigie::telemetry::Registry;
 use vigie::token::{Identity, Key, KeyRing, Kind, Purpose, Token};
@@ -44,6 +45,7 @@ pub(super) struct House {
     pub(super) flows: watch::Sender<Arc<Flows>>,
     /// Nobody writes down unsubscriptions yet: the store is as slow as can be.
     pub(super) recorder: Option<Recorder>,
+    paid: Arc<Mutex<Vec<PaymentClick>>>,
     outlet: Outlet,
     registry: Registry,
     ring: Arc<KeyRing>,
@@ -70,12 +72,15 @@ pub(super) fn edge_config() -> config::Edge {
 
 /// Two brands and what people know them by.
 fn brands() -> BTreeMap<Name, config::Brand> {
-    let brand = |name: &str, from: &str, language: &str| {
-        let text =
-            format!("from = '{from}'\ntracking_url = 'https://t.{name}.example'\nlanguage = '{language}'");
+    let brand = |name: &str, from: &str, more: &str| {
+        let text = format!("from = '{from}'\ntracking_url = 'https://t.{name}.example'\n{more}");
         (name.parse().expect("a name"), toml::from_str(&text).expect("a brand"))
     };
-    [brand("demo", "Démo & Cie <a@demo.example>", "fr"), brand("strict", "a@strict.example", "en")].into()
+    [
+        brand("demo", "Démo & Cie <a@demo.example>", "language = 'fr'\nconsent = 'presumed'"),
+        brand("strict", "a@strict.example", "language = 'en'"),
+    ]
+    .into()
 }
 
 /// Two partners: one may use the pixel without a token.
@@ -151,25 +156,29 @@ impl House {
 
     pub(super) fn with(config: &config::Edge, capacity: usize) -> Self {
         let registry = Registry::new();
+        let paid = Arc::<Mutex<Vec<PaymentClick>>>::default();
         let (intake, mut outlets) =
             Intake::new(&config::Intake { capacity, shards: 1 }, &presence(), &registry);
         let (intake, ring) = (Arc::new(intake), Arc::new(ring()));
-        let rules = BTreeMap::from([("demo".parse().expect("a name"), ConsentRule::Presumed)]);
+        let brands = Brands::new(brands(), Arc::clone(&ring));
         let now = Timestamp::from_second(i64::from(TODAY) * 86_400 + 7).expect("a moment");
         let (clock, identity) = (Clock::manual(now), Identity::new(&[9; 32]));
         let (flows, receiver) = watch::channel(Arc::default());
         let partners =
             Partners::new(&partners(), Gate::new(receiver, clock.clone()), clock.clone(), &registry);
         let parts = Parts {
-            keys: Arc::clone(&ring),
+            brands: brands.clone(),
             identity: identity.clone(),
-            rules,
             classifier: Arc::new(classifier()),
             intake: Arc::clone(&intake),
             partners: Arc::new(partners),
             clock: clock.clone(),
+            paying: Payments::told_to({
+                let paid = Arc::clone(&paid);
+                move |click| paid.lock().expect("nobody panics with it in hand").push(click)
+            }),
         };
-        let (unsubscriber, recorder) = Unsubscriber::new(&brands(), clock, &registry);
+        let (unsubscriber, recorder) = Unsubscriber::new(brands, clock, &registry);
         let tracker = Tracker::new(parts, &registry);
         let edge = Edge::bind(config, tracker, unsubscriber, &registry).expect("a free port");
         let (address, stop) = (edge.local_addr(), CancellationToken::new());
@@ -181,7 +190,20 @@ impl House {
         let served = runtime.spawn(edge.run(stop.clone()));
         let outlet = outlets.pop().expect("one shard");
         let recorder = Some(recorder);
-        Self { address, intake, stop, identity, flows, recorder, outlet, registry, ring, served, runtime }
+        Self {
+            address,
+            intake,
+            stop,
+            identity,
+            flows,
+            recorder,
+            paid,
+            outlet,
+            registry,
+            ring,
+            served,
+            runtime,
+        }
     }
 
     pub(super) fn mint(&self, token: &Token, owner: &Grantee) -> String {
@@ -197,6 +219,11 @@ impl House {
     /// One GET on a connection of its own.
     pub(super) fn get(&self, target: &str) -> Reply {
         self.connect().ask(&format!("GET {target} HTTP/1.1\r\nHost: t\r\nUser-Agent: {BROWSER}\r\n\r\n"))
+    }
+
+    /// The payment clicks that were told so far.
+    pub(super) fn paid(&self) -> Vec<PaymentClick> {
+        self.paid.lock().expect("nobody panics with it in hand").clone()
     }
 
     /// One POST on a connection of its own.

@@ -96,13 +96,13 @@ pub(crate) async fn forgetting_a_person_leaves_nothing<B: Backend>() {
     bench.sent(hold).await;
     bench.store().consent(super::consent::said(who(1), true, bench.now())).await.expect("consent works");
     let before = bench.store().person(who(1)).await.expect("person works");
-    assert_eq!((before.waiting.len(), before.consents.len(), before.last_sent), (2, 1, Some(bench.now())));
+    assert_eq!((before.waiting.len(), before.consents.len(), before.last_sent()), (2, 1, Some(bench.now())));
     let forgotten = bench.store().forget(who(1)).await.expect("forget works");
     assert_eq!((forgotten.sends, forgotten.in_hand_over, forgotten.consents), (2, 0, 1));
     assert!(forgotten.presence);
     let after = bench.store().person(who(1)).await.expect("person works");
     assert!(after.waiting.is_empty() && after.consents.is_empty(), "{after:?}");
-    assert_eq!((after.online, after.last_sent), (None, None));
+    assert_eq!((after.online, after.last_sent()), (None, None));
     assert_eq!(bench.state(&bystander).await, Some(SendState::Waiting));
     let again = bench.store().forget(who(1)).await.expect("forget works");
     assert_eq!(again, vigie::store::Forgotten::default());
@@ -120,7 +120,7 @@ pub(crate) async fn a_forgotten_send_in_hand_over_ends_and_keeps_nothing<B: Back
     let record = bench.store().send(sent.id).await.expect("send works").expect("known");
     assert_eq!((record.state, record.spec), (SendState::Claimed, None), "the payload is gone already");
     bench.sent(holds[0]).await;
-    assert_eq!(bench.store().person(who(1)).await.expect("person works").last_sent, None);
+    assert_eq!(bench.store().person(who(1)).await.expect("person works").last_sent(), None);
     let released = Finish::Released { reason: "cut before the dot".into() };
     bench.store().finish(holds[1], released).await.expect("finish works");
     assert_eq!(bench.state(&back).await, Some(SendState::Cancelled), "nothing more goes to the forgotten");

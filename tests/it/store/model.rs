@@ -4,6 +4,7 @@
 mod history;
 mod reference;
 
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -11,8 +12,8 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use tokio::runtime::Runtime;
 use vigie::model::{
-    ClaimId, Consent, ConsentRule, Deferral, Finish, FlowScope, FlowSetting, FlowState, Grantee, Hold,
-    Leaving, OnUncertain, Origin, SendSpec, Source,
+    Budget, Budgets, ClaimId, Consent, ConsentRule, Deferral, Finish, FlowScope, FlowSetting, FlowState,
+    Grantee, Hold, Leaving, OnUncertain, Origin, SendSpec, Source,
 };
 use vigie::store::{Enqueued, Fenced, Rules, Touch};
 
@@ -25,10 +26,14 @@ use reference::{Fate, Reference};
 
 const BRANDS: [&str; 2] = ["demo", "rival"];
 
-fn rules(spaced: bool, grace: bool, habits: Habits) -> Rules {
+fn rules(spaced: bool, grace: bool, frugal: bool, habits: Habits) -> Rules {
+    let budget = |at_most, within| Budget { at_most, within: Duration::from_secs(within) };
+    let own = BTreeMap::from([(name("rival"), vec![budget(1, 90)])]);
+    let budgets = Budgets { together: vec![budget(1, 20), budget(2, 120)], brands: own };
     Rules {
         window: Duration::from_secs(100),
         min_gap: Duration::from_secs(if spaced { 50 } else { 0 }),
+        budgets: if frugal { budgets } else { Budgets::default() },
         recent: Duration::from_secs(if grace { 40 } else { 0 }),
         landed_within: Duration::from_secs(30),
         hint_ttl: Duration::from_secs(25),
@@ -271,7 +276,7 @@ impl<B: Backend> Both<B> {
             let person = store.person(who(n)).await.expect("person works");
             let seen = self.reference.online.get(&who(n)).filter(|_| self.reference.is_online(who(n)));
             assert_eq!(person.online, seen.copied());
-            assert_eq!(person.last_sent, self.reference.last_sent(who(n)));
+            assert_eq!(person.contacts, self.reference.contacts(who(n)));
             assert_eq!(person.hints, self.reference.hints(who(n)));
             assert_eq!(person.hours, self.reference.hours.get(&who(n)).copied());
             let waiting: BTreeSet<_> = person.waiting.iter().map(|record| record.id).collect();
@@ -304,10 +309,10 @@ async fn run<B: Backend>(steps: Vec<Step>, rules: Rules) {
 /// Tries random histories, and shrinks one that fails: all on the same servers.
 fn agrees<B: Backend>(cases: u32) {
     let ground = runtime().block_on(B::ground());
-    let histories = (prop::collection::vec(step(), 1..120), any::<bool>(), any::<bool>());
+    let histories = (prop::collection::vec(step(), 1..120), any::<bool>(), any::<bool>(), any::<bool>());
     let mut runner = TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() });
-    let result = runner.run(&histories, |(steps, spaced, grace)| {
-        let history = run::<B>(steps, rules(spaced, grace, B::HABITS));
+    let result = runner.run(&histories, |(steps, spaced, grace, frugal)| {
+        let history = run::<B>(steps, rules(spaced, grace, frugal, B::HABITS));
         // A runtime of its own: what a failed history leaves running ends with it.
         runtime().block_on(B::on(ground.clone(), history));
         Ok(())

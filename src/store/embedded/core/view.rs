@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::model::{Claim, HistoryEntry, RecipientId, SendId, SendRecord, SendSpec, SendState};
+use crate::model::{Claim, Contact, HistoryEntry, RecipientId, SendId, SendRecord, SendSpec, SendState};
 use crate::store::{Person, StoreError, Ticked};
 
-use super::super::records::{Head, Label};
+use super::super::records::{Contacted, Head, Label};
 use super::super::state::{Taken, Turn};
 use super::super::time::{EVER, timestamp};
 use super::Core;
@@ -69,25 +69,27 @@ impl Core {
 
     /// What is known of one person.
     pub(in crate::store::embedded) fn person(&self, who: RecipientId) -> Result<Person, StoreError> {
-        let (online, last_sent, ids, hints) = self.look(|state, now| {
+        let (online, contacts, ids, hints) = self.look(|state, now| {
             let ids = state.sends_of(who, Self::SHOWN);
-            (state.online(who, now), state.last_sent(who, now), ids, state.hints(who, now))
+            (state.online(who, now), state.contacts(who, now), ids, state.hints(who, now))
         })?;
         let mut waiting = Vec::with_capacity(ids.len());
         for id in ids {
             waiting.extend(self.record(id)?.filter(|record| !record.state.is_final()));
         }
         let online = online.map(|(at, source)| (timestamp(at), source));
-        let last_sent = last_sent.map(timestamp);
+        let contact = |mail: Contacted| Contact { at: timestamp(mail.at), brand: mail.brand };
+        let contacts = contacts.into_iter().map(contact).collect();
         let (consents, hours) = (self.disk.consents(who)?, self.disk.hours(who)?);
         let mailbox = self.mailboxes.heard().borrow().get(&who).cloned();
-        Ok(Person { online, last_sent, waiting, consents, hints, hours, mailbox })
+        Ok(Person { online, contacts, waiting, consents, hints, hours, mailbox })
     }
 }
 
 /// A claim with its payload.
 pub(in crate::store::embedded) fn claim(taken: &Taken, spec: Arc<SendSpec>) -> Claim {
     Claim {
+        facts: None,
         hold: taken.hold,
         spec,
         cause: taken.cause,

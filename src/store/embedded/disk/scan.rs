@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use crate::model::{Consent, FlowScope, HistoryEntry, Hours, RecipientId, SendId, SendState};
 use crate::store::StoreError;
 
-use super::super::records::{Event, Label, Tally};
+use super::super::records::{Event, Label, Mails, Tally};
 use super::super::state::State;
 use super::super::time::{Millis, timestamp};
 use super::{Disk, Kind, damage, ended_at, json, key};
@@ -33,11 +33,11 @@ impl Disk {
             Ok(())
         })?;
         let mut sent = Vec::new();
-        self.each(Kind::LastSent, &[], |rest, at: Millis| {
-            sent.push((at, RecipientId(self.id(rest)?)));
+        self.each(Kind::Contacts, &[], |rest, mails: Mails| {
+            sent.push((RecipientId(self.id(rest)?), mails.into()));
             Ok(())
         })?;
-        state.load_last_sent(sent);
+        state.load_contacts(sent);
         self.drop_forgotten_hours(now)?;
         self.load_recent(state, recent)?;
         for guard in self.heads.iter() {

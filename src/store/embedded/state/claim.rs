@@ -56,7 +56,7 @@ impl State {
         let slot = self.take_in(id, head, now);
         let online = self.presence.get(head.recipient, now).is_some();
         let fits = room > 0 && online && self.claimable(slot, now);
-        let free = self.contacts.free_at(head.recipient).is_some_and(|free| free <= now);
+        let free = self.contacts.free_for(head.recipient, &head.brand).is_some_and(|free| free <= now);
         (fits && free).then(|| self.claim(slot, request, Cause::Enqueue, now))
     }
 
@@ -118,7 +118,8 @@ impl State {
             self.shelve(slot, now);
         }
         let most = if self.contacts.spaced() { most.min(1) } else { most };
-        let open = |flow| self.flows.open(flow, now);
+        let in_budget = |flow| self.contacts.brand_free_at(who, &self.flows.scope(flow).brand) <= now;
+        let open = |flow| self.flows.open(flow, now) && in_budget(flow);
         let mut found = self.queue.first(who, Stand::Overdue, most, open, |_| true);
         if online {
             let wanted = |slot| self.claimable(slot, now);
@@ -162,7 +163,7 @@ impl State {
     fn taken(&self, slot: Slot, claim: ClaimId, cause: Cause, now: Millis) -> Taken {
         let entry = self.sends.at(slot);
         let brand = &self.flows.scope(entry.flow).brand;
-        let rule = self.rules.consent.get(brand).copied().unwrap_or_default();
+        let rule = self.rules.brands.consent(brand);
         Taken {
             hold: Hold { send: entry.id, claim, recipient: entry.recipient },
             cause,

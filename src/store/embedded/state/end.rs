@@ -44,7 +44,7 @@ impl State {
         self.hints.forget(who);
         self.changes.push(Change::NoHours(who));
         if self.contacts.forget(who) {
-            self.changes.push(Change::LastSent(who, None));
+            self.changes.push(Change::Contacts(who, Vec::new()));
         }
         let mut forgotten = Forgotten { presence, ..Forgotten::default() };
         let mut slots = self.contacts.claims_of(who);

@@ -5,7 +5,7 @@ use crate::store::Fenced;
 
 use super::recent::Mail;
 use super::{Held, Millis, Slot, Stand, State, span};
-use crate::store::embedded::records::Change;
+use crate::store::embedded::records::{Change, Contacted};
 use crate::store::embedded::time::millis;
 
 impl State {
@@ -93,9 +93,12 @@ impl State {
     /// The person has this mail, or may have it: one visit, one mail.
     fn written_to(&mut self, slot: Slot, now: Millis) {
         let entry = self.sends.at(slot);
-        let (who, forgotten) = (entry.recipient, entry.forgotten);
-        if !forgotten && self.contacts.sent(who, now) {
-            self.changes.push(Change::LastSent(who, Some(now)));
+        let (who, brand) = (entry.recipient, self.flows.scope(entry.flow).brand.clone());
+        if entry.forgotten {
+            return;
+        }
+        if let Some(mails) = self.contacts.sent(who, Contacted { at: now, brand: Some(brand) }) {
+            self.changes.push(Change::Contacts(who, mails));
         }
     }
 

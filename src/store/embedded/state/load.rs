@@ -3,8 +3,8 @@
 use crate::model::{Consent, FlowScope, FlowSetting, Name, RecipientId, SendId, SendState};
 
 use super::recent::{LANDED, Mail};
-use super::{Contacts, Millis, State};
-use crate::store::embedded::records::{Event, Head, Tally};
+use super::{Millis, State};
+use crate::store::embedded::records::{Contacted, Event, Head, Tally};
 
 impl State {
     /// A flow's counter as it was.
@@ -27,13 +27,9 @@ impl State {
         self.consents.set(consent.recipient, &consent.grantee, consent.granted);
     }
 
-    /// Mails that went out to people not long ago, in any order.
-    pub(in crate::store::embedded) fn load_last_sent(&mut self, mut sent: Vec<(Millis, RecipientId)>) {
-        sent.sort_unstable_by_key(|(at, _)| *at);
-        self.contacts = Contacts::new(super::span(self.rules.min_gap));
-        for (at, who) in sent {
-            self.contacts.sent(who, at);
-        }
+    /// Mails that went out to people not long ago.
+    pub(in crate::store::embedded) fn load_contacts(&mut self, sent: Vec<(RecipientId, Vec<Contacted>)>) {
+        self.contacts.load(sent);
     }
 
     /// A mail that went out not long ago, in the order they did.

@@ -3,7 +3,7 @@
 use crate::model::{Hint, RecipientId, SendId, SendState, Source};
 
 use super::{Millis, Stand, State, queue};
-use crate::store::embedded::records::Head;
+use crate::store::embedded::records::{Contacted, Head};
 
 impl State {
     /// When and where this person was last seen, if they are online.
@@ -20,9 +20,9 @@ impl State {
         self.hints.of(who, now)
     }
 
-    /// When this person was last written to, if that still matters.
-    pub(in crate::store::embedded) fn last_sent(&self, who: RecipientId, now: Millis) -> Option<Millis> {
-        self.contacts.last_sent(who, now)
+    /// The mails to this person that still matter.
+    pub(in crate::store::embedded) fn contacts(&self, who: RecipientId, now: Millis) -> Vec<Contacted> {
+        self.contacts.of(who, now)
     }
 
     /// At most `most` of a person's live sends, in claiming order.

@@ -99,7 +99,7 @@ impl State {
             self.held.entry(flow).or_default().insert(slot);
             return;
         }
-        match self.contacts.free_at(who) {
+        match self.contacts.free_for(who, &self.flows.scope(flow).brand) {
             Some(free) if free <= now => {
                 let online = self.presence.get(who, now).is_some();
                 turn.claims.extend(self.claim_for(who, request, Cause::Time, online, most, now));
@@ -128,7 +128,7 @@ impl State {
     fn housekeeping(&mut self, now: Millis) {
         self.presence.sweep_in_time(now);
         for who in self.contacts.expire(now, Self::EXPIRE) {
-            self.changes.push(Change::LastSent(who, None));
+            self.changes.push(Change::Contacts(who, Vec::new()));
         }
     }
 }

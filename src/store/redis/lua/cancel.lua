@@ -1,10 +1,10 @@
 -- cancel, settle, forget: one send, one case, one person.
 --
--- cancel ARGV   1 send  2 reason  3 keep finished, ms  4 min_gap, ms
+-- cancel ARGV   1 send  2 reason  3 keep finished, ms  4 pace
 --        Reply  {outcome, alarm, what is gone…}: 'done', 'begun' (too late), 'unknown', or the letter of the final state
--- settle ARGV   1 case (16)  2 reason  3 keep finished, ms  4 min_gap, ms  5 most sends
+-- settle ARGV   1 case (16)  2 reason  3 keep finished, ms  4 pace  5 most sends
 --        Reply  {cancelled, too late, 1 if there may be more, alarm, what is gone…}
--- forget ARGV   1 person  2 keep finished, ms  3 min_gap, ms  4 most sends
+-- forget ARGV   1 person  2 keep finished, ms  3 pace  4 most sends
 --        Reply  {cancelled, too late, consents, presence, 1 if there is more, alarm, what is gone…}
 -- Rule   A claim becomes stale, unless its hand-over has begun. Call settle and forget again while there is more.
 
@@ -16,7 +16,7 @@ redis.register_function {
         if not send then return { 'unknown', 0 } end
         if send.state == 'x' then return { 'done', 0 } end
         if send.state ~= 'w' and send.state ~= 'c' then return { send.state, 0 } end
-        local done = call_off(send, args[2], args[3], tonumber(args[4]))
+        local done = call_off(send, args[2], args[3], pace_of(args[4]))
         return { done and 'done' or 'begun', alarm(), unpack(gone) }
     end,
     flags = { 'allow-oom' },
@@ -35,7 +35,7 @@ redis.register_function {
                 redis.call('SREM', key, id)
                 dropped = dropped + 1
                 if broken then give_up(id) end
-            elseif call_off(send, args[2], args[3], tonumber(args[4])) then
+            elseif call_off(send, args[2], args[3], pace_of(args[4])) then
                 cancelled = cancelled + 1
             else
                 late = late + 1
@@ -65,7 +65,7 @@ redis.register_function {
     function_name = '@_forget',
     callback = function(keys, args)
         enter(keys)
-        local who, keep, gap = args[1], args[2], tonumber(args[3])
+        local who, keep, pace = args[1], args[2], pace_of(args[3])
         local consents = redis.call('HLEN', tag .. ':y:' .. who)
         local members = redis.call('ZRANGE', queue_of(who), 0, args[4] - 1)
         local presence = leave(who)
@@ -76,7 +76,7 @@ redis.register_function {
             local send = at_place(who, member)
             if not send then
                 redact(member:sub(-16))
-            elseif call_off(send, 'forgotten', keep, gap) then
+            elseif call_off(send, 'forgotten', keep, pace) then
                 cancelled = cancelled + 1
             else
                 late = late + 1

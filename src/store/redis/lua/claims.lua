@@ -41,8 +41,8 @@ local function held_under(who, request, first)
     return held
 end
 
--- Collects the best of one stand from every open flow into `found`.
-local function gather(who, stand, after, most, found)
+-- Collects the best of one stand from every flow that `may` go into `found`.
+local function gather(who, stand, after, most, may, found)
     -- A few more than wanted: lapsed ones are in the way until the tick takes them.
     local from, page = '[' .. stand, most + 16
     local flow, runs, taken
@@ -50,7 +50,7 @@ local function gather(who, stand, after, most, found)
         local members = redis.call('ZRANGEBYLEX', queue_of(who), from, '(' .. after, 'LIMIT', 0, page)
         for _, member in ipairs(members) do
             local its = member:sub(2, member:find('\0', 1, true) - 1)
-            if its ~= flow then flow, runs, taken = its, open(its), 0 end
+            if its ~= flow then flow, runs, taken = its, may(its), 0 end
             if runs and taken < page then
                 found[#found + 1], taken = read_place(member), taken + 1
             end
@@ -74,14 +74,15 @@ end
 
 -- Claims for one person, at most `most`: what is overdue and, if they are `online`, what is due. Adds to `claims`.
 -- `first` is their first stand.
-local function claim_for(who, first, request, cause, online, most, gap, lease, claims)
-    local free = free_at(who, gap, first)
+local function claim_for(who, first, request, cause, online, most, pace, lease, claims)
+    local free, contacts = free_at(who, pace, first)
     if not free or now < free then return end
     if first <= STAND.E then ripen(who) end
-    if gap > 0 then most = math.min(most, 1) end
+    if pace.spaced then most = math.min(most, 1) end
+    local function may(flow) return open(flow) and brand_free_at(pace, contacts, flow) <= now end
     local found = {}
-    if first <= STAND.O then gather(who, 'O', 'P', most, found) end
-    if online then gather(who, 'R', 'S', most, found) end
+    if first <= STAND.O then gather(who, 'O', 'P', most, may, found) end
+    if online then gather(who, 'R', 'S', most, may, found) end
     table.sort(found, function(a, b) return is_better(a.order, b.order) end)
     for _, candidate in ipairs(found) do
         if most == 0 then return end

@@ -1,10 +1,10 @@
 -- leaving, depart, replace: what a store does to be moved out of, and one thing to be moved into.
 --
 -- leaving ARGV   1 person  2 behind this place in their queue, or ''  3 most sends  4 ms before a lease that ran out is
---                taken away (0: at once)  5 lease  6 min_gap  7 how long a mail has an age  8 keep finished (ms)  9 most attempts
+--                taken away (0: at once)  5 lease  6 pace  7 how long a mail has an age  8 keep finished (ms)  9 most attempts
 --         Reply  {place to go on from, or '', {send, arrival…} that wait, {what is gone…}}
 --         Rule   Claims whose lease has run out are taken back, as by tick.
--- depart  ARGV   1 send  2 reason  3 keep finished, ms  4 min_gap, ms
+-- depart  ARGV   1 send  2 reason  3 keep finished, ms  4 pace
 --         Reply  'done', 'begun' (too late), 'unknown', or the letter of the final state
 --         Rule   Cancels, with a mark by which adopt knows that it may come back. Asked again it is done again.
 -- replace KEYS   1 a hash, not a partition
@@ -17,7 +17,7 @@ redis.register_function {
         enter(keys)
         local queue, most = queue_of(args[1]), tonumber(args[3])
         local rules = {
-            delay = tonumber(args[4]), lease = tonumber(args[5]), gap = tonumber(args[6]), grace = tonumber(args[7]),
+            delay = tonumber(args[4]), lease = tonumber(args[5]), pace = pace_of(args[6]), grace = tonumber(args[7]),
             keep = args[8], attempts = tonumber(args[9]),
         }
         local from = args[2] == '' and '-' or '(' .. args[2]
@@ -45,7 +45,7 @@ redis.register_function {
         if send.state ~= 'w' and send.state ~= 'c' then
             return redis.call('HGET', tag .. ':s:' .. send.id, 'dp') == '1' and 'done' or send.state
         end
-        if not call_off(send, args[2], args[3], tonumber(args[4])) then return 'begun' end
+        if not call_off(send, args[2], args[3], pace_of(args[4])) then return 'begun' end
         save(send, 'dp', '1')
         return 'done'
     end,

@@ -23,7 +23,7 @@ local function tell_gone(send)
 end
 
 -- The send leaves the table for good. It was taken from its queue, or its claim was ended, before.
-local function finalise(send, to, detail, keep, gap)
+local function finalise(send, to, detail, keep, pace)
     local head, history = tag .. ':s:' .. send.id, tag .. ':h:' .. send.id
     note(send, FINAL[to], detail)
     shift(send, send.state, to)
@@ -36,7 +36,7 @@ local function finalise(send, to, detail, keep, gap)
     redis.call('PEXPIRE', history, keep)
     send.state = to
     add_gone(send, detail)
-    rewake(send.who, gap)
+    rewake(send.who, pace)
 end
 
 -- For so long this mail has an age: when the relay took it, and whose mailbox it is in.
@@ -52,18 +52,18 @@ local function ageless(send)
 end
 
 -- A claimed send waits again; its claim was ended before. Whoever was forgotten meanwhile gets nothing more.
-local function come_back(send, keep, gap)
+local function come_back(send, keep, pace)
     ageless(send)
-    if send.forgotten then return finalise(send, 'x', 'forgotten', keep, gap) end
+    if send.forgotten then return finalise(send, 'x', 'forgotten', keep, pace) end
     shelve(send, 'st', 'w', 'du', send.due, 'tr', send.attempts, 'en', send.ended)
     shift(send, 'c', 'w')
     send.state = 'w'
-    rewake(send.who, gap)
+    rewake(send.who, pace)
 end
 
 -- The person has this mail, or may have it: one visit, one mail.
-local function written_to(send, gap)
-    if gap > 0 and send.who then redis.call('SET', tag .. ':l:' .. send.who, now, 'PX', lasting(gap)) end
+local function written_to(send, pace)
+    if send.who then remember_contact(send.who, send.flow, pace) end
 end
 
 -- Counts an attempt, unless there were as many as there may be.
@@ -75,18 +75,18 @@ end
 
 -- Nobody can know whether the relay took it. Sending again counts as an attempt, and waits a lease.
 local function doubt(send, reason, rules)
-    written_to(send, rules.gap)
+    written_to(send, rules.pace)
     if send.on_uncertain == 'r' and not send.forgotten and count_attempt(send, rules.attempts) then
         send.due = now + rules.lease
         note(send, 'deferred', reason)
-        return come_back(send, rules.keep, rules.gap)
+        return come_back(send, rules.keep, rules.pace)
     end
     recent(send, rules.grace)
-    finalise(send, 'u', reason, rules.keep, rules.gap)
+    finalise(send, 'u', reason, rules.keep, rules.pace)
 end
 
 -- Cancels a live send, unless its hand-over has begun; tells which.
-local function call_off(send, reason, keep, gap)
+local function call_off(send, reason, keep, pace)
     if send.state == 'w' then
         unshelve(send)
     elseif send.begun then
@@ -94,6 +94,6 @@ local function call_off(send, reason, keep, gap)
     else
         unclaim(send, '0')
     end
-    finalise(send, 'x', reason, keep, gap)
+    finalise(send, 'x', reason, keep, pace)
     return true
 end

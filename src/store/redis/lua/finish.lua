@@ -2,7 +2,7 @@
 --
 -- ARGV   1 send  2 claim  3 mark of this finish (not '0')  4 how: a accepted, d deferred, r rejected, l released,
 --        u uncertain  5 reason or reply  6 deferred until  7 '1' if it counts as an attempt
---        8 min_gap  9 how long a mail has an age  10 lease  11 keep finished (ms)
+--        8 pace  9 how long a mail has an age  10 lease  11 keep finished (ms)
 --        12 most attempts  13 whose mailbox it is in, or ''
 -- Reply  {1 done or 0 stale, alarm, what is gone…} (six elements each, see `finalise`)
 -- Rule   The same finish again is done, and tells again what is gone, since the first answer may have been lost; another
@@ -11,25 +11,25 @@
 local ways = {
     a = function(send, args, rules)
         recent(send, rules.grace, rules.provider)
-        written_to(send, rules.gap)
-        finalise(send, 's', args[5], rules.keep, rules.gap)
+        written_to(send, rules.pace)
+        finalise(send, 's', args[5], rules.keep, rules.pace)
     end,
     d = function(send, args, rules)
         if args[7] == '1' and not count_attempt(send, rules.attempts) then
             ageless(send)
-            return finalise(send, 'f', args[5], rules.keep, rules.gap)
+            return finalise(send, 'f', args[5], rules.keep, rules.pace)
         end
         send.due = tonumber(args[6])
         note(send, 'deferred', args[5])
-        come_back(send, rules.keep, rules.gap)
+        come_back(send, rules.keep, rules.pace)
     end,
     r = function(send, args, rules)
         ageless(send)
-        finalise(send, 'f', args[5], rules.keep, rules.gap)
+        finalise(send, 'f', args[5], rules.keep, rules.pace)
     end,
     l = function(send, args, rules)
         note(send, 'released', args[5])
-        come_back(send, rules.keep, rules.gap)
+        come_back(send, rules.keep, rules.pace)
     end,
     u = function(send, args, rules)
         doubt(send, args[5], rules)
@@ -48,7 +48,7 @@ redis.register_function {
             return { 1, 0, unpack(gone) }
         end
         local rules = {
-            gap = tonumber(args[8]), grace = tonumber(args[9]), lease = tonumber(args[10]), keep = args[11],
+            pace = pace_of(args[8]), grace = tonumber(args[9]), lease = tonumber(args[10]), keep = args[11],
             attempts = tonumber(args[12]), provider = args[13],
         }
         unclaim(send, args[3])

@@ -2,7 +2,7 @@
 --
 -- ARGV   1 send  2 digest (16)  3 reference  4 flow  5 person  6 case (16), or ''  7 rank (8)  8 due, or ''
 --        9 deadline, or ''  10 on deadline (s, h, d)  11 on uncertain (h, r)  12 payload  13 request  14 most claims
---        15 lease, ms  16 min_gap, ms  17 most live sends of this partition  18… flows held back
+--        15 lease, ms  16 pace  17 most live sends of this partition  18… flows held back
 -- Reply  {outcome, alarm, claim…}: 0 new, 1 the same again, 2 another body under this id, 3 full
 -- Rule   A repeated request gets the claim it holds, as new. Refused when memory is short.
 
@@ -47,7 +47,7 @@ end
 
 redis.register_function('@_insert', function(keys, args)
     enter(keys)
-    local request, gap = args[13], tonumber(args[16])
+    local request, pace = args[13], pace_of(args[16])
     local before = known(args, request)
     if before then return before end
     if full(args) then return { 3, 0 } end
@@ -58,7 +58,7 @@ redis.register_function('@_insert', function(keys, args)
     if send.due <= now and not lapsed(send) and open(send.flow)
         and redis.call('EXISTS', tag .. ':p:' .. send.who) == 1 then
         local first = first_stand(send.who)
-        local free = free_at(send.who, gap, first)
+        local free = free_for(send.who, send.flow, pace, first)
         if free and free <= now and #held_under(send.who, request, first) < tonumber(args[14]) then
             claim(send, request, 'enqueue', tonumber(args[15]))
             tell(send, claims)

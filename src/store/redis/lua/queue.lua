@@ -98,18 +98,26 @@ local function unshelve(send)
     leave_place(send)
 end
 
--- When the next mail to this person may be claimed; nil while one is under way. `first` is their first stand.
-local function free_at(who, gap, first)
-    if gap == 0 then return 0 end
+-- When the next mail of anybody to this person may be claimed, and what they got before; nil while one is under way.
+-- `first` is their first stand.
+local function free_at(who, pace, first)
+    if not pace.spaced then return 0, {} end
     if first == STAND.C then return nil end
-    return (tonumber(redis.call('GET', tag .. ':l:' .. who) or -gap)) + gap
+    local contacts = contacts_of(who)
+    return together_free_at(pace, contacts), contacts
+end
+
+-- The same for a mail of this flow.
+local function free_for(who, flow, pace, first)
+    local free, contacts = free_at(who, pace, first)
+    return free and math.max(free, brand_free_at(pace, contacts, flow))
 end
 
 -- After a claim of this person ended, or an overdue send left: sees to it that their next overdue sends are looked at.
-local function rewake(who, gap)
-    local first = who and gap > 0 and first_stand(who)
+local function rewake(who, pace)
+    local first = who and pace.spaced and first_stand(who)
     if not first or first > STAND.O then return end
-    local free = free_at(who, gap, first)
+    local free, contacts = free_at(who, pace, first)
     if not free then return end
     local from = '[O'
     while true do
@@ -117,7 +125,8 @@ local function rewake(who, gap)
         if not first then return end
         local flow, id = first:sub(2, first:find('\0', 1, true) - 1), first:sub(-16)
         if not redis.call('ZSCORE', tag .. ':f', flow .. '\0' .. id) and not redis.call('ZSCORE', tag .. ':o', id) then
-            set_timer({ id = id, stand = 'O' }, math.max(free, now))
+            local its = math.max(free, brand_free_at(pace, contacts, flow))
+            set_timer({ id = id, stand = 'O' }, math.max(its, now))
         end
         from = '[O' .. flow .. '\1'
     end

@@ -1,7 +1,7 @@
 -- tick: what time has brought to one partition: leases that ran out, due moments, deadlines, flows that run again.
 --
 -- ARGV   1 request  2 most sends  3 ms before a lease that ran out is taken away (0: at once)  4 most claims a person
---        5 lease  6 min_gap  7 how long a mail has an age  8 keep finished (ms)  9 most attempts  10 when it was asked for, by this
+--        5 lease  6 pace  7 how long a mail has an age  8 keep finished (ms)  9 most attempts  10 when it was asked for, by this
 --        server's clock as the gateway knows it  11… flows held back
 -- Reply  {next timer or 0, 1 if there is more now, {claim…}, {send, state…} whose lease ran out, {what is gone…},
 --        {send…} set aside because their keys are not what they should be}
@@ -19,7 +19,7 @@ local function expire(send, rules, expired)
         doubt(send, 'the lease ran out after the hand-over had begun', rules)
     else
         note(send, 'lease_expired', '')
-        come_back(send, rules.keep, rules.gap)
+        come_back(send, rules.keep, rules.pace)
     end
     expired[#expired + 1] = send.id
     expired[#expired + 1] = send.state
@@ -33,16 +33,16 @@ local function fire(send, request, most, rules, claims)
         return
     end
     local first = first_stand(send.who)
-    local free = free_at(send.who, rules.gap, first)
+    local free = free_for(send.who, send.flow, rules.pace, first)
     if not free then
         set_timer(send, NEVER)
     elseif free > now then
         set_timer(send, free)
     else
         local online = redis.call('EXISTS', tag .. ':p:' .. send.who) == 1
-        claim_for(send.who, first, request, 'time', online, most, rules.gap, rules.lease, claims)
+        claim_for(send.who, first, request, 'time', online, most, rules.pace, rules.lease, claims)
         local stand = redis.call('HGET', tag .. ':s:' .. send.id, 'sd')
-        if stand == 'O' and not free_at(send.who, rules.gap, first_stand(send.who)) then set_timer(send, NEVER) end
+        if stand == 'O' and not free_at(send.who, rules.pace, first_stand(send.who)) then set_timer(send, NEVER) end
     end
 end
 
@@ -70,7 +70,7 @@ local function wake(id, held, request, most, rules, claims, expired)
     local before = send.stand
     unshelve(send)
     if lapsed(send) then
-        return finalise(send, send.on_deadline, 'deadline', rules.keep, rules.gap)
+        return finalise(send, send.on_deadline, 'deadline', rules.keep, rules.pace)
     end
     shelve(send)
     if send.stand == 'O' then
@@ -78,7 +78,7 @@ local function wake(id, held, request, most, rules, claims, expired)
         if before ~= 'O' then return end
         fire(send, request, most, rules, claims)
     elseif send.stand == 'R' and redis.call('EXISTS', tag .. ':p:' .. send.who) == 1 then
-        claim_for(send.who, first_stand(send.who), request, 'time', true, most, rules.gap, rules.lease, claims)
+        claim_for(send.who, first_stand(send.who), request, 'time', true, most, rules.pace, rules.lease, claims)
     end
 end
 
@@ -119,7 +119,7 @@ redis.register_function {
         hold_back(args, 11)
         local request, budget = args[1], tonumber(args[2])
         local rules = {
-            delay = tonumber(args[3]), most = tonumber(args[4]), lease = tonumber(args[5]), gap = tonumber(args[6]),
+            delay = tonumber(args[3]), most = tonumber(args[4]), lease = tonumber(args[5]), pace = pace_of(args[6]),
             grace = tonumber(args[7]), keep = args[8], attempts = tonumber(args[9]), late = now - args[10] > LATE,
         }
         local claims, expired, aside = {}, {}, {}

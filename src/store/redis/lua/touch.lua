@@ -4,8 +4,8 @@
 -- ARGV   1 person  2 request  3 the slice of the window it is now, by the gateway's reckoning (only for counting), and
 --        the source's digit behind it  4 how long the presence is kept, ms  5 the mail it is about, or ''  6 whose
 --        consent counts ('b:brand', 'p:partner'), or '' for a trusted source  7 '1' if consent is presumed
---        8 rules that most touches do not need: 'min_gap most-claims lease landed-within threshold hint-ttl echo
---        history slice-width' (ms, percent, 1 or 0)  9 '' if it is presence at any age of the mail, or from which age
+--        8 rules that most touches do not need: 'most-claims lease landed-within threshold hint-ttl echo history
+--        slice-width pace' (ms, percent, 1 or 0)  9 '' if it is presence at any age of the mail, or from which age
 --        on what holds: 'presence hint kind percent landed later-hint its-percent' (ms, '-' for never)  10… flows held
 --        back
 -- Reply  0: nothing to claim; 1: no consent; 2: too young; 3: hinted; 4: echo; or {that or 5: presence joined of
@@ -39,10 +39,10 @@ end
 local NEVER_PRESENCE = 45
 
 local function read_rules(text)
-    local gap, most, lease, landed, threshold, ttl, echo, history, width =
-        text:match('^(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d) (%d+)$')
+    local most, lease, landed, threshold, ttl, echo, history, width, pace =
+        text:match('^(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d) (%d+) (.*)$')
     return {
-        gap = tonumber(gap), most = tonumber(most), lease = tonumber(lease), landed = tonumber(landed),
+        pace = pace_of(pace), most = tonumber(most), lease = tonumber(lease), landed = tonumber(landed),
         threshold = tonumber(threshold), ttl = tonumber(ttl), echo = tonumber(echo), history = history == '1',
         width = tonumber(width),
     }
@@ -53,7 +53,7 @@ local function claims_of(args, first, rules)
     hold_back(args, 10)
     for _, send in ipairs(held_under(who, args[2], first)) do tell(send, claims) end
     if #claims == 0 then
-        claim_for(who, first, args[2], 'touch', true, rules.most, rules.gap, rules.lease, claims)
+        claim_for(who, first, args[2], 'touch', true, rules.most, rules.pace, rules.lease, claims)
     end
     return claims
 end

@@ -61,8 +61,7 @@ local function weigh(keys, args, young, rules)
         return 2, age, landed
     end
     if ECHOES[kind] then
-        local last = tonumber(redis.call('GET', tag .. ':l:' .. args[1]) or 0)
-        if now < last + rules.echo then return 4, age, landed end
+        if now < last_contact(args[1]) + rules.echo then return 4, age, landed end
     end
     return join(args[1], kind, tonumber(percent), rules) and 5 or 3, age, landed
 end

@@ -159,7 +159,7 @@ impl Inner {
 
     fn depart_call(&self, send: SendId, home: &Partition) -> (Place, Cmd) {
         let mut call = home.fcall(&functions().depart);
-        call.arg(&send.0[..]).arg(words(DEPARTED)).arg(self.spans.keep_finished).arg(self.spans.min_gap);
+        call.arg(&send.0[..]).arg(words(DEPARTED)).arg(self.spans.keep_finished).arg(&self.spans.pace);
         (home.place, call)
     }
 

@@ -173,7 +173,7 @@ impl Inner {
             .arg(AT_ONCE)
             .arg(self.quiet(partition.place))
             .arg(self.spans.lease)
-            .arg(self.spans.min_gap)
+            .arg(&self.spans.pace)
             .arg(self.spans.recent)
             .arg(self.spans.keep_finished)
             .arg(self.rules.max_attempts);

@@ -72,7 +72,7 @@ impl Inner {
             .arg(u64::try_from(quiet.as_millis()).unwrap_or(u64::MAX))
             .arg(self.spans.claims_per_touch)
             .arg(self.spans.lease)
-            .arg(self.spans.min_gap)
+            .arg(&self.spans.pace)
             .arg(self.spans.recent)
             .arg(self.spans.keep_finished)
             .arg(self.rules.max_attempts)

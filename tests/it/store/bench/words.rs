@@ -1,15 +1,16 @@
 //! What cases are about: people, sends, signals.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use vigie::model::{
-    Claim, ClaimId, ConsentRule, Finish, Name, OnDeadline, OnUncertain, Origin, RecipientId, SendId,
-    SendSpec, Source, Worth,
+    Claim, ClaimId, Finish, Name, OnDeadline, OnUncertain, Origin, RecipientId, SendId, SendSpec, Source,
+    Worth,
 };
 use vigie::redact::Mailbox;
 use vigie::store::{Rules, Touch};
+
+use crate::support::presumed::presumed;
 
 /// When all clocks start.
 pub(crate) fn start() -> Timestamp {
@@ -33,7 +34,7 @@ pub(crate) fn rules() -> Rules {
         fire_threshold: 80,
         hint_ttl: Duration::from_secs(30),
         history: true,
-        consent: BTreeMap::from([(name("demo"), ConsentRule::Presumed)]),
+        brands: presumed(),
         ..Rules::default()
     }
 }

@@ -9,8 +9,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use vigie::clock::after;
 use vigie::model::{
-    ClaimId, Consent, Finish, FlowScope, FlowSetting, Flows, Grantee, HintKind, Hold, Hours, Leaving, Name,
-    OnDeadline, OnUncertain, RecipientId, SendId, SendSpec, SendState, Source,
+    ClaimId, Consent, Contact, Finish, FlowScope, FlowSetting, Flows, Grantee, HintKind, Hold, Hours,
+    Leaving, Name, OnDeadline, OnUncertain, RecipientId, SendId, SendSpec, SendState, Source,
 };
 use vigie::store::{Cancelled, Counts, Fenced, Forgotten, Rules, Settled, Ticked};
 
@@ -55,7 +55,8 @@ pub(super) struct Reference {
     pub(super) now: Timestamp,
     pub(super) letters: Vec<Letter>,
     pub(super) online: BTreeMap<RecipientId, (Timestamp, Source)>,
-    sent: BTreeMap<RecipientId, Timestamp>,
+    /// The mails each person got, the oldest first.
+    sent: BTreeMap<RecipientId, Vec<Contact>>,
     /// When the relay took which mail, and whether it was seen to land.
     accepted: BTreeMap<SendId, (Timestamp, bool)>,
     hints: BTreeMap<(RecipientId, HintKind), (u8, Timestamp)>,
@@ -145,7 +146,32 @@ impl Reference {
     }
 
     pub(super) fn last_sent(&self, who: RecipientId) -> Option<Timestamp> {
-        self.sent.get(&who).copied().filter(|at| self.now < after(*at, self.rules.min_gap))
+        self.contacts(who).last().map(|mail| mail.at)
+    }
+
+    /// The mails that some rule looks back to.
+    pub(super) fn contacts(&self, who: RecipientId) -> Vec<Contact> {
+        let memory = self.memory();
+        let mails = self.sent.get(&who).into_iter().flatten();
+        mails.filter(|mail| self.now < after(mail.at, memory)).cloned().collect()
+    }
+
+    fn memory(&self) -> Duration {
+        let budgets = self.rules.budgets.all().map(|budget| budget.within);
+        budgets.chain([self.rules.min_gap]).max().unwrap_or_default()
+    }
+
+    /// Whether one mail to a person decides over the next.
+    fn spaced(&self) -> bool {
+        !self.memory().is_zero()
+    }
+
+    /// This person has this letter, or may have it.
+    fn got(&mut self, who: Option<RecipientId>, brand: Name) {
+        let mail = Contact { at: self.now, brand: Some(brand) };
+        if let Some(who) = who {
+            self.sent.entry(who).or_default().push(mail);
+        }
     }
 
     /// The relay may have this letter, so its person was written to.
@@ -154,17 +180,28 @@ impl Reference {
         let letter = self.letter(id).expect("a known send");
         let became = letter.doubt(most, again);
         let who = Some(letter.spec.recipient).filter(|_| !letter.forgotten);
+        let brand = letter.spec.brand.clone();
         if became == SendState::Uncertain {
             self.accepted.insert(id, (now, false));
         }
-        self.sent.extend(who.map(|who| (who, now)));
+        self.got(who, brand);
         became
     }
 
     /// One visit, one mail.
     fn free(&self, who: RecipientId) -> bool {
         let busy = self.letters.iter().any(|letter| letter.claimed() && letter.is_for(who));
-        self.rules.min_gap.is_zero() || (!busy && self.last_sent(who).is_none())
+        let contacts = self.contacts(who);
+        let gap = self.last_sent(who).is_some_and(|at| self.now < after(at, self.rules.min_gap));
+        let used = self.rules.budgets.together_free_at(&contacts).is_some_and(|free| self.now < free);
+        !self.spaced() || (!busy && !gap && !used)
+    }
+
+    /// Whether a brand has room in its own budgets for this person.
+    fn may_write(&self, letter: &Letter) -> bool {
+        let Letter { spec, .. } = letter;
+        let free = self.rules.budgets.free_at(&self.contacts(spec.recipient), &spec.brand);
+        free.is_none_or(|free| free <= self.now)
     }
 
     /// Waiting, due, in an open flow, and not lapsed.
@@ -177,7 +214,7 @@ impl Reference {
     /// What may be claimed for a person now, best first; if they are not there, only what is overdue.
     fn candidates(&self, who: RecipientId, there: bool) -> Vec<SendId> {
         let mut found: Vec<_> = self.letters.iter().enumerate().collect();
-        found.retain(|(_, letter)| letter.is_for(who) && self.claimable(letter));
+        found.retain(|(_, letter)| letter.is_for(who) && self.claimable(letter) && self.may_write(letter));
         found.retain(|(_, letter)| there || letter.late(self.now));
         found.sort_by_key(|(arrival, Letter { spec, .. })| {
             (-i32::from(spec.priority), spec.deadline.unwrap_or(Timestamp::MAX), *arrival)
@@ -218,6 +255,7 @@ impl Reference {
                     let (who, id) = (spec.recipient, spec.id);
                     let taken = claimed.entry(who).or_default();
                     let now = self.claimable(&letter)
+                        && self.may_write(&letter)
                         && self.is_online(who)
                         && self.free(who)
                         && *taken < self.rules.claims_per_touch;
@@ -258,7 +296,7 @@ impl Reference {
             let (id, who) = (claim.hold.send, claim.spec.recipient);
             let candidates = self.candidates(who, self.is_online(who));
             assert!(candidates.contains(&id), "{id} may be claimed");
-            if !self.rules.min_gap.is_zero() {
+            if self.spaced() {
                 assert!(self.free(who) && candidates[0] == id, "{id} is the one to claim");
             }
             self.claim(id, request);
@@ -271,7 +309,8 @@ impl Reference {
         self.letters.iter().any(|letter| {
             let expired =
                 !quiet && letter.claimed() && letter.hold.as_ref().is_some_and(|hold| hold.lease <= self.now);
-            let overdue = self.claimable(letter) && letter.late(self.now) && self.free(letter.spec.recipient);
+            let free = self.may_write(letter) && self.free(letter.spec.recipient);
+            let overdue = self.claimable(letter) && letter.late(self.now) && free;
             expired || letter.lapsed(self.now) || overdue
         })
     }
@@ -317,8 +356,9 @@ impl Reference {
             Finish::Accepted { .. } => {
                 letter.state = SendState::Sent;
                 let who = Some(letter.spec.recipient).filter(|_| !letter.forgotten);
+                let brand = letter.spec.brand.clone();
                 self.accepted.insert(hold.send, (now, false));
-                self.sent.extend(who.map(|who| (who, now)));
+                self.got(who, brand);
             }
             Finish::Deferred(deferral) if deferral.counts && !letter.tries_again(most) => {
                 letter.state = SendState::Failed;

@@ -47,7 +47,7 @@ impl Reference {
         if self.is_online(who) || room {
             self.online.insert(who, (self.now, touch.source));
         }
-        let most = if self.rules.min_gap.is_zero() { self.rules.claims_per_touch } else { 1 };
+        let most = if self.spaced() { 1 } else { self.rules.claims_per_touch };
         seen.claims = if self.free(who) { self.candidates(who, true) } else { Vec::new() };
         seen.claims.truncate(most);
         for id in &seen.claims {
