@@ -18,6 +18,7 @@ mod brands;
 mod cases;
 mod consents;
 mod ears;
+mod events;
 mod flows;
 mod guard;
 mod imports;
@@ -34,6 +35,7 @@ mod signals;
 mod stats;
 mod strict;
 mod tokens;
+mod webhooks;
 mod whom;
 
 use std::pin::Pin;
@@ -58,6 +60,7 @@ use crate::model::{Claim, SendSpec};
 use crate::partners::Partners;
 use crate::secrets::Vault;
 use crate::store::{Rules, Store};
+use crate::webhooks::Webhooks;
 use crate::{config, flow, listener, token};
 use guard::{Admission, Authority, Tasks};
 
@@ -102,6 +105,10 @@ pub struct Doors {
     pub clock: Clock,
     /// Limits.
     pub settings: config::Api,
+    /// How events are listened to.
+    pub events: config::Events,
+    /// Who else is told.
+    pub webhooks: Webhooks,
     /// Seals what opens mailboxes.
     pub vault: Vault,
     /// Which mail servers may be named.
@@ -164,6 +171,8 @@ fn routes(doors: &Doors) -> (Router, OpenApi) {
         .merge(mailboxes::router(doors))
         .merge(recipients::router(doors))
         .merge(flows::router(doors))
+        .merge(events::router(doors))
+        .merge(webhooks::router(doors))
         .merge(partners::router(doors))
         .merge(stats::router(doors))
         .merge(signals::router(doors))

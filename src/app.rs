@@ -22,6 +22,7 @@ use crate::ops::Phase;
 use crate::relay::Relays;
 use crate::store::{Store, StoreError};
 use crate::telemetry::Registry;
+use crate::webhooks::Webhooks;
 
 use self::brands::Keeper;
 
@@ -45,6 +46,8 @@ pub struct Gateway {
     folders: Option<Listener>,
     /// Watches mailboxes.
     mailboxes: Listener,
+    /// Tells the servers of brands what happened.
+    webhooks: Webhooks,
     /// Stops what makes new claims: the pipeline and the time door.
     claiming: CancellationToken,
     claimers: TaskTracker,
@@ -149,6 +152,7 @@ impl Gateway {
             self.recorder.abort();
         }
         self.relays.close().await;
+        self.webhooks.stop().await;
         if let Err(error) = self.store.close().await {
             tracing::error!(%error, "the store did not close cleanly");
         }

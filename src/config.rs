@@ -18,6 +18,7 @@ mod classify;
 mod dkim;
 mod edge;
 mod environment;
+mod events;
 mod feeds;
 mod folders;
 mod invalid;
@@ -45,6 +46,7 @@ pub use check::{Problem, is_base_url};
 pub use classify::{Ahead, Classify, Hosting};
 pub use dkim::Dkim;
 pub use edge::{Api, ApiKey, Edge, Intake, Ops, ProxyProtocol, Role};
+pub use events::{Events, SecretSource, Webhook, Webhooks};
 pub use feeds::{CellFormat, Column, FeedFolder, FeedFormat, Feeds, Fields, Mapping, Others, ReadColumn};
 pub use folders::{BrandFolders, Folder, Found, Stamp};
 pub use invalid::{Invalid, Origin};
@@ -98,6 +100,10 @@ pub struct Config {
     pub providers: BTreeMap<Name, Vec<String>>,
     /// Where sends and presence live.
     pub store: Store,
+    /// What is told of what happened.
+    pub events: Events,
+    /// How it is told to brands' servers.
+    pub webhooks: Webhooks,
     /// How claims become mails.
     pub dispatch: Dispatch,
     /// Who takes our mail.

@@ -28,6 +28,9 @@
 //! 8. **Finish** ([`dispatch`], [`store`]). The fate is recorded, fenced by the lease. The number that matters,
 //!    *signal received → relay's 250*, is observed.
 //!
+//! What became of it is told outside ([`webhooks`], `GET /v1/events` of [`api`]): the step that made the send final wrote its
+//! event down, too, so whoever was away, or a gateway that was killed, misses nothing.
+//!
 //! Mail servers, webmails and portals enter at step 2: [`servers`] understands their words, [`api`] takes them in.
 //!
 //! Two other doors lead to step 4: a send that arrives while its recipient is online ([`api`], and [`watch::stream`] for
@@ -67,8 +70,8 @@
 //! | layer | modules | within the layer |
 //! | --- | --- | --- |
 //! | 0: words | `brands` `clock` `config` `model` `redact` `secrets` `telemetry` `token` | each other |
-//! | 1: doors to the outside | `feeds` `intake` `listener` `relay` `render` `store` | nothing |
-//! | 2: decisions | `classify` `servers` `flow` `partners` `dispatch` `pipeline` | those to the left |
+//! | 1: doors to the outside | `dial` `feeds` `intake` `listener` `relay` `render` `store` | nothing |
+//! | 2: decisions | `classify` `servers` `flow` `partners` `dispatch` `pipeline` `webhooks` | those to the left |
 //! | 3: edges | `api` `edge` `ops` `watch` | nothing |
 //! | 4: composition | `app` | nothing |
 //! | 5: command line | `cli` | nothing |
@@ -81,6 +84,7 @@ pub mod classify;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod dial;
 pub mod dispatch;
 pub mod edge;
 pub mod feeds;
@@ -100,3 +104,4 @@ pub mod store;
 pub mod telemetry;
 pub mod token;
 pub mod watch;
+pub mod webhooks;

@@ -24,6 +24,8 @@
 
 mod answers;
 pub mod embedded;
+mod errands;
+mod log;
 pub mod measured;
 pub mod portable;
 pub mod redis;
@@ -39,6 +41,8 @@ pub use self::answers::{
     Cancelled, Counts, Enqueued, Fenced, Forgotten, Ignored, Person, Settled, Snapshot, Ticked, Touch,
     Touched, Wait,
 };
+pub use self::errands::{Errand, Errands};
+pub use self::log::{Heard, Log};
 use crate::brands::Brands;
 use crate::model::{
     Budgets, ClaimId, Consent, Finish, FlowScope, FlowSetting, Flows, Hold, Leaving, Mailboxes, Name,
@@ -84,6 +88,8 @@ pub struct Rules {
     /// At most this many mailboxes are watched (`watch.max_mailboxes`): as many as one gateway may be left with, when all
     /// others have died.
     pub max_mailboxes: usize,
+    /// The newest events that are kept (`events.keep`); zero keeps all, which the configuration does not allow.
+    pub keep_events: u64,
     /// Who writes: whether each brand's mails may be tracked without a recorded consent.
     pub brands: Brands,
 }
@@ -113,7 +119,7 @@ pub enum StoreError {
 
 /// The contract of every store; see the [module doc](self) for what holds for all methods.
 #[async_trait]
-pub trait Store: Send + Sync + 'static {
+pub trait Store: Log + Errands + Send + Sync + 'static {
     /// Accepts sends. Answers in the order given, only after every new send among them is as safe as `wait` asks. Two of the batch
     /// with the same id are treated as if they came one after the other. A send that is due and whose recipient is
     /// online comes back claimed under `request`.

@@ -123,6 +123,10 @@ impl Desk {
     ) -> Result<Report, Unreadable> {
         let _room = self.shared.imports.room.acquire().await;
         let access = Access { key: "folder".into(), role: Role::Operator, brand: None };
+        if let Err(problem) = self.shared.brands.named(&access, &brought.brand) {
+            // Its files wait until there is such a brand, and it is sound.
+            return Ok(Report { stopped: Some(problem.detail().to_owned()), ..Report::default() });
+        }
         let job = brought.job(&self.shared, access)?;
         let import = run::Import::open(Arc::clone(&self.shared), job, source).await?;
         Ok(import.run(source, sink).await)

@@ -108,6 +108,14 @@ impl Problem {
         Self::new(StatusCode::CONFLICT, kind, detail)
     }
 
+    /// 410: events after a position are not kept any more.
+    pub(super) fn gone(before: &str) -> Self {
+        let detail = format!(
+            "events after this position are not kept any more, or it is not of this store; ask after {before} for all that are kept"
+        );
+        Self::new(StatusCode::GONE, "gone", detail)
+    }
+
     /// 413: a body or a line is longer than allowed.
     pub(super) fn too_large(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail)

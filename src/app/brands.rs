@@ -37,6 +37,7 @@ use crate::render::Renderer;
 use crate::secrets;
 use crate::telemetry::Registry;
 use crate::token::{Identity, KeyRing};
+use crate::webhooks::Webhooks;
 
 /// Reads brands again, and puts them into use.
 pub(super) struct Keeper {
@@ -48,6 +49,8 @@ pub(super) struct Keeper {
     metrics: Metrics,
     /// The budgets that brands started with: the store counts by them until the restart.
     budgets: OnceLock<BTreeMap<Name, Vec<AtMost>>>,
+    /// Who is told what happens, from when on somebody is.
+    webhooks: OnceLock<Webhooks>,
     /// Held through a whole reading: there is one at a time.
     seen: Mutex<Seen>,
 }
@@ -82,8 +85,8 @@ impl Keeper {
         for name in brands.now().brands.keys() {
             metrics.stale(name, false);
         }
-        let (budgets, seen) = (OnceLock::new(), Mutex::default());
-        Self { config, identity, brands, renderer, relays, metrics, budgets, seen }
+        let (budgets, webhooks, seen) = (OnceLock::new(), OnceLock::new(), Mutex::default());
+        Self { config, identity, brands, renderer, relays, metrics, budgets, webhooks, seen }
     }
 
     /// Puts the brands that have tables on the ways to their relays, and reads all folders.
@@ -242,6 +245,21 @@ impl Keeper {
         self.renderer.replace(houses, Arc::clone(&known.ring));
         self.relays.assign(ways);
         self.brands.replace(known);
+        self.have_webhooks_follow();
+    }
+
+    /// From now on these webhooks follow the brands.
+    pub(super) fn have_followed(&self, webhooks: Webhooks) {
+        // It is the first and only time.
+        let _ = self.webhooks.set(webhooks);
+        self.have_webhooks_follow();
+    }
+
+    fn have_webhooks_follow(&self) {
+        if let Some(webhooks) = self.webhooks.get() {
+            let known = self.brands.now();
+            webhooks.follow(known.brands.iter().map(|(name, brand)| (name, &**brand)));
+        }
     }
 
     fn tell(&self, loaded: &[Name], refused: &[(Name, String)]) {

@@ -66,6 +66,7 @@ pub(super) fn rules(config: &Config, brands: &Brands) -> Rules {
         max_online: config.presence.max_online,
         keep_finished: config.store.keep_finished,
         max_mailboxes: config.watch.max_mailboxes,
+        keep_events: config.events.keep,
         brands: brands.clone(),
     }
 }

@@ -32,6 +32,7 @@ use crate::store::measured::Measured;
 use crate::store::{Counts, Store, StoreError};
 use crate::telemetry::Registry;
 use crate::token::Identity;
+use crate::webhooks::Webhooks;
 use crate::{api, ops};
 
 /// Why a gateway does not start, in one sentence, sorted by who has to act.
@@ -80,6 +81,7 @@ struct Foundation {
     classifier: Arc<Classifier>,
     partners: Arc<Partners>,
     imports: api::Imports,
+    webhooks: Webhooks,
 }
 
 /// The listeners, bound before anything can claim: an address in use must not leave half a gateway behind.
@@ -106,6 +108,9 @@ impl Gateway {
         let phase = watch::Sender::new(Phase::Running);
         let doors = base.api_doors(keys, vault, &mailboxes, &dispatcher);
         let figures = base.ops_doors(&phase);
+        if !base.config.store.guest {
+            base.keeper.have_followed(base.webhooks.clone());
+        }
         Ok(Self {
             addresses,
             phase,
@@ -116,6 +121,7 @@ impl Gateway {
             api: Listener::start(|stop| api::serve(bound.api, doors, stop)),
             ops: Listener::start(|stop| ops::serve(bound.ops, figures, stop)),
             mailboxes: mailboxes.start(),
+            webhooks: base.webhooks,
             claiming,
             claimers,
             dispatcher,
@@ -159,6 +165,8 @@ impl Foundation {
         let intake = Arc::new(intake);
         let classifier =
             Arc::new(Classifier::new(&config.classify, config.presence.scan_grace).map_err(configuration)?);
+        let webhooks = Webhooks::new(Arc::clone(&store) as _, clock.clone(), &config.webhooks, &registry)
+            .map_err(|error| StartError::Configuration(format!("`webhooks.ca`: {error}")))?;
         let partners = Partners::new(&config.partners, gate.clone(), clock.clone(), &registry);
         let imports = api::Imports::new(&config.feeds, &registry).map_err(configuration)?;
         let base = Self {
@@ -176,6 +184,7 @@ impl Foundation {
             classifier,
             partners: Arc::new(partners),
             imports,
+            webhooks,
         };
         Ok((base, outlets))
     }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use super::events::Webhook;
 use super::{AtMost, Dkim, OwnRelay, Relay};
 use crate::model::{ConsentRule, Name, OnUncertain};
 
@@ -62,6 +63,9 @@ pub struct Brand {
     /// What to do when nobody can know whether the relay took a mail.
     #[serde(default)]
     pub on_uncertain: OnUncertain,
+    /// Who is told what happens.
+    #[serde(default)]
+    pub webhooks: Vec<Webhook>,
     /// Who takes its mail, where that is another relay than everybody's.
     #[serde(default)]
     pub relay: Option<OwnRelay>,

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::Fault;
 use super::field::{Fact, Field};
-use crate::model::{Name, OnDeadline};
+use crate::model::{Amount, Currency, Name, OnDeadline};
 
 /// A send as a line of a feed means it, in the words of `POST /v1/sends`; what it leaves out is for the import to say.
 /// Not `Debug`: it holds an address.
@@ -48,9 +48,9 @@ pub struct Entry {
 #[derive(Clone, Default, PartialEq)]
 pub struct CaseFacts {
     /// What is owed, as a decimal number.
-    pub amount: Option<String>,
+    pub amount: Option<Amount>,
     /// In which currency (ISO 4217).
-    pub currency: Option<String>,
+    pub currency: Option<Currency>,
     /// When it was due.
     pub due_date: Option<Date>,
     /// The person's time zone.
@@ -126,8 +126,8 @@ impl Entry {
 impl CaseFacts {
     fn set(&mut self, field: &Field, fact: &Fact, value: Value) -> Result<(), Fault> {
         match fact {
-            Fact::Amount => self.amount = Some(amount(field, value)?),
-            Fact::Currency => self.currency = Some(currency(field, value)?),
+            Fact::Amount => self.amount = Some(parsed(field, value)?),
+            Fact::Currency => self.currency = Some(parsed(field, value)?),
             Fact::DueDate => self.due_date = Some(day(field, value)?),
             Fact::Zone => self.zone = Some(zone(field, value)?),
             Fact::Language => self.language = Some(text(field, value)?),
@@ -142,8 +142,8 @@ impl CaseFacts {
     fn shown(&self, fact: &Fact) -> String {
         let day = |day: Option<Date>| day.map(|day| day.to_string()).unwrap_or_default();
         match fact {
-            Fact::Amount => self.amount.clone().unwrap_or_default(),
-            Fact::Currency => self.currency.clone().unwrap_or_default(),
+            Fact::Amount => self.amount.as_ref().map(|amount| amount.as_str().to_owned()).unwrap_or_default(),
+            Fact::Currency => self.currency.map(|currency| currency.code().to_owned()).unwrap_or_default(),
             Fact::DueDate => day(self.due_date),
             Fact::Zone => self.zone.clone().unwrap_or_default(),
             Fact::Language => self.language.clone().unwrap_or_default(),
@@ -160,8 +160,8 @@ impl CaseFacts {
         let mut put = |name: &str, value: Option<String>| {
             value.map(|value| variables.insert(name.to_owned(), value.into()))
         };
-        put("amount", self.amount);
-        put("currency", self.currency);
+        put("amount", self.amount.map(|amount| amount.as_str().to_owned()));
+        put("currency", self.currency.map(|currency| currency.code().to_owned()));
         put("due_date", self.due_date.map(|day| day.to_string()));
         put("language", self.language);
         let date = self.letter_date.map(|day| day.to_string());
@@ -215,24 +215,6 @@ fn on_deadline(field: &Field, value: Value) -> Result<OnDeadline, Fault> {
 fn priority(field: &Field, value: Value) -> Result<i16, Fault> {
     let wrong = "must be a whole number from -32768 to 32767";
     text(field, value)?.parse().map_err(|_| Fault::of(field.to_string(), wrong))
-}
-
-fn amount(field: &Field, value: Value) -> Result<String, Fault> {
-    let amount = text(field, value)?;
-    let (whole, fraction) = amount.split_once('.').unwrap_or((&amount, "0"));
-    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    if digits(whole.strip_prefix('-').unwrap_or(whole)) && digits(fraction) {
-        return Ok(amount);
-    }
-    Err(Fault::of(field.to_string(), "must be a number such as 120.50; a mapping can read others"))
-}
-
-fn currency(field: &Field, value: Value) -> Result<String, Fault> {
-    let code = text(field, value)?;
-    if code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_uppercase()) {
-        return Ok(code);
-    }
-    Err(Fault::of(field.to_string(), "must be three letters such as EUR (ISO 4217)"))
 }
 
 fn zone(field: &Field, value: Value) -> Result<String, Fault> {

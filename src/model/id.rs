@@ -105,7 +105,7 @@ pub struct BadName {
 }
 
 impl BadName {
-    const fn new(expected: &'static str) -> Self {
+    pub(super) const fn new(expected: &'static str) -> Self {
         Self { expected }
     }
 }

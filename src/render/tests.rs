@@ -53,6 +53,7 @@ fn brand() -> Brand {
         first_letters: Vec::new(),
         values: toml::Table::new(),
         relay: None,
+        webhooks: Vec::new(),
     }
 }
 

@@ -10,7 +10,8 @@
 //! | --- | --- | --- |
 //! | `enqueue`, `cancel`, `settle`, `forget`, `consent`, `set_flow`, `watch_mailbox`, `reseal_mailbox` | yes | yes: they answer after the disk's sync, shared by all who wait |
 //! | `touch`, `tick`: the claims made | yes | as of the last sync; a lost claim is a send that waits |
-//! | `begin`, `finish` | yes | as of the last sync |
+//! | `begin`, `finish`, `announce`, notes of errands | yes | as of the last sync |
+//! | events of steps | with the step | with the step |
 //! | presence | no | no |
 //!
 //! After a restart the only holder of any claim is dead, so no lease is waited for: claims whose hand-over had not begun
@@ -48,6 +49,8 @@
 
 mod core;
 mod disk;
+mod errands;
+mod log;
 mod moving;
 mod open;
 mod presence;
@@ -69,8 +72,8 @@ use super::{
 };
 use crate::clock::Clock;
 use crate::model::{
-    ClaimId, Consent, Finish, FlowScope, FlowSetting, Flows, Hold, Leaving, Mailboxes, Name, RecipientId,
-    Sealed, SendId, SendRecord, SendSpec,
+    ClaimId, Consent, Finish, FlowScope, FlowSetting, Flows, Hold, Leaving, Mailboxes, Name, Position,
+    RecipientId, Sealed, SendId, SendRecord, SendSpec,
 };
 
 use self::core::{Alarm, Core};
@@ -86,6 +89,7 @@ pub struct Embedded {
     open: RwLock<Option<Open>>,
     flows: watch::Receiver<Arc<Flows>>,
     mailboxes: watch::Receiver<Arc<Mailboxes>>,
+    newest: watch::Receiver<Position>,
     alarm: Arc<Alarm>,
     failure: Arc<SetOnce<StoreError>>,
     clock: Clock,
@@ -103,7 +107,7 @@ impl Embedded {
     /// what is there is not what was written, or of a format this version does not know, [`StoreError::Unfit`] if it is
     /// [shut](super::portable::Portable::shut). All say what to do.
     pub fn open(directory: &Path, cache_mib: u64, rules: Rules, clock: Clock) -> Result<Self, StoreError> {
-        let disk = Disk::open(directory, cache_mib)?;
+        let disk = Disk::open(directory, cache_mib, rules.keep_events)?;
         disk.refuse_shut()?;
         Self::start(disk, rules, clock)
     }
@@ -112,7 +116,7 @@ impl Embedded {
         let core = Arc::new(Core::load(disk, rules, clock.clone())?);
         let (jobs, queue) = mpsc::channel(Self::JOBS);
         let (flows, alarm, failure) = (core.flows(), core.alarm(), core.failure());
-        let mailboxes = core.mailboxes.heard();
+        let (mailboxes, newest) = (core.mailboxes.heard(), core.disk.log.newest());
         let writer = std::thread::Builder::new().name("store-writer".into()).spawn({
             let core = Arc::clone(&core);
             move || writer::run(&core, queue)
@@ -120,7 +124,7 @@ impl Embedded {
         let writer =
             writer.map_err(|error| StoreError::Unavailable(format!("no thread for the writer: {error}")))?;
         let open = RwLock::new(Some(Open { core, jobs, writer }));
-        Ok(Self { open, flows, mailboxes, alarm, failure, clock })
+        Ok(Self { open, flows, mailboxes, newest, alarm, failure, clock })
     }
 
     async fn open_store(&self) -> Result<RwLockReadGuard<'_, Open>, StoreError> {

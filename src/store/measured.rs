@@ -1,19 +1,19 @@
 //! Any store, with a stopwatch: `vigie_store_seconds{operation}`.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use prometheus::{Histogram, HistogramVec};
 use tokio::sync::watch;
 
 use super::{
-    Cancelled, Enqueued, Fenced, Forgotten, Person, Settled, Snapshot, Store, StoreError, Ticked, Touch,
-    Touched, Wait,
+    Cancelled, Enqueued, Errand, Errands, Fenced, Forgotten, Heard, Log, Person, Settled, Snapshot, Store,
+    StoreError, Ticked, Touch, Touched, Wait,
 };
 use crate::model::{
-    ClaimId, Consent, Finish, FlowScope, FlowSetting, Flows, Hold, Leaving, Mailboxes, Name, RecipientId,
-    Sealed, SendId, SendRecord, SendSpec,
+    ClaimId, Consent, Event, Finish, FlowScope, FlowSetting, Flows, Hold, Leaving, Mailboxes, Name, Position,
+    RecipientId, Sealed, SendId, SendRecord, SendSpec,
 };
 use crate::telemetry::{Metric, Registry};
 
@@ -161,6 +161,46 @@ impl Store for Measured {
 
     async fn close(&self) -> Result<(), StoreError> {
         self.store.close().await
+    }
+}
+
+#[async_trait]
+impl Log for Measured {
+    async fn announce(&self, event: Event) -> Result<(), StoreError> {
+        self.timed("announce", self.store.announce(event)).await
+    }
+
+    async fn events(&self, after: Option<Position>, limit: usize) -> Result<Heard, StoreError> {
+        self.timed("events", self.store.events(after, limit)).await
+    }
+
+    fn newest(&self) -> watch::Receiver<Position> {
+        self.store.newest()
+    }
+}
+
+#[async_trait]
+impl Errands for Measured {
+    async fn take_errand(&self, errand: &str, me: ClaimId, lease: Duration) -> Result<Errand, StoreError> {
+        self.timed("take_errand", self.store.take_errand(errand, me, lease)).await
+    }
+
+    async fn note_errand(
+        &self,
+        errand: &str,
+        me: ClaimId,
+        lease: Duration,
+        note: &str,
+    ) -> Result<Fenced, StoreError> {
+        self.timed("note_errand", self.store.note_errand(errand, me, lease, note)).await
+    }
+
+    async fn change_errand(&self, errand: &str, note: &str) -> Result<(), StoreError> {
+        self.timed("change_errand", self.store.change_errand(errand, note)).await
+    }
+
+    async fn errand(&self, errand: &str) -> Result<Option<String>, StoreError> {
+        self.timed("errand", self.store.errand(errand)).await
     }
 }
 

@@ -38,6 +38,7 @@ mod after;
 mod claims;
 mod ending;
 mod enqueue;
+mod errands;
 mod events;
 mod fault;
 mod figures;
@@ -242,7 +243,7 @@ impl Store for RedisStore {
         if self.inner.closed.swap(true, Ordering::Relaxed) {
             return Ok(());
         }
-        self.inner.announcer.close(LAST_WORDS).await;
+        self.inner.events.close(LAST_WORDS).await;
         self.stop.cancel();
         drop(tokio::time::timeout(LAST_WORDS, self.tasks.wait()).await);
         // Not worth failing for: a gateway that is not heard of any more is taken for dead soon.

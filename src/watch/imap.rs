@@ -4,7 +4,7 @@
 //!
 //! 1. [`Watchers::set`] says which mailboxes there are, at any moment anew. Each has a task of its own.
 //! 2. It waits for its turn ([`turns`]): so many log in at a time here, and so many at one server.
-//! 3. It connects ([`dial`]), speaks TLS, and logs in ([`login`]) with a password or an access token
+//! 3. It connects ([`crate::dial`]), speaks TLS, and logs in ([`login`]) with a password or an access token
 //!    ([`Tokens`]; [`TokenSource`] gets them from an OAuth 2 server). `ID ("name" "vigie")` comes first, so that the
 //!    server's own reports of this login can be told from a person's.
 //! 4. It looks at INBOX with `EXAMINE`, which changes nothing, not even `\Recent`, and learns the flags of the newest
@@ -35,7 +35,6 @@
 //! lets `* OK Still here` put off the renewal for ever; imap-next 0.3 has limits, but brings a complete codec, still
 //! alpha, which has to understand all of an answer of which ten words matter here.
 
-mod dial;
 mod dialogue;
 mod keeper;
 mod known;
@@ -56,7 +55,7 @@ use std::time::{Duration, Instant};
 
 use crate::redact::Secret;
 
-pub use dial::{Roots, RootsError};
+pub use crate::dial::{Roots, RootsError};
 pub use keeper::Watchers;
 pub use metrics::{Metrics, State};
 pub use token::{Grant, GrantError, Rotated, TokenError, TokenSource, Tokens};

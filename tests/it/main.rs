@@ -6,6 +6,7 @@ mod cli;
 mod demo;
 mod dkim;
 mod edge;
+mod events;
 mod feeds;
 mod journey;
 mod kill;

@@ -44,7 +44,7 @@ const SHORT_LEASE: (&str, &str) = ("VIGIE__DISPATCH__LEASE", "3s");
 const INFO: (&str, &str) = ("VIGIE__LOG__FILTER", "info");
 
 /// Opens a store as a gateway would.
-async fn open(url: &str, rules: Rules, replicas: u16) -> Arc<RedisStore> {
+pub(crate) async fn open(url: &str, rules: Rules, replicas: u16) -> Arc<RedisStore> {
     let Ok(StoreUrl::Redis(url)) = StoreUrl::parse(url) else { panic!("{url} is no Redis URL") };
     let options = Options {
         replicas,
@@ -56,7 +56,7 @@ async fn open(url: &str, rules: Rules, replicas: u16) -> Arc<RedisStore> {
 }
 
 /// Rules under which nothing but the window and the lease plays a part.
-fn rules() -> Rules {
+pub(crate) fn rules() -> Rules {
     Rules {
         window: Duration::from_mins(3),
         min_gap: Duration::ZERO,

@@ -22,6 +22,8 @@ mod crowd;
 mod deadlines;
 mod directory;
 mod ending;
+mod errands;
+mod events;
 mod fencing;
 mod flows;
 mod lasting;
@@ -119,6 +121,15 @@ macro_rules! timeless {
             only_what_is_known_is_sealed_anew,
             beyond_the_bound_mailboxes_are_refused,
         ],
+        events: [
+            every_end_is_told,
+            an_event_of_the_gateways_own_is_told,
+            a_repeated_step_tells_the_same_event,
+            the_log_is_read_page_by_page,
+            who_waits_hears_of_it,
+            a_position_that_is_gone_is_named,
+        ],
+        errands: [one_holds_an_errand, what_is_changed_is_nobodys],
         );
     };
 }
@@ -175,6 +186,7 @@ macro_rules! timed {
             every_attempt_has_the_date_of_the_first,
         ],
         lasting: [finished_sends_are_purged_in_time],
+        errands: [an_errand_comes_free_with_its_lease],
         );
     };
 }
@@ -192,6 +204,8 @@ macro_rules! lasting {
             a_closed_store_is_unavailable,
         ],
         mailboxes: [mailboxes_survive_a_crash],
+        events: [no_event_is_lost_in_a_crash, positions_survive],
+        errands: [notes_survive_a_crash],
         );
     };
 }
@@ -237,6 +251,7 @@ macro_rules! sharing {
             every_gateway_follows_a_flow,
         ],
         mailboxes: [gateways_share_mailboxes],
+        events: [gateways_hear_each_other],
         );
     };
 }

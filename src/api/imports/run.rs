@@ -252,8 +252,13 @@ impl Import {
                 self.report.skipped += 1;
                 continue;
             }
-            let line = self.examine(record);
-            self.batch.push(line);
+            match self.examine(record) {
+                Ok(line) => self.batch.push(line),
+                Err(problem) => {
+                    self.flush(sink).await?;
+                    return Err(Halt::Stopped(problem.detail().to_owned()));
+                }
+            }
             if self.batch.len() >= self.shared.batch {
                 self.wait(sink).await?;
                 self.dispatch();
@@ -266,25 +271,28 @@ impl Import {
         Ok(())
     }
 
-    fn examine(&mut self, record: Record) -> Line {
-        let judged = match self.judge(&record) {
-            Ok(judged) => judged,
+    /// Finds out what is to become of a line; fails if that cannot be known now, because its brand is broken.
+    fn examine(&mut self, record: Record) -> Result<Line, Problem> {
+        let judged = match self.entry(&record) {
+            Ok(entry) => self.judge(entry)?,
             Err(fault) => Judged::Refused(fault),
         };
-        Line { number: record.line, original: record.original, judged }
+        Ok(Line { number: record.line, original: record.original, judged })
     }
 
-    fn judge(&mut self, record: &Record) -> Result<Judged, Fault> {
-        let entry = self.entry(record)?;
-        let examined = self.shared.counter.examine_entry(&self.job.access, &self.job.order, entry);
-        let spec = examined.map_err(|problem| batch::fault(&problem))?;
-        match self.seen.meet(&spec) {
-            Met::Again => Ok(Judged::Duplicate),
+    fn judge(&mut self, entry: Entry) -> Result<Judged, Problem> {
+        let spec = match self.shared.counter.examine_entry(&self.job.access, &self.job.order, entry) {
+            Ok(spec) => spec,
+            Err(problem) if problem.is_passing() => return Err(problem),
+            Err(problem) => return Ok(Judged::Refused(batch::fault(&problem))),
+        };
+        Ok(match self.seen.meet(&spec) {
+            Met::Again => Judged::Duplicate,
             Met::Otherwise if self.job.dry_run => {
-                Err(Fault::of("id", "is taken by an earlier line that says something else"))
+                Judged::Refused(Fault::of("id", "is taken by an earlier line that says something else"))
             }
-            Met::First | Met::Otherwise => Ok(Judged::Send(Box::new(spec))),
-        }
+            Met::First | Met::Otherwise => Judged::Send(Box::new(spec)),
+        })
     }
 
     fn entry(&self, record: &Record) -> Result<Entry, Fault> {

@@ -83,6 +83,8 @@ impl Foundation {
             gate: self.gate.clone(),
             clock: self.clock.clone(),
             settings: self.config.api.clone(),
+            events: self.config.events.clone(),
+            webhooks: self.webhooks.clone(),
             vault,
             watch: self.config.watch.clone(),
             look: Arc::new(move |who| {

@@ -20,9 +20,9 @@ pub(super) fn all(config: &Config, problems: &mut Vec<Problem>) {
         refuse_if(!folder.directory.is_absolute(), problems, || {
             format!("`{key}.directory` must be absolute: it is shared with whoever drops files there")
         });
-        refuse_if(!config.brands.contains_key(&folder.brand), problems, || {
-            format!("`{key}.brand`: there is no brand {}", folder.brand)
-        });
+        // A brand's own folder may come later.
+        let unknown = !config.brands.contains_key(&folder.brand) && !config.brand_folders.are_used();
+        refuse_if(unknown, problems, || format!("`{key}.brand`: there is no brand {}", folder.brand));
         if let Some(mapping) = &folder.mapping {
             refuse_if(!feeds.mappings.contains_key(mapping), problems, || {
                 format!("`{key}.mapping`: there is no mapping {mapping} in `feeds.mappings`")

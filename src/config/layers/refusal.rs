@@ -7,7 +7,7 @@ use super::{KeyPath, Layers};
 use crate::config::Invalid;
 
 /// Keys whose value is never repeated, whatever is wrong with it.
-const SECRET_KEYS: [&str; 4] = ["key", "password", "secret", "url"];
+const SECRET_KEYS: [&str; 5] = ["key", "password", "secret", "secrets", "url"];
 
 /// A misspelt key is at least this similar to the one that was meant (0 to 1, Jaro–Winkler).
 const SIMILAR: f64 = 0.8;
@@ -28,8 +28,7 @@ impl Layers {
             let key = display(&[path.as_slice(), &[field.trim_matches('`').to_owned()]].concat());
             return Invalid::Missing { key, origin };
         }
-        let secret =
-            path.last().is_some_and(|key| SECRET_KEYS.contains(&key.as_str()) || key.ends_with("_secret"));
+        let secret = path.iter().any(|key| SECRET_KEYS.contains(&key.as_str()) || key.ends_with("_secret"));
         let found = self.value_at(&path).filter(|_| !secret).map(shown);
         Invalid::Value {
             key: display(&path),

@@ -4,6 +4,7 @@
 //! microseconds, done where the caller runs. If a write fails, memory and disk no longer agree, so the store stops
 //! answering for good; a restart goes on from disk.
 
+mod errands;
 mod mailboxes;
 mod moving;
 mod said;
@@ -22,6 +23,7 @@ use super::disk::Disk;
 use super::records::{Change, Head, Held};
 use super::state::State;
 use super::time::{Millis, NEVER, millis, span};
+use errands::Holders;
 use mailboxes::Watched;
 pub(super) use view::claim;
 
@@ -51,6 +53,7 @@ pub(super) struct Core {
     alarm: Arc<Alarm>,
     flows: watch::Sender<Arc<Flows>>,
     pub(super) mailboxes: Watched,
+    pub(super) errands: Holders,
     failed: Arc<SetOnce<StoreError>>,
 }
 
@@ -64,6 +67,7 @@ impl Core {
         let mut state = State::new(rules);
         disk.load(&mut state, recent, now)?;
         disk.write(&state.take_changes())?;
+        disk.trim_events()?;
         let oldest_end = AtomicI64::new(disk.oldest_end()?.unwrap_or(NEVER));
         let flows = watch::Sender::new(state.flow_settings());
         Ok(Self {
@@ -75,6 +79,7 @@ impl Core {
             alarm: Arc::default(),
             flows,
             mailboxes,
+            errands: Holders::default(),
             failed: Arc::default(),
         })
     }

@@ -1,17 +1,21 @@
-//! The files: one fjall database with three keyspaces, written in atomic steps.
+//! The files: one fjall database with four keyspaces, written in atomic steps.
 //!
 //! | keyspace | key | holds |
 //! | --- | --- | --- |
 //! | `specs` | send | payloads: written once, read when claimed, deleted with the final state |
 //! | `heads` | send | what changes while a send is alive; read through at the start |
 //! | `records` | a letter, then the rest | all else, see [`records`](super::records) |
+//! | `events` | number | what is [told](log) of steps, written with them |
 //!
 //! Every step is one batch, and a batch reaches the operating system before [`Disk::write`] returns, so a killed
 //! process loses nothing. What must also survive the machine waits for [`Disk::sync`]; there is one journal, so one sync
 //! covers every step before it.
 
 mod damage;
+mod errands;
+mod hours;
 mod journal;
+mod log;
 mod mailboxes;
 mod moving;
 mod scan;
@@ -26,12 +30,13 @@ use fjall::{Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistM
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::model::{Consent, FlowScope, FlowSetting, Grantee, Hours, RecipientId, SendId, SendSpec};
+use crate::model::{Consent, FlowScope, FlowSetting, Grantee, RecipientId, SendId, SendSpec};
 use crate::store::StoreError;
 
 use super::records::{Change, End, Event, FORMAT, Head, Label, Tally};
-use super::time::{Millis, timestamp};
+use super::time::Millis;
 use journal::Journal;
+use log::{Log, Tail};
 
 /// What the keys in `records` begin with.
 #[derive(Debug, Clone, Copy)]
@@ -48,6 +53,7 @@ enum Kind {
     Flow = b'f',
     Hours = b'h',
     Mailbox = b'm',
+    Errand = b'g',
     Format = b'v',
 }
 
@@ -58,6 +64,7 @@ pub(super) struct Disk {
     specs: Keyspace,
     heads: Keyspace,
     records: Keyspace,
+    pub(super) log: Log,
     journal: Journal,
     /// How many sends were acknowledged as durable, beside the database: see [`damage`].
     acknowledged: File,
@@ -67,7 +74,7 @@ pub(super) struct Disk {
 
 impl Disk {
     /// Opens a directory, or makes it. `cache_mib` is what caches and write buffers together may take.
-    pub(super) fn open(directory: &Path, cache_mib: u64) -> Result<Self, StoreError> {
+    pub(super) fn open(directory: &Path, cache_mib: u64, keep_events: u64) -> Result<Self, StoreError> {
         damage::check_present(directory)?;
         let failed = |error| damage::opening(directory, &error);
         std::fs::create_dir_all(directory).map_err(|error| failed(error.into()))?;
@@ -88,6 +95,8 @@ impl Disk {
             specs: database.keyspace("specs", options).map_err(failed)?,
             heads: database.keyspace("heads", options).map_err(failed)?,
             records: database.keyspace("records", options).map_err(failed)?,
+            log: Log::open(database.keyspace("events", options).map_err(failed)?, keep_events)
+                .map_err(failed)?,
             journal: Journal::new(directory),
             acknowledged: damage::acknowledged_file(directory).map_err(|error| failed(error.into()))?,
             accepted: Mutex::new(0),
@@ -120,13 +129,16 @@ impl Disk {
         for change in changes {
             step.change(change);
         }
+        for event in self.ends(changes)? {
+            step.announce(&event);
+        }
         step.write()
     }
 
     /// Begins a step.
     pub(super) fn step(&self) -> Step<'_> {
         let batch = OwnedWriteBatch::with_capacity(self.database.clone(), 8);
-        Step { disk: self, batch: batch.durability(Some(PersistMode::Buffer)) }
+        Step { disk: self, batch: batch.durability(Some(PersistMode::Buffer)), tail: None }
     }
 
     /// Waits until everything written so far survives a power cut. After an error here nothing can be trusted any
@@ -167,13 +179,6 @@ impl Disk {
         self.read(&self.records, &key(Kind::End, &[&id.0]))
     }
 
-    /// In which hours a person was seen.
-    pub(super) fn hours(&self, who: RecipientId) -> Result<Option<Hours>, StoreError> {
-        let record = self.records.get(key(Kind::Hours, &[&who.0]));
-        let record = record.map_err(|error| damage::reading(&self.directory, &error))?;
-        Ok(record.and_then(|record| Hours::read(&record)))
-    }
-
     fn read<T: DeserializeOwned>(&self, keyspace: &Keyspace, key: &[u8]) -> Result<Option<T>, StoreError> {
         let bytes = keyspace.get(key).map_err(|error| damage::reading(&self.directory, &error))?;
         bytes.map(|bytes| self.parse(&bytes)).transpose()
@@ -193,6 +198,9 @@ impl Disk {
 pub(super) struct Step<'a> {
     disk: &'a Disk,
     batch: OwnedWriteBatch,
+    /// The end of the log, where this step tells something: held until it is written, so that numbers grow in the order in
+    /// which they can be read.
+    tail: Option<Tail<'a>>,
 }
 
 impl Step<'_> {
@@ -241,6 +249,7 @@ impl Step<'_> {
                 self.batch.remove(records, key(Kind::Contacts, &[&who.0]));
             }
             Change::Contacts(who, mails) => self.put(records, key(Kind::Contacts, &[&who.0]), mails),
+            Change::Announce(event) => self.announce(event),
         }
     }
 
@@ -250,14 +259,6 @@ impl Step<'_> {
         self.batch.remove(&self.disk.heads, id.0);
         self.put(records, key(Kind::End, &[&id.0]), end);
         self.put(records, ended_at(end.at, id), &());
-    }
-
-    /// One more hour in which a person was seen. Steps are written one after the other, so nothing comes between.
-    fn hour(&mut self, who: RecipientId, at: Millis) {
-        let mut hours = self.disk.hours(who).ok().flatten().unwrap_or(Hours::EMPTY);
-        if hours.seen(timestamp(at)) {
-            self.batch.insert(&self.disk.records, key(Kind::Hours, &[&who.0]), hours.write());
-        }
     }
 
     fn erase(&mut self, id: SendId) {
@@ -272,7 +273,9 @@ impl Step<'_> {
 
     /// Writes the step.
     pub(super) fn write(self) -> Result<(), StoreError> {
-        self.batch.commit().map_err(|error| self.disk.lost(&error))
+        self.batch.commit().map_err(|error| self.disk.lost(&error))?;
+        self.tail.into_iter().for_each(Tail::publish);
+        Ok(())
     }
 }
 

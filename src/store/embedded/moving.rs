@@ -23,7 +23,7 @@ impl Embedded {
         rules: Rules,
         clock: Clock,
     ) -> Result<Self, StoreError> {
-        Self::start(Disk::open(directory, cache_mib)?, rules, clock)
+        Self::start(Disk::open(directory, cache_mib, rules.keep_events)?, rules, clock)
     }
 }
 

@@ -13,6 +13,8 @@
 //! | hours | person | when they are seen in a new hour; 88 bytes, no JSON | when they withdraw or are forgotten, or nine weeks later |
 //! | mailbox | person | when it is to be watched; sealed, no JSON | when it is not any more, or the person is forgotten |
 //! | contacts | person | at each mail they got, or may have got | when no rule looks back so far, or when forgotten |
+//! | errand | its name | at each note, no JSON of ours | never |
+//! | [event](crate::model::Event) | its number, in the keyspace `events` | with the step it tells of | when `keep_events` newer ones are there |
 //! | flow setting | flow | at each change | never |
 //!
 //! `Label`, `Event` and `End` are what remains of a finished send: no address, no variables, no case, no recipient.
@@ -200,4 +202,6 @@ pub(super) enum Change {
     NoHours(RecipientId),
     /// The mails a person got; none: nobody needs to know any more.
     Contacts(RecipientId, Vec<Contacted>),
+    /// An event is told with this step. The end of a send is told without it.
+    Announce(Box<crate::model::Event>),
 }

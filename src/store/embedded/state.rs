@@ -80,7 +80,7 @@ pub(super) struct State {
     flows: FlowTable,
     /// The arrival number of the next send.
     arrivals: u64,
-    changes: Vec<Change>,
+    pub(super) changes: Vec<Change>,
 }
 
 impl State {

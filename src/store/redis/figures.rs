@@ -12,7 +12,7 @@ pub struct Figures {
     replaced: IntCounter,
     redirected: IntCounter,
     postponed: IntCounter,
-    lost: IntCounter,
+    left: IntCounter,
 }
 
 impl Figures {
@@ -24,18 +24,18 @@ impl Figures {
             replaced: counter(REPLACED),
             redirected: counter(REDIRECTED),
             postponed: counter(POSTPONED),
-            lost: counter(LOST),
+            left: counter(LEFT),
         }
     }
 
     /// Takes over what has happened since the start.
-    pub(super) fn follow(&self, healthy: bool, counts: Counts, lost: u64) {
+    pub(super) fn follow(&self, healthy: bool, counts: Counts, left: u64) {
         self.up.set(i64::from(healthy));
         for (counter, count) in [
             (&self.replaced, counts.replaced),
             (&self.redirected, counts.redirected),
             (&self.postponed, counts.postponed),
-            (&self.lost, lost),
+            (&self.left, left),
         ] {
             counter.inc_by(count.saturating_sub(counter.get()));
         }
@@ -70,9 +70,9 @@ const POSTPONED: Metric = Metric {
     alert: "healthy: still; alert when it grows for more than a minute",
 };
 
-const LOST: Metric = Metric {
-    name: "vigie_events_lost_total",
+const LEFT: Metric = Metric {
+    name: "vigie_events_left_total",
     labels: &[],
-    meaning: "Results that were not told on vigie:events because too many waited for Redis; the sends' states are right",
-    alert: "healthy: zero; on any: whoever follows the stream must look at the sends themselves",
+    meaning: "Events copied to vigie:events by another gateway than the one that brought them about, or late. Only where the store is Redis",
+    alert: "healthy: still, but for the seconds after a gateway died; alert when it grows for a minute: Redis is too slow for the gateways",
 };

@@ -1,14 +1,14 @@
 //! What every step needs: the servers, the rules, and what all calls have in common.
 
+use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use redis::{Cmd, ToRedisArgs, Value, cmd};
 use tokio::sync::mpsc;
 
 use super::Options;
-use super::events::{Announcer, EVENTS, Publish};
+use super::events::Events;
 use super::figures::Figures;
 use super::keys::{Partition, Partitions};
 use super::library::functions;
@@ -18,7 +18,7 @@ use super::router::{Lane, Place, Router, Safe};
 use super::server::Sync;
 use super::turns::Turns;
 use crate::model::{Budget, Cause, Claim, ClaimId, ConsentRule, SendId, SendSpec};
-use crate::store::time::{span, timestamp};
+use crate::store::time::span;
 use crate::store::{Rules, StoreError, Wait};
 
 /// How long a server may take to write to its disk: with `appendfsync everysec` a second, and some.
@@ -35,7 +35,7 @@ pub(super) struct Inner {
     pub(super) sync: Sync,
     /// Ids whose index entries get their time to live.
     pub(super) gone: mpsc::Sender<SendId>,
-    pub(super) announcer: Announcer,
+    pub(super) events: Events,
     pub(super) figures: OnceLock<Figures>,
     pub(super) gate: Gate,
     pub(super) scanned: Scanned,
@@ -110,7 +110,7 @@ fn pace(rules: &Rules) -> String {
 impl Inner {
     pub(super) fn follow_figures(&self) {
         if let Some(figures) = self.figures.get() {
-            figures.follow(self.router.healthy(), self.router.counts(), self.announcer.lost());
+            figures.follow(self.router.healthy(), self.router.counts(), self.events.left());
         }
     }
 
@@ -185,20 +185,20 @@ impl Inner {
         told.into_iter().filter_map(read).collect()
     }
 
-    /// Tells of sends that are gone, and lets their index entries go in time.
-    pub(super) fn follow_up(&self, gone: Vec<Gone>) {
-        let at = timestamp(self.turns.server_now());
+    /// Tells of sends of a partition that are gone, and lets their index entries go in time.
+    pub(super) fn follow_up(&self, partition: u16, gone: Vec<Gone>) {
+        let partition = &self.partitions.all()[usize::from(partition)];
         for gone in gone {
             // A full queue leaves an entry without end; see `after`.
             let _ = self.gone.try_send(gone.send);
-            self.announcer.tell(gone.event(at));
+            self.tell_end(partition, gone);
         }
     }
 
     /// An answer that ends in an alarm and what is gone.
     pub(super) fn conclude(&self, who: u16, mut reply: Reply) -> Result<(), StoreError> {
         self.turns.hint(who, reply.int()?);
-        self.follow_up(reply.gone()?);
+        self.follow_up(who, reply.gone()?);
         Ok(())
     }
 
@@ -218,17 +218,4 @@ pub(super) fn set(hash: &str, field: &str, to: impl ToRedisArgs) -> (Place, Cmd)
     let mut set = cmd("FCALL");
     set.arg(&functions().set).arg(1).arg(hash).arg(field).arg(to);
     (Place::of(hash.as_bytes()), set)
-}
-
-/// How events reach Redis.
-pub(super) fn publisher(router: &Router) -> Publish {
-    let router = router.clone();
-    Arc::new(move |commands| {
-        let router = router.clone();
-        Box::pin(async move {
-            let place = Place::of(EVENTS.as_bytes());
-            let commands = commands.into_iter().map(|command| (place, command)).collect();
-            router.many(Lane::Control, commands).await.iter().map(Result::is_ok).collect()
-        })
-    })
 }

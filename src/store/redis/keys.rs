@@ -24,6 +24,7 @@
 //! | `{v<p>}:f` | sorted set | overdue sends that only wait for their flow | when empty |
 //! | `{v<p>}:c` | hash | counters by flow and state, live sends, arrivals | never |
 //! | `{v<p>}:k:<request>` | list | what a tick claimed | after a lease |
+//! | `{v<p>}:e` | hash | events that are not on `vigie:events` yet (`lua/events.lua`) | when they are |
 //! | `{v<p>}:x` | set | sends set aside because their keys are broken | never |
 //! | `{v<q>}:i:<send>` | string | digest and partition of a send, *q* by the send's own id | with the head |
 //!
@@ -32,7 +33,8 @@
 //! | `vigie:meta` | hash | format, number of partitions, whose people they are, `shut` while it is moved out of |
 //! | `vigie:flows` | hash | `brand/` or `brand/campaign` → setting, JSON |
 //! | `vigie:gateways` | sorted set | gateway → alive until |
-//! | `vigie:sends`, `vigie:sends:rejected`, `vigie:events` | streams | from producers, back to them, results |
+//! | `vigie:errands` | hash | errand → who has it, until when, how far it got (`lua/errand.lua`) |
+//! | `vigie:sends`, `vigie:sends:rejected`, `vigie:events` | streams | from producers, back to them, [events](super::events) |
 
 use redis::Cmd;
 
@@ -46,6 +48,11 @@ pub(super) const META: &str = "vigie:meta";
 pub(super) const FLOWS: &str = "vigie:flows";
 /// The living gateways.
 pub(super) const GATEWAYS: &str = "vigie:gateways";
+
+/// The hash of errands.
+pub(super) const ERRANDS: &str = "vigie:errands";
+/// The stream of events.
+pub(super) const EVENTS: &str = "vigie:events";
 
 /// One partition.
 #[derive(Debug, Clone)]

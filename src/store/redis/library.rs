@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 /// The files in the order they need each other: what all share, the pace, the queue, claims, ends, then one per operation.
 const SOURCE: &str = concat!(
     include_str!("lua/prelude.lua"),
+    include_str!("lua/events.lua"),
     include_str!("lua/pace.lua"),
     include_str!("lua/queue.lua"),
     include_str!("lua/claims.lua"),
@@ -27,6 +28,7 @@ const SOURCE: &str = concat!(
     include_str!("lua/tick.lua"),
     include_str!("lua/depart.lua"),
     include_str!("lua/set.lua"),
+    include_str!("lua/errand.lua"),
     include_str!("lua/look.lua"),
     include_str!("lua/beat.lua"),
     include_str!("lua/self_test.lua"),
@@ -73,6 +75,10 @@ pub(super) struct Functions {
     pub(super) depart: String,
     pub(super) replace: String,
     pub(super) set: String,
+    pub(super) errand: String,
+    pub(super) outbox: String,
+    pub(super) tell: String,
+    pub(super) told: String,
     pub(super) look: String,
     pub(super) person: String,
     pub(super) count: String,
@@ -102,6 +108,10 @@ pub(super) fn functions() -> &'static Functions {
             depart: named("depart"),
             replace: named("replace"),
             set: named("set"),
+            errand: named("errand"),
+            outbox: named("outbox"),
+            tell: named("tell"),
+            told: named("told"),
             look: named("look"),
             person: named("person"),
             count: named("count"),
@@ -120,7 +130,7 @@ mod tests {
     fn every_function_that_is_called_is_registered_under_the_librarys_name() {
         let text = format!("{:?}", functions());
         let called: Vec<_> = text.split('"').filter(|part| part.starts_with(&library().name)).collect();
-        assert_eq!(called.len(), 22);
+        assert_eq!(called.len(), 26);
         for name in called {
             assert_eq!(library().source.matches(&format!("'{name}'")).count(), 1, "{name}");
         }

@@ -8,8 +8,8 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::events::Announcer;
-use super::inner::{Inner, Spans, publisher};
+use super::events::Events;
+use super::inner::{Inner, Spans};
 use super::keys::Partitions;
 use super::moving::{Gate, Scanned};
 use super::router::Router;
@@ -86,7 +86,7 @@ impl RedisStore {
         let count = meta::read(&router, url.partitions, options.identity).await?;
         let (mover, guest) = (purpose != Purpose::Work, options.identity.is_none());
         let (gone, queue) = mpsc::channel(after::WAITING);
-        let announcer = Announcer::start(publisher(&router));
+        let events = Events::start(&router, rules.keep_events);
         let inner = Arc::new(Inner {
             router,
             partitions: Partitions::new(count),
@@ -96,7 +96,7 @@ impl RedisStore {
             rules,
             options,
             gone,
-            announcer,
+            events,
             figures: OnceLock::new(),
             gate: Gate::new(mover),
             scanned: Scanned::default(),
@@ -106,6 +106,7 @@ impl RedisStore {
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let beating = Arc::clone(&inner).keep_beating();
         tasks.spawn(stop.clone().run_until_cancelled_owned(beating));
+        tasks.spawn(stop.clone().run_until_cancelled_owned(Arc::clone(&inner).follow_events()));
         tasks.spawn(after::run(Arc::clone(&inner), queue, stop.clone()));
         tasks.close();
         Ok(Self { inner, stop, tasks })

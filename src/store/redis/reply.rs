@@ -5,8 +5,8 @@ use redis::Value;
 
 use crate::model::{Cause, Claim, ClaimId, Hold, RecipientId, SendId, SendSpec, SendState};
 use crate::store::StoreError;
+use crate::store::log::Ended;
 
-use super::events::Event;
 use super::keys;
 
 /// The elements of an answer, one after the other. Not `Debug`: they may hold addresses.
@@ -182,10 +182,23 @@ pub(super) fn state(letter: &[u8]) -> Option<SendState> {
 }
 
 impl Gone {
+    /// What an outbox says of it: under its id and the letter of its state.
+    pub(super) fn of(place: &[u8], flow: &str, reference: &str, attempts: u32, detail: &str) -> Option<Self> {
+        let (send, letter) = place.split_first_chunk::<16>()?;
+        let (state, flow) = (state(letter)?, keys::scope(flow)?);
+        let (reference, detail) = (reference.to_owned(), detail.to_owned());
+        Some(Self { send: SendId(*send), state, flow, reference, attempts, detail })
+    }
+
+    /// The letter of its state.
+    pub(super) fn letter(&self) -> u8 {
+        LETTERS[self.state as usize]
+    }
+
     /// What is told of it.
-    pub(super) fn event(self, at: Timestamp) -> Event {
+    pub(super) fn ended(self, at: Timestamp) -> Ended {
         let Self { send, state, flow, reference, attempts, detail } = self;
-        Event { send, reference, brand: flow.brand, campaign: flow.campaign, state, at, attempts, detail }
+        Ended { send, reference, brand: flow.brand, campaign: flow.campaign, state, at, attempts, detail }
     }
 }
 

@@ -215,6 +215,12 @@ impl Turns {
         }
     }
 
+    /// The numbers of our partitions.
+    pub(super) fn our_partitions(&self) -> Vec<u16> {
+        let ours = self.ours.iter().zip(0..);
+        ours.filter_map(|(ours, number)| ours.load(Ordering::Relaxed).then_some(number)).collect()
+    }
+
     /// Nobody knows what this partition has due: the next beat asks.
     fn lose_sight(&self, partition: usize) {
         self.unread[partition].store(true, Ordering::Relaxed);

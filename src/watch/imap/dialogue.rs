@@ -6,7 +6,8 @@ use tokio::time::{Instant, timeout_at};
 
 use super::response::{Done, No, Response, TAG};
 use super::trouble::Trouble;
-use super::wire::{Io, Wire};
+use super::wire::Wire;
+use crate::dial::Io;
 
 /// A connection on which commands are said one after the other.
 pub(super) struct Dialogue<S> {

@@ -7,11 +7,11 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::dial::Roots;
 use super::metrics::Metrics;
 use super::turns::Turns;
 use super::watch::{Common, Condition, Shown, Watch};
 use super::{Mailbox, MailboxId, Settings, Tell};
+use crate::dial::Roots;
 
 /// All watched mailboxes. Dropping it ends the watches too, without waiting for them.
 pub struct Watchers {

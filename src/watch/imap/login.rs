@@ -6,8 +6,8 @@ use base64::engine::general_purpose::STANDARD;
 use super::dialogue::Dialogue;
 use super::response::{No, Offers, Response};
 use super::trouble::Trouble;
-use super::wire::Io;
 use super::{Credentials, Mailbox, Tokens};
+use crate::dial::Io;
 
 /// No mechanism here is asked more than this: for its words, and to hear why they are refused.
 const MOST_CHALLENGES: usize = 2;

@@ -5,14 +5,13 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
-use super::dial::Roots;
 use super::dialogue::Dialogue;
 use super::known::Known;
 use super::login::login;
 use super::response::{Done, Offers, Response};
 use super::trouble::Trouble;
-use super::wire::Io;
 use super::{Activity, CLIENT_NAME, Mailbox, Settings, Tls};
+use crate::dial::{Io, Roots};
 
 /// How long a goodbye may take altogether.
 const FAREWELL: Duration = Duration::from_secs(2);

@@ -1,20 +1,23 @@
 //! Access tokens: who gives them, and how a refresh token is traded for one (RFC 6749, section 6).
 
-mod post;
-
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use hyper::HeaderMap;
+use hyper::body::Bytes;
+use hyper::header::{ACCEPT, CONNECTION, CONTENT_TYPE, HeaderValue};
 use serde::Deserialize;
 use thiserror::Error;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 use url::form_urlencoded::Serializer;
 use url::{Host, Url};
 
-use super::dial::Roots;
+use super::trouble::INTERNAL;
+use crate::dial::post::{Answer, Connection, PostError};
+use crate::dial::{DialError, Roots};
 use crate::redact::{Secret, foreign};
 
 /// A token is not used in the last minute of its life: the server must still accept it when it arrives there.
@@ -142,12 +145,29 @@ impl Grant {
         form.finish()
     }
 
+    /// One form, one connection.
+    async fn post(&self, form: String, roots: &Roots) -> Result<Answer, PostError> {
+        let end = Instant::now() + self.deadline;
+        let headers = [
+            (CONTENT_TYPE, "application/x-www-form-urlencoded"),
+            (ACCEPT, "application/json"),
+            (CONNECTION, "close"),
+        ];
+        let headers = headers.map(|(name, value)| (name, HeaderValue::from_static(value)));
+        let mut connection = Connection::open(&self.endpoint, roots, true, end).await?;
+        connection.post(&self.endpoint, HeaderMap::from_iter(headers), Bytes::from(form), end).await
+    }
+
     /// Asks the server.
     async fn trade(&self, refresh: &Secret, roots: &Roots) -> Result<Granted, TokenError> {
-        let answer = post::form(&self.endpoint, self.form(refresh), roots, self.deadline);
-        let late = |_| TokenError::Unavailable("the token server does not answer in time".into());
-        let answer = timeout(self.deadline, answer).await.map_err(late)?;
-        let (status, body) = answer.map_err(|problem| TokenError::Unavailable(foreign(&problem)))?;
+        let answer = self.post(self.form(refresh), roots).await.map_err(|problem| match problem {
+            PostError::Late | PostError::Dial(DialError::Timeout) => {
+                TokenError::Unavailable("the token server does not answer in time".into())
+            }
+            PostError::Dial(DialError::Internal) => TokenError::Unavailable(INTERNAL.into()),
+            problem => TokenError::Unavailable(foreign(&problem.to_string())),
+        })?;
+        let Answer { status, body, .. } = answer;
         if status.is_success() {
             let strange = |_| TokenError::Unavailable("the token server's answer is not understood".into());
             return serde_json::from_slice(&body).map_err(strange);

@@ -3,6 +3,10 @@
 use thiserror::Error;
 
 use super::token::TokenError;
+use crate::dial::DialError;
+
+/// What to say of a server that must not be connected to.
+pub(super) const INTERNAL: &str = "it is in a private network, and `watch.allow_private` is false";
 
 /// Why there is no connection (any more).
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -67,6 +71,18 @@ impl Trouble {
     /// Whether trying again soon would only bother the server.
     pub(super) const fn is_lasting(&self) -> bool {
         matches!(self, Self::Refused(_) | Self::Unsupported(_))
+    }
+}
+
+impl From<DialError> for Trouble {
+    fn from(error: DialError) -> Self {
+        match error {
+            DialError::Unreachable(why) => Self::Unreachable(why),
+            DialError::Tls(why) => Self::Tls(why),
+            DialError::Timeout => Self::Timeout,
+            DialError::Internal => Self::Unsupported(INTERNAL),
+            DialError::Plain => Self::Unsupported("without TLS only this machine itself is connected to"),
+        }
     }
 }
 

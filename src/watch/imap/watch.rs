@@ -6,13 +6,13 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use super::dial::Roots;
 use super::metrics::{Counted, Metrics, State};
 use super::pause::{Pauses, chance};
 use super::session::Session;
 use super::trouble::Trouble;
 use super::turns::Turnstile;
 use super::{Activity, Mailbox, Seen, Settings, Tell};
+use crate::dial::Roots;
 
 /// A connection that has lasted for this long was a good one: the next pause is a short one.
 const LASTING: Duration = Duration::from_mins(1);

@@ -1,10 +1,11 @@
 //! Lines to and from a server, of which no more is kept than one line.
 
 use memchr::memchr;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::response::Response;
 use super::trouble::Trouble;
+use crate::dial::Io;
 
 /// The longest line understood. Capabilities are the longest in earnest: some 1 KiB.
 const LONGEST_LINE: usize = 16 * 1024;
@@ -17,11 +18,6 @@ const ANSWER: usize = 1024 * 1024;
 
 /// What a server may say during one `IDLE`: somebody who marks 50 000 messages as read is 3 MiB.
 const WHILE_IDLE: usize = 8 * 1024 * 1024;
-
-/// A byte stream, with TLS or without.
-pub(super) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
-
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 
 /// One connection.
 pub(super) struct Wire<S> {

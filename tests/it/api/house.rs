@@ -15,7 +15,7 @@ use vigie::api::{Doors, Ears, Imports, Keys, TryOut, Unfit};
 use vigie::brands::Brands;
 use vigie::classify::Classifier;
 use vigie::clock::Clock;
-use vigie::config::{Api, ApiKey, Brand, Config, Role, Signals};
+use vigie::config::{Api, ApiKey, Brand, Config, Events, Role, Signals};
 use vigie::flow::Gate;
 use vigie::intake::{Intake, Outlet};
 use vigie::model::{Claim, ClaimId, Grantee, Name, Origin, SendSpec, Source, Worth};
@@ -27,6 +27,7 @@ use vigie::store::embedded::Embedded;
 use vigie::store::{Rules, Store, Touch};
 use vigie::telemetry::Registry;
 use vigie::token::{Identity, Key, KeyRing, Kind};
+use vigie::webhooks::Webhooks;
 
 use super::client::Client;
 
@@ -37,6 +38,7 @@ pub struct Plan {
     pub batch: usize,
     pub try_out: TryOut,
     pub signals: Signals,
+    pub events: Events,
     /// Keys of servers that report, beside the others.
     pub more_keys: Vec<String>,
 }
@@ -73,6 +75,7 @@ impl Default for Plan {
             batch: 100,
             try_out,
             signals: default_file().signals,
+            events: default_file().events,
             more_keys: Vec::new(),
         }
     }
@@ -187,6 +190,11 @@ async fn bind() -> (TcpListener, SocketAddr) {
     (listener, address)
 }
 
+fn webhooks(store: &Arc<dyn Store>, clock: &Clock, registry: &Registry) -> Webhooks {
+    let settings = default_file().webhooks;
+    Webhooks::new(Arc::clone(store), clock.clone(), &settings, registry).expect("no file")
+}
+
 impl House {
     pub async fn open() -> Self {
         Self::with(Plan::default()).await
@@ -202,10 +210,8 @@ impl House {
             Embedded::open(directory.path(), 16, rules.clone(), clock.clone()).expect("an empty store");
         let store: Arc<dyn Store> = Arc::new(store);
         let (fire, fired) = watch::channel(Vec::new());
-        let identity = Identity::new(&[2; 32]);
-        let registry = Registry::new();
+        let (identity, registry) = (Identity::new(&[2; 32]), Registry::new());
         let (ears, outlets) = ears(&plan, &identity, &clock, &registry);
-        let defaults = default_file();
         let doors = Doors {
             store: Arc::clone(&store),
             rules: Arc::new(rules),
@@ -217,10 +223,12 @@ impl House {
             gate: Gate::new(store.flows(), clock.clone()),
             clock: clock.clone(),
             settings: settings(&plan),
+            events: plan.events,
+            webhooks: webhooks(&store, &clock, &registry),
             vault: Vault::new(&[3; 32]),
-            watch: defaults.watch,
+            watch: default_file().watch,
             look: Arc::new(|_| None),
-            imports: Imports::new(&defaults.feeds, &registry).expect("no mappings"),
+            imports: Imports::new(&default_file().feeds, &registry).expect("no mappings"),
             try_out: plan.try_out,
             fire: Arc::new(move |claims| {
                 fire.send_modify(|all| all.extend(claims));

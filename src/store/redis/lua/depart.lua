@@ -47,6 +47,7 @@ redis.register_function {
         end
         if not call_off(send, args[2], args[3], pace_of(args[4])) then return 'begun' end
         save(send, 'dp', '1')
+        untell_end(send)
         return 'done'
     end,
     flags = { 'allow-oom' },

@@ -36,6 +36,7 @@ local function finalise(send, to, detail, keep, pace)
     redis.call('PEXPIRE', history, keep)
     send.state = to
     add_gone(send, detail)
+    told_of_end(send, detail)
     rewake(send.who, pace)
 end
 

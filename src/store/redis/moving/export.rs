@@ -154,11 +154,11 @@ impl Inner {
         let mut all = Vec::with_capacity(people.len());
         for (who, answer) in people.iter().zip(answers) {
             let mut arrivals = Vec::new();
-            let mut last = self.left(answer?, &mut arrivals)?;
+            let mut last = self.left(*who, answer?, &mut arrivals)?;
             while !last.is_empty() {
                 let (place, call) = self.leaving(*who, &last);
                 let answer = self.router.call(Lane::Results, place, call).await?;
-                last = self.left(answer, &mut arrivals)?;
+                last = self.left(*who, answer, &mut arrivals)?;
             }
             all.push(arrivals);
         }
@@ -181,7 +181,12 @@ impl Inner {
     }
 
     /// Reads an answer of `leaving`; gives the place to go on from, empty at the end.
-    fn left(&self, answer: redis::Value, arrivals: &mut Arrivals) -> Result<Vec<u8>, StoreError> {
+    fn left(
+        &self,
+        who: RecipientId,
+        answer: redis::Value,
+        arrivals: &mut Arrivals,
+    ) -> Result<Vec<u8>, StoreError> {
         let mut reply = Reply::of(answer)?;
         let last = reply.bytes()?;
         let mut waiting = reply.list()?;
@@ -189,7 +194,7 @@ impl Inner {
             let (send, arrival) = (waiting.send()?, waiting.int()?);
             arrivals.push((arrival, send));
         }
-        self.follow_up(reply.list()?.gone()?);
+        self.follow_up(self.partitions.number_of(who), reply.list()?.gone()?);
         Ok(last)
     }
 

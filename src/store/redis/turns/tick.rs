@@ -101,7 +101,7 @@ impl Inner {
         let gone = reply.list()?.gone()?;
         let lapsed = gone.iter().filter(|gone| gone.detail == "deadline");
         ticked.ended.extend(lapsed.map(|gone| (gone.send, gone.state)));
-        self.follow_up(gone);
+        self.follow_up(partition, gone);
         let mut aside = reply.list()?;
         while !aside.is_empty() {
             let send = aside.send()?;

@@ -1,4 +1,9 @@
-//! From a name to a connection: look-up, TCP, TLS.
+//! From a name to a connection to somebody else's server: look-up, TCP, TLS; and [questions over HTTP](post).
+//!
+//! Names are given by others and can change what they stand for, so a name is looked up once, its addresses are judged, and
+//! the connection is made to one of exactly those: nobody can have us reach what only we can (server-side request forgery).
+
+pub mod post;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -10,12 +15,12 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use socket2::{SockRef, TcpKeepalive};
 use thiserror::Error;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::trouble::Trouble;
 use crate::config::is_internal;
 
 /// A silent peer is probed after this, so that a dead one is noticed before the next `IDLE`.
@@ -24,6 +29,31 @@ const KEEPALIVE: Duration = Duration::from_mins(2);
 /// Unacknowledged bytes break the connection after this; the kernel would try for a quarter of an hour.
 #[cfg(target_os = "linux")]
 const UNACKNOWLEDGED: Duration = Duration::from_mins(1);
+
+/// A byte stream, with TLS or without.
+pub trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
+
+/// Why there is no connection.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum DialError {
+    /// No address of the host can be connected to.
+    #[error("cannot connect: {0}")]
+    Unreachable(String),
+    /// TLS was refused, by the server or here.
+    #[error("no TLS: {0}")]
+    Tls(String),
+    /// Not within its deadline.
+    #[error("no answer in time")]
+    Timeout,
+    /// All its addresses are in private networks or on this machine.
+    #[error("it is in a private network")]
+    Internal,
+    /// It is not on this machine, and would be spoken to without TLS.
+    #[error("without TLS only this machine itself is connected to")]
+    Plain,
+}
 
 /// Who may be connected to: whose certificates are trusted, and in which networks servers may be. Cheap to clone.
 #[derive(Clone)]
@@ -74,26 +104,30 @@ impl Roots {
     }
 
     /// Shakes hands before `end`; the certificate must be valid and name the host.
-    pub(super) async fn handshake(
+    ///
+    /// # Errors
+    /// If it is not, or too late.
+    pub async fn handshake(
         &self,
         host: &str,
         stream: TcpStream,
         end: Instant,
-    ) -> Result<TlsStream<TcpStream>, Trouble> {
-        let name = ServerName::try_from(host.to_owned()).map_err(|error| Trouble::Tls(error.to_string()))?;
+    ) -> Result<TlsStream<TcpStream>, DialError> {
+        let name =
+            ServerName::try_from(host.to_owned()).map_err(|error| DialError::Tls(error.to_string()))?;
         let done = timeout_at(end, self.tls.connect(name, stream)).await;
-        done.map_err(|_| Trouble::Timeout)?.map_err(|error| Trouble::Tls(error.to_string()))
+        done.map_err(|_| DialError::Timeout)?.map_err(|error| DialError::Tls(error.to_string()))
     }
 
     /// Connects before `end`: each of the host's addresses in turn, sharing the time. If `only_here`, none but this
     /// machine's own.
-    pub(super) async fn connect(
+    pub async fn connect(
         &self,
         host: &str,
         port: u16,
         only_here: bool,
         end: Instant,
-    ) -> Result<TcpStream, Trouble> {
+    ) -> Result<TcpStream, DialError> {
         let found = self.find(host, port, only_here, end).await?;
         let mut problem = String::from("its name has no address");
         for (tried, address) in found.iter().enumerate() {
@@ -101,13 +135,13 @@ impl Roots {
             let share = left / u32::try_from(found.len() - tried).unwrap_or(1);
             match timeout(share, TcpStream::connect(address)).await {
                 Ok(Ok(stream)) => {
-                    return tuned(stream).map_err(|error| Trouble::Unreachable(error.kind().to_string()));
+                    return tuned(stream).map_err(|error| DialError::Unreachable(error.kind().to_string()));
                 }
                 Ok(Err(error)) => problem = error.kind().to_string(),
                 Err(_) => problem = String::from("no answer in time"),
             }
         }
-        Err(Trouble::Unreachable(problem))
+        Err(DialError::Unreachable(problem))
     }
 
     /// The addresses of a host that may be connected to.
@@ -117,20 +151,18 @@ impl Roots {
         port: u16,
         only_here: bool,
         end: Instant,
-    ) -> Result<Vec<SocketAddr>, Trouble> {
+    ) -> Result<Vec<SocketAddr>, DialError> {
         let mut found: Vec<SocketAddr> = match timeout_at(end, lookup_host((host, port))).await {
             Ok(Ok(found)) => found.collect(),
             Ok(Err(_)) | Err(_) => Vec::new(),
         };
         if only_here && found.iter().any(|address| !address.ip().is_loopback()) {
-            return Err(Trouble::Unsupported("without TLS only this machine itself is connected to"));
+            return Err(DialError::Plain);
         }
         let known = !found.is_empty();
         found.retain(|address| !(self.public_only && is_internal(address.ip())));
         if known && found.is_empty() {
-            return Err(Trouble::Unsupported(
-                "it is in a private network, and `watch.allow_private` is false",
-            ));
+            return Err(DialError::Internal);
         }
         // A name may have any number of addresses.
         found.truncate(8);
