@@ -25,9 +25,9 @@ fn three_hundred_thousand_lines_are_read_in_little_memory() {
             read += 1;
         }
     }
-    // Then a quote that is never closed: 30 MB of one field.
+    // Then a quote that is never closed: 35 MB of one field.
     reader.push(b"\"").expect("it can be read");
-    for _ in 0..300 {
+    for _ in 0..900 {
         reader.push(piece.as_bytes()).expect("it can be read");
         assert!(reader.record().is_none());
     }
@@ -36,5 +36,5 @@ fn three_hundred_thousand_lines_are_read_in_little_memory() {
     assert!(last.fault.is_some_and(|fault| fault.problem.contains("never closed")));
     assert_eq!(read, 300_001);
     let grown = peak() - before;
-    assert!(grown < 8 * 1024, "{grown} KiB more");
+    assert!(grown < 16 * 1024, "{grown} KiB more");
 }
