@@ -21,6 +21,7 @@ mod ears;
 mod events;
 mod flows;
 mod guard;
+mod imports;
 mod keys;
 mod mailboxes;
 mod ndjson;
@@ -47,6 +48,7 @@ use tokio_util::task::TaskTracker;
 use utoipa::openapi::OpenApi;
 
 pub use ears::Ears;
+pub use imports::{Brought, Desk, Gone, Imports, Piece, Sink, Source, Unreadable};
 pub use keys::{Access, BadKey, Keys};
 pub use mailboxes::{Condition, Look};
 pub use problem::Problem;
@@ -115,6 +117,8 @@ pub struct Doors {
     pub watch: config::Watch,
     /// Sees how it stands with a watched mailbox.
     pub look: Look,
+    /// What imports of feeds know of each other.
+    pub imports: Imports,
     /// The renderer.
     pub try_out: TryOut,
     /// The dispatcher.
@@ -162,6 +166,7 @@ fn router(doors: &Doors, tasks: Tasks) -> Router {
 fn routes(doors: &Doors) -> (Router, OpenApi) {
     let (routes, mut document) = openapi::start()
         .merge(sends::router(doors))
+        .merge(imports::router(doors))
         .merge(cases::router(doors))
         .merge(tokens::router(doors))
         .merge(consents::router(doors))

@@ -1,6 +1,7 @@
 //! The composition root: the only place that names concrete backends, and the order in which things start and stop.
 
 mod brands;
+mod folders;
 mod mailboxes;
 mod opening;
 mod portable;
@@ -41,6 +42,8 @@ pub struct Gateway {
     ops: Listener,
     /// Listens to producers on Redis, where there is one.
     producers: Option<Listener>,
+    /// Watches folders for feeds, where some are configured.
+    folders: Option<Listener>,
     /// Watches mailboxes.
     mailboxes: Listener,
     /// Tells the servers of brands what happened.
@@ -132,7 +135,12 @@ impl Gateway {
                 producers.stop().await;
             }
         };
-        let both = async { tokio::join!(self.api.stop(), producers) };
+        let folders = async {
+            if let Some(folders) = self.folders {
+                folders.stop().await;
+            }
+        };
+        let both = async { tokio::join!(self.api.stop(), producers, folders) };
         if tokio::time::timeout(self.drain, both).await.is_err() {
             tracing::warn!("what producers push did not end in time; what was stored stays stored");
         }

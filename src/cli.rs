@@ -5,6 +5,7 @@ mod classify;
 pub mod demo;
 mod exit;
 pub mod http;
+mod import;
 mod key;
 mod list_metrics;
 mod redis;
@@ -58,6 +59,9 @@ enum Command {
     /// Say what requests would be worth, by the rules that judge them at the edge
     #[command(long_about = classify::ABOUT, verbatim_doc_comment)]
     Classify(classify::Classify),
+    /// Push a CSV or NDJSON feed through the API of a running gateway; safe to run twice
+    #[command(long_about = import::ABOUT, verbatim_doc_comment)]
+    Import(import::Import),
     /// Print every metric with its labels, its meaning and when to alert
     ListMetrics {
         /// As JSON, for tools.
@@ -107,6 +111,7 @@ impl Command {
             Self::Demo => wait_for(demo::run()),
             Self::Check => wait_for(check::run(&configuration(files)?)),
             Self::Classify(command) => command.run(),
+            Self::Import(command) => wait_for(command.run(&configuration(files)?)),
             Self::ListMetrics { json } => wait_for(list_metrics::run(json)),
             Self::Token(command) => command.run(&configuration(files)?),
             Self::Redis(command) => wait_for(command.run(configuration(files)?)),

@@ -19,6 +19,7 @@ mod dkim;
 mod edge;
 mod environment;
 mod events;
+mod feeds;
 mod flows;
 mod folders;
 mod invalid;
@@ -47,6 +48,7 @@ pub use classify::{Ahead, Classify, Hosting};
 pub use dkim::Dkim;
 pub use edge::{Api, ApiKey, Edge, Intake, Ops, ProxyProtocol, Role};
 pub use events::{Events, SecretSource, Webhook, Webhooks};
+pub use feeds::{CellFormat, Column, FeedFolder, FeedFormat, Feeds, Fields, Mapping, Others, ReadColumn};
 pub use flows::Flows;
 pub use folders::{BrandFolders, Folder, Found, Stamp};
 pub use invalid::{Invalid, Origin};
@@ -96,6 +98,8 @@ pub struct Config {
     pub classify: Classify,
     /// Mailboxes whose owners agreed to be watched.
     pub watch: Watch,
+    /// Files of sends, and the folders they are dropped into.
+    pub feeds: Feeds,
     /// Mailbox providers by name: the domains of each. Mails to others count as `other`.
     pub providers: BTreeMap<Name, Vec<String>>,
     /// Where sends and presence live.

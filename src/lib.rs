@@ -70,7 +70,7 @@
 //! | layer | modules | within the layer |
 //! | --- | --- | --- |
 //! | 0: words | `brands` `clock` `config` `model` `redact` `secrets` `telemetry` `token` | each other |
-//! | 1: doors to the outside | `dial` `intake` `listener` `relay` `render` `store` | nothing |
+//! | 1: doors to the outside | `dial` `feeds` `intake` `listener` `relay` `render` `store` | nothing |
 //! | 2: decisions | `classify` `servers` `flow` `partners` `dispatch` `pipeline` `webhooks` | those to the left |
 //! | 3: edges | `api` `edge` `ops` `watch` | nothing |
 //! | 4: composition | `app` | nothing |
@@ -87,6 +87,7 @@ pub mod config;
 pub mod dial;
 pub mod dispatch;
 pub mod edge;
+pub mod feeds;
 pub mod flow;
 pub mod intake;
 pub mod listener;

@@ -82,6 +82,12 @@ pub fn prepare(dir: &Path, owners: &[Grantee], operator: Option<&str>) -> Result
     Ok(Prepared { secrets, operator, made })
 }
 
+/// The operator's key as the gateway on this directory made it, if it made one; makes nothing.
+pub fn operator_key(dir: &Path) -> Result<Option<Secret>, Error> {
+    let text = PrivateFile::new(&dir.join(OPERATOR_FILE)).read()?;
+    Ok(text.map(|text| Secret::new(text.trim())))
+}
+
 /// Reads the key ring again, for a gateway that runs and knows people by `identity`. With `extend` the keys of `owners` that
 /// are missing are made first, in one step, as [`prepare`] does; then the file is among those returned.
 ///

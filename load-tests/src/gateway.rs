@@ -76,11 +76,12 @@ impl Gateway {
 
     /// Resident memory in bytes, as the kernel counts it.
     pub fn resident(&self) -> Result<u64> {
-        let pid = self.child.id().context("vigie has ended")?;
-        let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).context("VmRSS")?;
-        let kilobytes: u64 = line.split_whitespace().nth(1).context("a number")?.parse()?;
-        Ok(kilobytes * 1024)
+        process::memory(self.child.id().context("vigie has ended")?, "VmRSS:")
+    }
+
+    /// The most that was resident at any moment.
+    pub fn peak(&self) -> Result<u64> {
+        process::memory(self.child.id().context("vigie has ended")?, "VmHWM:")
     }
 
     /// Bytes on disk under the data directory.
@@ -117,7 +118,7 @@ impl Gateway {
 }
 
 /// `vigie` beside this program: built by `cargo build --release --workspace`.
-fn binary() -> Result<PathBuf> {
+pub fn binary() -> Result<PathBuf> {
     let binary = std::env::current_exe()?.with_file_name("vigie");
     if !binary.exists() {
         bail!("{} is missing: run `cargo build --release --workspace` first", binary.display());

@@ -8,6 +8,7 @@ mod compare;
 mod enqueue;
 mod fires;
 mod gateway;
+mod import;
 mod known;
 mod pixels;
 mod present;
@@ -38,6 +39,8 @@ enum Test {
     Compare(compare::Options),
     /// Durable sends per second through NDJSON, and bytes per waiting send.
     Enqueue(enqueue::Options),
+    /// Lines per second and peak memory of `vigie import`, for a feed that is new, one that was imported, and a dry run.
+    Import(import::Options),
     /// Resident memory with many people online.
     Present(present::Options),
     /// Memory of people with a recorded consent.
@@ -59,6 +62,7 @@ fn main() -> ExitCode {
         Test::Fires(options) => wait_for(fires::run(options)),
         Test::Compare(options) => wait_for(compare::run(options)),
         Test::Enqueue(options) => wait_for(enqueue::run(options)),
+        Test::Import(options) => wait_for(import::run(options)),
         Test::Present(options) => wait_for(present::run(options)),
         Test::Known(options) => wait_for(known::run(options)),
         Test::Touches(options) => wait_for(touches::run(options)),

@@ -4,6 +4,8 @@ use std::io;
 use std::process::{Child, Command};
 use std::time::Duration;
 
+use anyhow::Context;
+
 /// A child process, killed on drop.
 #[derive(Debug)]
 pub(crate) struct Server(Child);
@@ -37,6 +39,14 @@ pub(crate) fn cpu(pid: u32) -> io::Result<Duration> {
     let used = ticks(14).zip(ticks(15)).map(|(user, system)| user + system);
     used.map(|ticks| Duration::from_millis(ticks * 1000 / TICKS))
         .ok_or_else(|| io::Error::other("cannot read /proc/<pid>/stat"))
+}
+
+/// A line of `/proc/<pid>/status`, in bytes: `VmRSS:`, `VmHWM:`.
+pub(crate) fn memory(pid: u32, line: &str) -> anyhow::Result<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let found = status.lines().find(|found| found.starts_with(line)).context("a process that lives")?;
+    let kilobytes: u64 = found.split_whitespace().nth(1).context("a number")?.parse()?;
+    Ok(kilobytes * 1024)
 }
 
 /// The machine's load averages, to be told beside every figure.

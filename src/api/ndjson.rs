@@ -22,7 +22,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::guard::Seat;
 use super::{Limits, Problem};
 use split::{Line, Splitter};
-use stream::{Answers, Frame, Reader};
+pub(super) use stream::{Answers, Frame, Reader, answers};
 
 /// A batch is handed on when its lines have this many bytes together.
 const BATCH_BYTES: usize = 1024 * 1024;
@@ -55,7 +55,7 @@ pub(super) fn respond<W: Work>(work: W, body: Body, seat: Seat) -> Result<Respon
     let permit = seat.bulk()?;
     let reader = Reader::new(body, seat.tasks.shutdown.clone());
     let (limits, tracker) = (seat.limits, seat.tasks.tracker.clone());
-    let (answers, stream) = stream::answers((seat, permit));
+    let (answers, stream) = answers((seat, permit));
     let bulk = Bulk { work, limits, batch: Batch::default(), answers };
     tracker.spawn(bulk.run(reader));
     Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], Body::new(stream)).into_response())
@@ -85,7 +85,7 @@ impl<I> Default for Batch<I> {
 }
 
 /// The client has gone: nobody reads answers any more.
-struct Gone;
+pub(in crate::api) struct Gone;
 
 impl<W: Work> Bulk<W> {
     /// Reads to the end. Ends the answers properly only if every line was answered.

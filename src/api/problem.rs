@@ -181,6 +181,16 @@ impl Problem {
         StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
+    /// The field at fault, if it is one.
+    pub(super) fn at_fault(&self) -> Option<&str> {
+        self.field.as_deref()
+    }
+
+    /// What happened and what to do about it.
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
     /// Whether the same may well be accepted later: the store is away or full.
     pub fn is_passing(&self) -> bool {
         self.status() == StatusCode::SERVICE_UNAVAILABLE

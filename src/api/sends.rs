@@ -2,6 +2,7 @@
 
 mod carried;
 mod counter;
+mod fed;
 mod request;
 mod view;
 
@@ -19,6 +20,7 @@ use utoipa_axum::routes;
 
 pub use carried::{Carried, Taken};
 pub use counter::Counter;
+pub(super) use fed::{Fate, Order};
 pub(super) use view::SendView;
 
 use super::body::{self, Media, Params};

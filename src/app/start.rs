@@ -12,7 +12,7 @@ use tokio_util::task::TaskTracker;
 
 use super::brands::{self, Keeper};
 use super::opening::open_store;
-use super::{Addresses, Gateway, Listener, producers};
+use super::{Addresses, Gateway, Listener, folders, producers};
 use crate::brands::Brands;
 use crate::classify::Classifier;
 use crate::clock::Clock;
@@ -80,6 +80,7 @@ struct Foundation {
     intake: Arc<Intake>,
     classifier: Arc<Classifier>,
     partners: Arc<Partners>,
+    imports: api::Imports,
     webhooks: Webhooks,
 }
 
@@ -115,6 +116,7 @@ impl Gateway {
             phase,
             edge: Listener::start(|stop| run_edge(bound.edge, stop)),
             recorder: tokio::spawn(bound.recorder.run(Arc::clone(&base.store))),
+            folders: folders::watch(&base.config.feeds, &doors, base.clock.clone(), &base.registry),
             producers: producers::listen(&base.config.store, &doors, &base.registry),
             api: Listener::start(|stop| api::serve(bound.api, doors, stop)),
             ops: Listener::start(|stop| ops::serve(bound.ops, figures, stop)),
@@ -166,6 +168,7 @@ impl Foundation {
         let webhooks = Webhooks::new(Arc::clone(&store) as _, clock.clone(), &config.webhooks, &registry)
             .map_err(|error| StartError::Configuration(format!("`webhooks.ca`: {error}")))?;
         let partners = Partners::new(&config.partners, gate.clone(), clock.clone(), &registry);
+        let imports = api::Imports::new(&config.feeds, &registry).map_err(configuration)?;
         let base = Self {
             config,
             clock,
@@ -180,6 +183,7 @@ impl Foundation {
             intake,
             classifier,
             partners: Arc::new(partners),
+            imports,
             webhooks,
         };
         Ok((base, outlets))

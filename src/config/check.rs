@@ -8,6 +8,7 @@ mod classify;
 mod dkim;
 mod doors;
 mod events;
+mod feeds;
 mod keys;
 mod limits;
 mod partners;
@@ -36,7 +37,7 @@ const SHORTEST_LEASE: Duration = Duration::from_secs(3);
 
 /// Everything that is wrong with `config`; nothing if it can be relied on.
 pub(super) fn problems(config: &Config) -> Vec<Problem> {
-    let checks: [fn(&Config, &mut Vec<Problem>); 21] = [
+    let checks: [fn(&Config, &mut Vec<Problem>); 22] = [
         limits::at_least,
         limits::not_zero,
         limits::ordered,
@@ -58,6 +59,7 @@ pub(super) fn problems(config: &Config) -> Vec<Problem> {
         classify::providers,
         watch::all,
         events::all,
+        feeds::all,
     ];
     let mut problems = Vec::new();
     for check in checks {

@@ -7,6 +7,7 @@ mod demo;
 mod dkim;
 mod edge;
 mod events;
+mod feeds;
 mod journey;
 mod kill;
 mod layers;

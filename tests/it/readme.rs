@@ -54,6 +54,9 @@ async fn its_commands_work_as_they_stand() {
     }
     assert!(said.contains("\"waiting\""), "the reminder waits first:\n{said}");
     assert!(said.contains("\"field\":\"vars.due_date\""), "the release names what is missing, too:\n{said}");
+    assert!(said.contains("line 3: to.email:"), "the refused line is shown with its problem:\n{said}");
+    assert!(said.contains("exit code 65"), "and the code says that there was one:\n{said}");
+    assert!(said.contains("\"same\":2"), "by whichever way they come again, lines are the same:\n{said}");
     assert!(said.contains("X-Vigie-Send: first-1"), "then it lies in the outbox:\n{said}");
 }
 

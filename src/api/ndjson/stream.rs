@@ -20,7 +20,7 @@ use crate::listener::PATIENCE;
 const ANSWERS_WAITING: u32 = 4 * 1024 * 1024;
 
 /// What comes next from the client.
-pub(super) enum Frame {
+pub(in crate::api) enum Frame {
     /// Bytes.
     Data(Bytes),
     /// Nothing right now: a good moment to do what was read.
@@ -32,7 +32,7 @@ pub(super) enum Frame {
 }
 
 /// The body as it arrives.
-pub(super) struct Reader {
+pub(in crate::api) struct Reader {
     body: Body,
     shutdown: CancellationToken,
     /// Whether the last frame was a pause, so that the next one is worth waiting for.
@@ -40,12 +40,12 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    pub(super) fn new(body: Body, shutdown: CancellationToken) -> Self {
+    pub(in crate::api) fn new(body: Body, shutdown: CancellationToken) -> Self {
         Self { body, shutdown, paused: false }
     }
 
     /// The next frame. Answers [`Frame::Pause`] once before it would wait.
-    pub(super) async fn next(&mut self) -> Frame {
+    pub(in crate::api) async fn next(&mut self) -> Frame {
         let paused = self.paused;
         let frame = tokio::select! {
             biased;
@@ -66,7 +66,7 @@ impl Reader {
 }
 
 /// Where answers are put.
-pub(super) struct Answers<P> {
+pub(in crate::api) struct Answers<P> {
     waiting: mpsc::UnboundedSender<Message>,
     /// Bounds what waits, in bytes.
     room: Arc<Semaphore>,
@@ -82,14 +82,14 @@ enum Message {
 }
 
 /// The answers as a response body: fails unless it was completed, so that a client cannot take a part for the whole.
-pub(super) struct AnswerStream<P> {
+pub(in crate::api) struct AnswerStream<P> {
     waiting: mpsc::UnboundedReceiver<Message>,
     complete: bool,
     _place: Arc<P>,
 }
 
 /// A bounded way for answers. The place is given up when both its ends are gone.
-pub(super) fn answers<P>(place: P) -> (Answers<P>, AnswerStream<P>) {
+pub(in crate::api) fn answers<P>(place: P) -> (Answers<P>, AnswerStream<P>) {
     let (sender, waiting) = mpsc::unbounded_channel();
     let room = Arc::new(Semaphore::new(ANSWERS_WAITING as usize));
     let place = Arc::new(place);
@@ -99,7 +99,7 @@ pub(super) fn answers<P>(place: P) -> (Answers<P>, AnswerStream<P>) {
 
 impl<P> Answers<P> {
     /// Sends some answers, waiting for a client that reads slowly.
-    pub(super) async fn send(&self, answers: Bytes) -> Result<(), Gone> {
+    pub(in crate::api) async fn send(&self, answers: Bytes) -> Result<(), Gone> {
         let bytes = u32::try_from(answers.len()).unwrap_or(u32::MAX).min(ANSWERS_WAITING);
         let room = Arc::clone(&self.room).acquire_many_owned(bytes);
         let permit = tokio::time::timeout(PATIENCE, room).await.map_err(|_| Gone)?.map_err(|_| Gone)?;
@@ -107,7 +107,7 @@ impl<P> Answers<P> {
     }
 
     /// Says that every line was answered.
-    pub(super) fn complete(self) {
+    pub(in crate::api) fn complete(self) {
         // A client that has gone does not care.
         let _ = self.waiting.send(Message::Complete);
     }

@@ -15,7 +15,7 @@ use crate::api::brands::Brands;
 use crate::api::ndjson::{Answer, Refused, Work};
 use crate::api::{Access, Doors, Fire, Problem, TryOut, strict};
 use crate::clock::Clock;
-use crate::model::{ClaimId, SendSpec, SendState};
+use crate::model::{ClaimId, RecipientId, SendSpec, SendState};
 use crate::store::{Enqueued, Store, StoreError, Wait};
 use crate::token::Identity;
 
@@ -63,6 +63,22 @@ impl Counter {
     pub(super) fn examine(&self, access: &Access, request: SendRequest) -> Result<SendSpec, Problem> {
         let brand = self.brands.named(access, &request.brand)?;
         let spec = request.into_spec(&self.identity, brand.on_uncertain)?;
+        self.tried(spec)
+    }
+
+    /// The same; a send without an id is called what `name` makes of its digest and its recipient.
+    pub(super) fn examine_named(
+        &self,
+        access: &Access,
+        request: SendRequest,
+        name: impl FnOnce(&str, RecipientId) -> String,
+    ) -> Result<SendSpec, Problem> {
+        let brand = self.brands.named(access, &request.brand)?;
+        let spec = request.into_named(&self.identity, brand.on_uncertain, name)?;
+        self.tried(spec)
+    }
+
+    fn tried(&self, spec: SendSpec) -> Result<SendSpec, Problem> {
         (self.try_out)(&spec).map_err(|unfit| Problem::field(unfit.field, unfit.problem))?;
         Ok(spec)
     }
@@ -73,32 +89,39 @@ impl Counter {
         specs: Vec<SendSpec>,
         wait: Wait,
     ) -> Vec<Result<(Taken, Accepted), Problem>> {
-        let mut judged = Vec::with_capacity(specs.len());
-        let mut in_time = Vec::with_capacity(specs.len());
-        for spec in specs {
-            let receipt = (spec.reference.clone(), spec.brand.to_string(), spec.id);
-            judged.push(self.check_deadline(&spec).await.map(|()| receipt));
-            if judged.last().is_some_and(Result::is_ok) {
-                in_time.push(spec);
-            }
-        }
-        let mut outcomes = self.enqueue(in_time, wait).await.into_iter();
-        let mut answers = Vec::with_capacity(judged.len());
-        for judgement in judged {
-            answers.push(match judgement {
-                Ok((id, brand, send)) => {
-                    let outcome = outcomes.next().unwrap_or_else(|| Err(Problem::internal()));
-                    let answer = self.answer(send, outcome).await;
-                    answer.map(|(taken, state)| (taken, Accepted { id, brand, state }))
-                }
-                Err(problem) => Err(problem),
-            });
+        let receipt = |spec: &SendSpec| (spec.reference.clone(), spec.brand.to_string(), spec.id);
+        let receipts: Vec<_> = specs.iter().map(receipt).collect();
+        let outcomes = self.hand_in(specs, wait).await;
+        let mut answers = Vec::with_capacity(receipts.len());
+        for ((id, brand, send), outcome) in receipts.into_iter().zip(outcomes) {
+            let answer = self.answer(send, outcome).await;
+            answers.push(answer.map(|(taken, state)| (taken, Accepted { id, brand, state })));
         }
         answers
     }
 
+    /// Hands to the store what is in time, and what comes back claimed to the dispatcher; answers in the order given.
+    pub(super) async fn hand_in(&self, specs: Vec<SendSpec>, wait: Wait) -> Vec<Result<Outcome, Problem>> {
+        let mut late = Vec::with_capacity(specs.len());
+        let mut in_time = Vec::with_capacity(specs.len());
+        for spec in specs {
+            late.push(self.check_deadline(&spec).await.err());
+            if late.last().is_some_and(Option::is_none) {
+                in_time.push(spec);
+            }
+        }
+        let mut outcomes = self.enqueue(in_time, wait).await.into_iter();
+        let mut next = || outcomes.next().unwrap_or_else(|| Err(Problem::internal()));
+        late.into_iter().map(|late| late.map_or_else(&mut next, Err)).collect()
+    }
+
+    /// Whether this send was accepted before.
+    pub(super) async fn knows(&self, spec: &SendSpec) -> Result<bool, Problem> {
+        Ok(self.store.send(spec.id).await?.is_some())
+    }
+
     /// A deadline in the past is refused, unless this is a send that was accepted while there was time.
-    async fn check_deadline(&self, spec: &SendSpec) -> Result<(), Problem> {
+    pub(super) async fn check_deadline(&self, spec: &SendSpec) -> Result<(), Problem> {
         match spec.deadline {
             Some(at) if at <= self.clock.now() && self.store.send(spec.id).await?.is_none() => {
                 Err(Problem::field("deadline", format!("{at} is in the past; leave it out or move it")))
@@ -166,7 +189,7 @@ impl Taken {
 
 /// What became of a send that was not refused.
 #[derive(Debug, Clone, Copy)]
-enum Outcome {
+pub(super) enum Outcome {
     New(SendState),
     Same,
 }

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::api::{Problem, strict};
-use crate::model::{Name, OnDeadline, OnUncertain, SendId, SendSpec};
+use crate::model::{Name, OnDeadline, OnUncertain, RecipientId, SendId, SendSpec};
 use crate::redact::Mailbox;
 use crate::token::{Identity, normalise};
 
@@ -22,53 +22,53 @@ pub(super) struct SendRequest {
     /// make one if you have none.
     #[serde(default, skip_serializing)]
     #[schema(min_length = 1, max_length = 128, pattern = "^[!-~]+$")]
-    id: Option<String>,
+    pub(super) id: Option<String>,
     /// Who writes.
     #[schema(value_type = String, example = "demo")]
     pub(super) brand: Name,
     /// A named group that can be paused as one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
-    campaign: Option<Name>,
+    pub(super) campaign: Option<Name>,
     /// The debt file it belongs to: settling the case cancels it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(min_length = 1, max_length = 128)]
-    case: Option<String>,
+    pub(super) case: Option<String>,
     /// Who is written to.
     #[serde(deserialize_with = "strict::object")]
-    to: To,
+    pub(super) to: To,
     /// Which template of the brand.
     #[schema(value_type = String, example = "reminder")]
-    template: Name,
+    pub(super) template: Name,
     /// The template's variables.
     #[serde(default)]
     #[schema(value_type = Object, example = json!({"amount": "120,50 €", "due_date": "2026-03-01"}))]
-    vars: Map<String, Value>,
+    pub(super) vars: Map<String, Value>,
     /// Not before this moment (RFC 3339 with zone), seen online or not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    not_before: Option<Timestamp>,
+    pub(super) not_before: Option<Timestamp>,
     /// What `on_deadline` says happens at this moment if the recipient was not seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    deadline: Option<Timestamp>,
+    pub(super) deadline: Option<Timestamp>,
     /// What happens at the deadline.
     #[serde(default)]
-    on_deadline: OnDeadline,
+    pub(super) on_deadline: OnDeadline,
     /// Higher goes first among one person's sends.
     #[serde(default)]
-    priority: i16,
+    pub(super) priority: i16,
 }
 
 /// A recipient, as given.
 #[derive(Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct To {
+pub(super) struct To {
     /// The address.
     #[schema(example = "marie@example.org")]
-    email: String,
+    pub(super) email: String,
     /// The person's name, for the header `To`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 200)]
-    name: Option<String>,
+    pub(super) name: Option<String>,
 }
 
 /// Longest id and case.
@@ -88,7 +88,7 @@ impl SendRequest {
         self.id.get_or_insert(id);
     }
 
-    /// Checks every field and makes the send of it.
+    /// Checks every field and makes the send of it; one without an id gets a new one.
     ///
     /// # Errors
     /// 422 for the first field at fault.
@@ -97,10 +97,23 @@ impl SendRequest {
         identity: &Identity,
         on_uncertain: OnUncertain,
     ) -> Result<SendSpec, Problem> {
+        self.into_named(identity, on_uncertain, |_, _| Uuid::now_v7().to_string())
+    }
+
+    /// Checks every field and makes the send of it; `name` makes an id for one without, of its digest and its recipient.
+    ///
+    /// # Errors
+    /// 422 for the first field at fault.
+    pub(super) fn into_named(
+        self,
+        identity: &Identity,
+        on_uncertain: OnUncertain,
+        name: impl FnOnce(&str, RecipientId) -> String,
+    ) -> Result<SendSpec, Problem> {
         let digest = self.digest();
-        let reference = reference(self.id)?;
         let recipient =
             identity.of_address(&self.to.email).map_err(|bad| Problem::field("to.email", bad.to_string()))?;
+        let reference = reference(self.id.unwrap_or_else(|| name(&digest, recipient)))?;
         check_case(self.case.as_deref())?;
         check_name(self.to.name.as_deref())?;
         let (not_before, deadline) = (self.not_before.map(whole_millis), self.deadline.map(whole_millis));
@@ -144,9 +157,8 @@ fn sorted(value: Value) -> Value {
     }
 }
 
-/// The id as given, or a new one.
-fn reference(id: Option<String>) -> Result<String, Problem> {
-    let id = id.unwrap_or_else(|| Uuid::now_v7().to_string());
+/// The id, if it can be one.
+fn reference(id: String) -> Result<String, Problem> {
     let fits = matches!(id.len(), 1..=LONGEST_WORD) && id.bytes().all(|b| b.is_ascii_graphic());
     if !fits {
         return Err(Problem::field("id", "must be 1 to 128 visible ASCII characters, without spaces"));

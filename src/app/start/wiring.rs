@@ -92,6 +92,7 @@ impl Foundation {
                 let seen = look(who)?;
                 Some(api::Condition { state: seen.state.as_str(), trouble: seen.trouble })
             }),
+            imports: self.imports.clone(),
             try_out: Arc::new(move |spec| {
                 renderer
                     .try_out(spec, None)

@@ -40,6 +40,7 @@ async fn every_route_of_the_contract_is_documented() {
         "get /v1/stats",
         "get /v1/webhooks",
         "post /v1/cases/{brand}/{case}/settle",
+        "post /v1/imports",
         "post /v1/recipients/export",
         "post /v1/mailboxes/lookup",
         "post /v1/mailboxes/remove",

@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use vigie::api::{Doors, Ears, Keys, TryOut, Unfit};
+use vigie::api::{Doors, Ears, Imports, Keys, TryOut, Unfit};
 use vigie::brands::Brands;
 use vigie::classify::Classifier;
 use vigie::clock::Clock;
@@ -221,8 +221,7 @@ impl House {
             Embedded::open(directory.path(), 16, rules.clone(), clock.clone()).expect("an empty store");
         let store: Arc<dyn Store> = Arc::new(store);
         let (fire, fired) = watch::channel(Vec::new());
-        let identity = Identity::new(&[2; 32]);
-        let registry = Registry::new();
+        let (identity, registry) = (Identity::new(&[2; 32]), Registry::new());
         let (ears, outlets) = ears(&plan, &identity, &clock, &registry);
         let doors = Doors {
             store: Arc::clone(&store),
@@ -239,8 +238,9 @@ impl House {
             events: plan.events,
             webhooks: webhooks(&store, &clock, &registry),
             vault: Vault::new(&[3; 32]),
-            watch: Config::load(&[], []).expect("the default file").watch,
+            watch: default_file().watch,
             look: Arc::new(|_| None),
+            imports: Imports::new(&default_file().feeds, &registry).expect("no mappings"),
             try_out: plan.try_out,
             fire: Arc::new(move |claims| {
                 fire.send_modify(|all| all.extend(claims));
