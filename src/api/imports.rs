@@ -10,7 +10,10 @@
 
 mod answer;
 mod batch;
+mod ends;
+mod job;
 mod metrics;
+mod open;
 mod request;
 mod run;
 mod seen;
@@ -37,7 +40,8 @@ use crate::telemetry::Registry;
 use metrics::Metrics;
 use request::Asked;
 
-pub use run::{Brought, Gone, Piece, Sink, Source, Unreadable};
+pub use ends::{Gone, Piece, Sink, Source, Unreadable};
+pub use job::Brought;
 
 /// For so long a store that takes nothing is asked again.
 const PATIENCE: Duration = Duration::from_secs(20);

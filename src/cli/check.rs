@@ -12,6 +12,7 @@ use super::{Exit, Failure};
 use crate::app::{StartError, open_store};
 use crate::clock::Clock;
 use crate::config::{Brand, Config, Invalid, StoreUrl};
+use crate::feeds::Mapping;
 use crate::model::{Grantee, Name};
 use crate::relay::Relay;
 use crate::render::{House, TemplateInfo};
@@ -33,6 +34,7 @@ pub(super) async fn run(config: &Config) -> Result<(), Failure> {
         ("relay", Exit::Unavailable, relays(config, &brands).await),
         ("signatures", Exit::Configuration, signatures(config, &brands)),
         ("tracking", Exit::Configuration, tracking(&brands)),
+        ("feeds", Exit::Configuration, feeds(config, &brands)),
     ];
     let mut out = std::io::stdout().lock();
     for (part, _, found) in &report {
@@ -65,6 +67,28 @@ fn all(brands: &Brands, refused: &[Invalid]) -> Found {
         [] => Ok(brands.keys().map(Name::as_str).collect::<Vec<_>>().join(", ")),
         refused => Err(refused.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")),
     }
+}
+
+/// Whether mappings can be used, and folders are those of brands that there are.
+fn feeds(config: &Config, brands: &Brands) -> Found {
+    let bad =
+        |name: &Name, mapping| Mapping::new(mapping).err().map(|bad| bad.in_configuration(name).to_string());
+    let feeds = &config.feeds;
+    let mappings = feeds.mappings.iter().filter_map(|(name, mapping)| bad(name, mapping));
+    let folders = feeds.folders.iter().filter(|(_, folder)| !brands.contains_key(&folder.brand));
+    let folders = folders.map(|(name, folder)| {
+        format!("`feeds.folders.{name}` is of brand {}, which cannot be used", folder.brand)
+    });
+    let wrong: Vec<_> = mappings.chain(folders).collect();
+    if !wrong.is_empty() {
+        return Err(wrong.join("; "));
+    }
+    let watched =
+        feeds.folders.iter().map(|(name, folder)| format!("{name} in {}", folder.directory.display()));
+    Ok(match watched.collect::<Vec<_>>().as_slice() {
+        [] => "no folder is watched".into(),
+        watched => watched.join(", "),
+    })
 }
 
 fn keys(config: &Config) -> Found {

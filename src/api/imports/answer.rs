@@ -12,8 +12,9 @@ use serde_json::json;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::Shared;
+use super::ends::{Gone, Piece, Sink, Source};
 use super::request::Wish;
-use super::run::{Gone, Import, Piece, Sink, Source};
+use super::run::Import;
 use crate::api::Problem;
 use crate::api::guard::Seat;
 use crate::api::ndjson::{Answers, Frame, Reader, answers};

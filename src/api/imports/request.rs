@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 
 use super::Shared;
-use super::run::Job;
+use super::job::Job;
 use crate::api::sends::Order;
 use crate::api::{Access, Problem};
 use crate::config::{self, FeedFormat};

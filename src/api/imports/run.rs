@@ -2,115 +2,25 @@
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
-use bytes::Bytes;
 use tokio::task::JoinHandle;
 
 use super::Shared;
 use super::batch::{self, Done, End, Judged, Line, Stopped};
+use super::ends::{Gone, Piece, Sink, Source, Unreadable};
+use super::job::Job;
+use super::open::Opened;
 use super::seen::{Met, Seen};
-use crate::api::sends::Order;
-use crate::api::{Access, Problem, strict};
-use crate::config::{FeedFormat, Role};
-use crate::feeds::{Entry, Fault, Form, Layout, Mapping, Original, Reader, Record, Refusal, Report, Wanted};
-use crate::model::Name;
+use crate::api::{Problem, strict};
+use crate::feeds::{Entry, Fault, Original, Record, Refusal, Report};
 
 /// So many lines are examined before others get their turn on this thread.
 const TURN: usize = 32;
-
-/// Where a feed comes from.
-#[async_trait]
-pub trait Source: Send {
-    /// What comes next. Nothing is lost if the future is dropped.
-    async fn next(&mut self) -> Piece;
-}
-
-/// What comes next of a feed.
-pub enum Piece {
-    /// Bytes.
-    Data(Bytes),
-    /// Nothing right now: a good moment to deal with what was read.
-    Pause,
-    /// The end.
-    End,
-    /// It ends before its end; why.
-    Broken(String),
-}
-
-/// Who hears what becomes of lines.
-#[async_trait]
-pub trait Sink: Send {
-    /// How the feed is written: before anything else.
-    async fn form(&mut self, form: &Form) -> Result<(), Gone>;
-    /// A refused line, with what stands in it.
-    async fn refused(&mut self, refusal: Refusal) -> Result<(), Gone>;
-    /// What became of all lines that are dealt with so far.
-    async fn done(&mut self, so_far: &Report) -> Result<(), Gone>;
-}
-
-/// Nobody hears any more, and why, if that is worth saying.
-#[derive(Debug)]
-pub struct Gone(pub String);
-
-/// A feed of which nothing can be read.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Unreadable(pub String);
-
-/// A feed that was brought from elsewhere than the API.
-#[derive(Debug, Clone)]
-pub struct Brought {
-    /// Who writes.
-    pub brand: Name,
-    /// The campaign of lines that name none.
-    pub campaign: Option<Name>,
-    /// The template of lines that name none.
-    pub template: Option<Name>,
-    /// The name of its mapping.
-    pub mapping: Option<Name>,
-    /// What its name says of how it is written.
-    pub format: Option<FeedFormat>,
-}
-
-impl Brought {
-    pub(super) fn job(self, shared: &Shared, access: Access) -> Result<Job, Unreadable> {
-        let mapping = match &self.mapping {
-            None => Arc::default(),
-            Some(name) => shared
-                .imports
-                .mapping(name)
-                .ok_or_else(|| Unreadable(format!("there is no mapping {name} in the configuration")))?,
-        };
-        debug_assert_eq!(access.role, Role::Operator, "folders are the operator's");
-        let wanted = mapping.wanted().in_format(self.format);
-        let order = Order { brand: self.brand, campaign: self.campaign, template: self.template };
-        Ok(Job { access, order, mapping, wanted, dry_run: false, skip: 0, listed: u64::MAX })
-    }
-}
-
-/// What an import is to do.
-pub(super) struct Job {
-    pub(super) access: Access,
-    pub(super) order: Order,
-    pub(super) mapping: Arc<Mapping>,
-    pub(super) wanted: Wanted,
-    pub(super) dry_run: bool,
-    /// Records at the beginning that are not looked at.
-    pub(super) skip: u64,
-    /// Refused lines that the sink wants to hear of.
-    pub(super) listed: u64,
-}
 
 /// One import under way.
 pub(super) struct Import {
     shared: Arc<Shared>,
     job: Job,
-    reader: Reader,
-    layout: Layout,
-    form: Form,
-    /// The first record, where it is data.
-    first: Option<Record>,
-    ended: bool,
+    feed: Opened,
     seen: Seen,
     batch: Vec<Line>,
     under_way: Option<JoinHandle<Result<Vec<Done>, Stopped>>>,
@@ -120,13 +30,11 @@ pub(super) struct Import {
 }
 
 /// Why an import goes no further.
-enum Halt {
-    Stopped(String),
-}
+struct Halt(String);
 
 impl From<Gone> for Halt {
     fn from(gone: Gone) -> Self {
-        Self::Stopped(gone.0)
+        Self(gone.0)
     }
 }
 
@@ -137,63 +45,15 @@ impl Import {
         job: Job,
         source: &mut impl Source,
     ) -> Result<Self, Unreadable> {
-        let unreadable = |bad: &dyn std::error::Error| Unreadable(bad.to_string());
-        let mut reader = Reader::new(job.wanted, shared.max_line);
-        let mut ended = false;
-        let head = loop {
-            match reader.form().cloned() {
-                Some(form) if form.format == FeedFormat::Ndjson => break (form, None),
-                Some(form) => match reader.record() {
-                    Some(record) => break (form, Some(record)),
-                    None if ended => {
-                        return Err(Unreadable("there is no line in it, not even a header line".into()));
-                    }
-                    None => {}
-                },
-                None if ended => {
-                    return Err(Unreadable("there is no line in it, not even a header line".into()));
-                }
-                None => {}
-            }
-            match source.next().await {
-                Piece::Data(bytes) => reader.push(&bytes).map_err(|bad| unreadable(&bad))?,
-                Piece::Pause => {}
-                Piece::Broken(why) => return Err(Unreadable(why)),
-                Piece::End => {
-                    reader.finish().map_err(|bad| unreadable(&bad))?;
-                    ended = true;
-                }
-            }
-        };
-        let (mut form, first) = head;
-        let mapping = Arc::clone(&job.mapping);
-        let (layout, first) = match first {
-            None => (Layout::of_objects(mapping), None),
-            Some(record) => lay_out(mapping, record)?,
-        };
-        form.columns = layout.columns().to_vec();
-        form.header = form.format == FeedFormat::Csv && first.is_none();
+        let feed = Opened::new(&shared, &job, source).await?;
         let report = Report { dry_run: job.dry_run, ..Report::default() };
         let (seen, batch) = (Seen::default(), Vec::new());
-        Ok(Self {
-            shared,
-            job,
-            reader,
-            layout,
-            form,
-            first,
-            ended,
-            seen,
-            batch,
-            under_way: None,
-            report,
-            read: 0,
-        })
+        Ok(Self { shared, job, feed, seen, batch, under_way: None, report, read: 0 })
     }
 
     /// Reads to the end, dealing with every line.
     pub(super) async fn run(mut self, source: &mut impl Source, sink: &mut impl Sink) -> Report {
-        if let Err(Halt::Stopped(why)) = self.go(source, sink).await {
+        if let Err(Halt(why)) = self.go(source, sink).await {
             if let Some(task) = self.under_way.take() {
                 // Its sends may be accepted; nobody hears of them now, and they are the same when they come again.
                 let _ = task.await;
@@ -201,17 +61,17 @@ impl Import {
             self.report.stopped = Some(why);
         } else {
             self.report.complete = true;
-            self.report.unterminated = self.reader.is_unterminated();
+            self.report.unterminated = self.feed.reader.is_unterminated();
         }
         self.report
     }
 
     async fn go(&mut self, source: &mut impl Source, sink: &mut impl Sink) -> Result<(), Halt> {
-        sink.form(&self.form).await?;
+        sink.form(&self.feed.form).await?;
         let mut paused = false;
         loop {
             self.drain(sink).await?;
-            if self.ended {
+            if self.feed.ended {
                 break;
             }
             if paused && self.under_way.is_none() {
@@ -227,15 +87,15 @@ impl Import {
             };
             paused = matches!(piece, Piece::Pause);
             match piece {
-                Piece::Data(bytes) => self.reader.push(&bytes).map_err(stopped)?,
+                Piece::Data(bytes) => self.feed.reader.push(&bytes).map_err(stopped)?,
                 Piece::Pause => {}
                 Piece::End => {
-                    self.reader.finish().map_err(stopped)?;
-                    self.ended = true;
+                    self.feed.reader.finish().map_err(stopped)?;
+                    self.feed.ended = true;
                 }
                 Piece::Broken(why) => {
                     self.flush(sink).await?;
-                    return Err(Halt::Stopped(why));
+                    return Err(Halt(why));
                 }
             }
         }
@@ -245,7 +105,7 @@ impl Import {
     /// Examines every record that is complete.
     async fn drain(&mut self, sink: &mut impl Sink) -> Result<(), Halt> {
         let mut turn = 0;
-        while let Some(record) = self.first.take().or_else(|| self.reader.record()) {
+        while let Some(record) = self.feed.first.take().or_else(|| self.feed.reader.record()) {
             self.read += 1;
             if self.read <= self.job.skip {
                 self.report.lines += 1;
@@ -256,7 +116,7 @@ impl Import {
                 Ok(line) => self.batch.push(line),
                 Err(problem) => {
                     self.flush(sink).await?;
-                    return Err(Halt::Stopped(problem.detail().to_owned()));
+                    return Err(Halt(problem.detail().to_owned()));
                 }
             }
             if self.batch.len() >= self.shared.batch {
@@ -300,10 +160,10 @@ impl Import {
             return Err(fault.clone());
         }
         match &record.original {
-            Original::Cells(cells) => self.layout.entry(cells),
+            Original::Cells(cells) => self.feed.layout.entry(cells),
             Original::Text(text) => {
                 let members = strict::parse(text.as_bytes()).map_err(|problem| batch::fault(&problem))?;
-                self.layout.entry_of(members)
+                self.feed.layout.entry_of(members)
             }
         }
     }
@@ -338,7 +198,7 @@ impl Import {
 
     /// Counts what became of a batch, and tells.
     async fn settle(&mut self, done: Result<Vec<Done>, Stopped>, sink: &mut impl Sink) -> Result<(), Halt> {
-        let done = done.map_err(|problem| Halt::Stopped(problem.detail().to_owned()))?;
+        let done = done.map_err(|problem| Halt(problem.detail().to_owned()))?;
         let before = self.report.clone();
         let mut refused = Vec::new();
         for line in done {
@@ -368,7 +228,7 @@ impl Import {
 }
 
 fn stopped(bad: impl std::fmt::Display) -> Halt {
-    Halt::Stopped(bad.to_string())
+    Halt(bad.to_string())
 }
 
 /// The end of the batch that is with the store; a panic on the way is a mistake of ours.
@@ -379,18 +239,6 @@ async fn finished(
         Some(task) => task.await.unwrap_or_else(|_| Err(Problem::internal())),
         None => std::future::pending().await,
     }
-}
-
-/// The layout that the first record makes; the record itself again, where it is data.
-fn lay_out(mapping: Arc<Mapping>, record: Record) -> Result<(Layout, Option<Record>), Unreadable> {
-    let in_head = |problem: String| Unreadable(format!("the header line cannot be used: {problem}"));
-    if let Some(fault) = &record.fault {
-        return Err(in_head(fault.problem.clone()));
-    }
-    let has_header = Layout::has_header(&mapping);
-    let Original::Cells(cells) = &record.original else { return Err(in_head("it has no columns".into())) };
-    let layout = Layout::of_columns(mapping, cells).map_err(|bad| in_head(bad.to_string()))?;
-    Ok((layout, (!has_header).then_some(record)))
 }
 
 fn refusal(line: u64, original: Original, fault: Fault) -> Refusal {

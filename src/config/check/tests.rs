@@ -1,3 +1,4 @@
+mod feeds;
 mod verdicts;
 
 use sha2::Digest;
