@@ -1,6 +1,6 @@
 //! `POST /v1/imports`: a whole feed in one request, and what watched folders hand in.
 //!
-//! A feed is read by [`feeds`](crate::feeds); each line goes through the same [`Counter`](super::Counter) as a send
+//! A feed is read by [`feeds`](crate::feeds); each line goes through the same [`Counter`] as a send
 //! that was pushed, in batches: while one is with the store the next is examined, and no more are held. So memory is
 //! bounded, and a store that is slow slows whoever brings the feed.
 //!
