@@ -11,6 +11,7 @@
 //!
 //! This module only knows the shape; it imports no component.
 
+mod brakes;
 mod brand;
 mod budget;
 mod check;
@@ -24,6 +25,7 @@ mod flows;
 mod folders;
 mod invalid;
 mod layers;
+mod limits;
 mod mail;
 mod network;
 mod own_relay;
@@ -41,6 +43,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+pub use brakes::Brakes;
 pub use brand::{Brand, MailClass};
 pub use budget::{AtMost, Budget};
 pub use check::{Problem, is_base_url};
@@ -52,6 +55,7 @@ pub use feeds::{CellFormat, Column, FeedFolder, FeedFormat, Feeds, Fields, Mappi
 pub use flows::Flows;
 pub use folders::{BrandFolders, Folder, Found, Stamp};
 pub use invalid::{Invalid, Origin};
+pub use limits::{FlowLimits, Limits, Warmup};
 pub use mail::{Dispatch, Relay, RelayTimeouts, Retry};
 pub use network::{BadNetwork, Network};
 pub use own_relay::{OwnRelay, OwnTimeouts};
@@ -92,6 +96,10 @@ pub struct Config {
     pub presence: Presence,
     /// How flows begin again.
     pub flows: Flows,
+    /// How fast mails go to recipients' domains.
+    pub limits: Limits,
+    /// When flows are slowed by themselves.
+    pub brakes: Brakes,
     /// How many mails one person gets.
     pub budget: Budget,
     /// What decides whether somebody is there.

@@ -198,6 +198,15 @@ pub trait Store: Log + Errands + Send + Sync + 'static {
     /// run again releases the recipients held by it at their next signal or deadline.
     async fn set_flow(&self, scope: FlowScope, setting: FlowSetting) -> Result<(), StoreError>;
 
+    /// As [`set_flow`](Self::set_flow), as long as the flow's setting is still `known` (none: it has none); tells whether
+    /// it is `setting` now. So what a gateway does by itself never undoes what an operator said meanwhile.
+    async fn replace_flow(
+        &self,
+        scope: FlowScope,
+        known: Option<FlowSetting>,
+        setting: FlowSetting,
+    ) -> Result<bool, StoreError>;
+
     /// The flow settings as this gateway knows them, and a way to hear of changes.
     fn flows(&self) -> watch::Receiver<Arc<Flows>>;
 

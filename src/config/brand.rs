@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::events::Webhook;
-use super::{AtMost, Dkim, OwnRelay, Relay};
+use super::{AtMost, Dkim, FlowLimits, OwnRelay, Relay, Warmup};
 use crate::model::{ConsentRule, Name, OnUncertain};
 
 /// One brand: its identity, its templates and its rules.
@@ -60,6 +60,12 @@ pub struct Brand {
     /// How many of this brand's mails one person gets, beside what `[budget]` says of all brands together.
     #[serde(default)]
     pub budget: Vec<AtMost>,
+    /// How fast its mails may go, where no operator says otherwise.
+    #[serde(default)]
+    pub limits: Option<FlowLimits>,
+    /// How a new sender domain begins.
+    #[serde(default)]
+    pub warmup: Option<Warmup>,
     /// What to do when nobody can know whether the relay took a mail.
     #[serde(default)]
     pub on_uncertain: OnUncertain,

@@ -9,6 +9,7 @@ mod dkim;
 mod doors;
 mod events;
 mod feeds;
+mod flows;
 mod keys;
 mod limits;
 mod partners;
@@ -37,7 +38,7 @@ const SHORTEST_LEASE: Duration = Duration::from_secs(3);
 
 /// Everything that is wrong with `config`; nothing if it can be relied on.
 pub(super) fn problems(config: &Config) -> Vec<Problem> {
-    let checks: [fn(&Config, &mut Vec<Problem>); 22] = [
+    let checks: [fn(&Config, &mut Vec<Problem>); 25] = [
         limits::at_least,
         limits::not_zero,
         limits::ordered,
@@ -53,6 +54,9 @@ pub(super) fn problems(config: &Config) -> Vec<Problem> {
         brands::all,
         partners::all,
         partners::no_brand_is_called_partner,
+        flows::domains,
+        flows::brakes,
+        flows::no_brand_is_called_domain,
         keys::all,
         classify::thresholds,
         classify::windows,
@@ -73,6 +77,7 @@ pub(super) fn brand_problems(name: &Name, brand: &Brand, config: &Config) -> Vec
     let mut problems = Vec::new();
     brands::one("", brand, config, &mut problems);
     partners::is_not_called_partner("the folder ", name, &mut problems);
+    flows::is_not_called_domain("the folder ", name, &mut problems);
     problems
 }
 

@@ -8,7 +8,7 @@
 //!
 //! | step | a killed process | a power cut |
 //! | --- | --- | --- |
-//! | `enqueue`, `cancel`, `settle`, `forget`, `consent`, `set_flow`, `watch_mailbox`, `reseal_mailbox` | yes | yes: they answer after the disk's sync, shared by all who wait |
+//! | `enqueue`, `cancel`, `settle`, `forget`, `consent`, `set_flow`, `replace_flow`, `watch_mailbox`, `reseal_mailbox` | yes | yes: they answer after the disk's sync, shared by all who wait |
 //! | `touch`, `tick`: the claims made | yes | as of the last sync; a lost claim is a send that waits |
 //! | `begin`, `finish`, `announce`, notes of errands | yes | as of the last sync |
 //! | events of steps | with the step | with the step |
@@ -239,6 +239,18 @@ impl Store for Embedded {
         let open = self.open_store().await?;
         open.core.set_flow(scope, setting)?;
         open.sync().await
+    }
+
+    async fn replace_flow(
+        &self,
+        scope: FlowScope,
+        known: Option<FlowSetting>,
+        setting: FlowSetting,
+    ) -> Result<bool, StoreError> {
+        let open = self.open_store().await?;
+        let holds = open.core.replace_flow(scope, known.as_ref(), setting)?;
+        open.sync().await?;
+        Ok(holds)
     }
 
     fn flows(&self) -> watch::Receiver<Arc<Flows>> {

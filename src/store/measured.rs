@@ -126,6 +126,15 @@ impl Store for Measured {
         self.timed("set_flow", self.store.set_flow(scope, setting)).await
     }
 
+    async fn replace_flow(
+        &self,
+        scope: FlowScope,
+        known: Option<FlowSetting>,
+        setting: FlowSetting,
+    ) -> Result<bool, StoreError> {
+        self.timed("replace_flow", self.store.replace_flow(scope, known, setting)).await
+    }
+
     fn flows(&self) -> watch::Receiver<Arc<Flows>> {
         self.store.flows()
     }

@@ -205,6 +205,15 @@ impl Store for RedisStore {
         self.running_store()?.set_flow(scope, setting).await
     }
 
+    async fn replace_flow(
+        &self,
+        scope: FlowScope,
+        known: Option<FlowSetting>,
+        setting: FlowSetting,
+    ) -> Result<bool, StoreError> {
+        self.running_store()?.replace_flow(scope, known.as_ref(), setting).await
+    }
+
     fn flows(&self) -> watch::Receiver<Arc<Flows>> {
         self.inner.turns.flows()
     }

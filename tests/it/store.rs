@@ -114,6 +114,7 @@ macro_rules! timeless {
         flows: [
             a_paused_flow_holds_its_sends,
             a_paused_campaign_leaves_the_others_running,
+            only_what_is_known_is_replaced,
             settings_are_published,
         ],
         mailboxes: [

@@ -1,4 +1,5 @@
 mod feeds;
+mod flows;
 mod verdicts;
 
 use sha2::Digest;

@@ -6,7 +6,7 @@ use crate::model::{Consent, FlowScope, FlowSetting, SendId};
 use crate::store::portable::{Adopted, DEPARTED, Item, Moved};
 use crate::store::redis::Inner;
 use crate::store::redis::enqueue::{describe, words};
-use crate::store::redis::keys::{self, FLOWS, Partition};
+use crate::store::redis::keys::Partition;
 use crate::store::redis::library::functions;
 use crate::store::redis::reply::{Reply, damaged, int, state};
 use crate::store::redis::reserve::{Reserved, partition_in};
@@ -41,23 +41,13 @@ impl Inner {
 
     /// Sets a flow, unless it was set as late; compares and sets, for gateways may do the same.
     async fn adopt_flow(&self, scope: &FlowScope, setting: &FlowSetting) -> Result<Adopted, StoreError> {
-        let (place, name) = (Place::of(FLOWS.as_bytes()), keys::flow(scope));
         for _ in 0..TRIES {
-            let mut get = cmd("HGET");
-            get.arg(FLOWS).arg(&name);
-            let known = match self.router.call(Lane::Enqueue, place, get).await? {
-                Value::BulkString(known) => known,
-                _ => Vec::new(),
-            };
+            let known = self.flow_as_written(scope).await?;
             let since = |known: FlowSetting| known.since >= setting.since;
             if serde_json::from_slice(&known).is_ok_and(since) {
                 return Ok(Adopted::Same);
             }
-            let mut set = cmd("FCALL");
-            set.arg(&functions().replace).arg(1).arg(FLOWS).arg(&name).arg(known);
-            set.arg(super::super::settings::written(setting));
-            if self.write(vec![(place, set)], self.safe(Wait::Stored)?).await? == [Value::Int(1)] {
-                self.turns.set_flow(scope.clone(), setting.clone());
+            if self.swap_flow(scope, &known, setting).await? {
                 return Ok(Adopted::New);
             }
         }
