@@ -12,7 +12,6 @@
 mod attempt;
 mod leases;
 mod metrics;
-mod providers;
 mod retry;
 
 use std::sync::Arc;
@@ -38,7 +37,7 @@ use crate::telemetry::Registry;
 use attempt::Attempt;
 use leases::Leases;
 use metrics::Metrics;
-pub use providers::Providers;
+pub use crate::flow::Providers;
 
 /// Fires claims. Cheap to clone.
 #[derive(Clone)]

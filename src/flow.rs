@@ -4,7 +4,10 @@
 //! [`Gate::check`] is asked last, from memory. [`explain()`] walks through the same rules for one waiting send and
 //! says of each whether it holds the send back, with the figures it decides by.
 
+mod change;
 mod explain;
+mod providers;
+mod standing;
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,16 +15,20 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
+pub use change::{change, replace};
 pub use explain::{Judgement, Rule, explain};
+pub use providers::Providers;
+pub use standing::{InForce, SetBy, Standing, VIGIE};
 
 use crate::clock::Clock;
-use crate::model::{Claim, FlowScope, FlowSetting, FlowState, Flows, Limits, Name, Toll};
+use crate::model::{Claim, FlowScope, FlowSetting, FlowState, Flows, Name, SendSpec, Toll};
 
 /// Decides at the instant of sending, from settings the store publishes. Cheap to clone, never waits.
 #[derive(Debug, Clone)]
 pub struct Gate {
     flows: watch::Receiver<Arc<Flows>>,
     clock: Clock,
+    standing: Standing,
 }
 
 /// Not now: why a claim must be released, in words for the send's history.
@@ -32,7 +39,13 @@ pub struct Held(String);
 impl Gate {
     /// A gate that follows [`Store::flows`](crate::store::Store::flows).
     pub fn new(flows: watch::Receiver<Arc<Flows>>, clock: Clock) -> Self {
-        Self { flows, clock }
+        Self { flows, clock, standing: Standing::default() }
+    }
+
+    /// The same, where these limits hold without an operator's word.
+    #[must_use]
+    pub fn under(self, standing: Standing) -> Self {
+        Self { standing, ..self }
     }
 
     /// Whether this claim may be handed over now.
@@ -48,21 +61,32 @@ impl Gate {
     }
 
     /// The flows that this claim needs a token of at the hand-over: its brand, its campaign, its recipient's domain (by
-    /// `provider`, too), as far as an operator has said anything of them. Empty for most.
+    /// `provider`, too), as far as an operator or the configuration has said anything of them. Empty for most.
     pub fn tolls(&self, claim: &Claim, provider: Option<&Name>) -> Vec<Toll> {
         let flows = self.flows.borrow();
-        if flows.settings.is_empty() {
+        if flows.settings.is_empty() && self.standing.is_silent(&claim.spec.brand) {
             return Vec::new();
         }
         let now = self.clock.now();
-        let limited = |scope: &FlowScope| {
-            let setting = flows.settings.get(scope);
-            setting.is_some_and(|setting| {
-                setting.paused(now) || !setting.limits(Limits::default(), now).is_empty()
-            })
+        let limited = |scope: FlowScope| {
+            let limits = self.standing.limits(&scope, now);
+            let held = match flows.settings.get(&scope) {
+                Some(setting) => setting.paused(now) || !setting.limits(limits, now).is_empty(),
+                None => !limits.is_empty(),
+            };
+            held.then_some(Toll { scope, limits })
         };
-        let scopes = FlowScope::of(&claim.spec, provider);
-        scopes.filter(limited).map(|scope| Toll { scope, limits: Limits::default() }).collect()
+        FlowScope::of(&claim.spec, provider).filter_map(limited).collect()
+    }
+
+    /// What limits the flows of a send now, by whom.
+    pub fn limits(&self, spec: &SendSpec) -> Rule {
+        self.standing.rule(spec, &self.flows.borrow(), self.clock.now())
+    }
+
+    /// The limits by configuration.
+    pub fn standing(&self) -> &Standing {
+        &self.standing
     }
 
     /// Whether this very setting is a pause now. Clones nothing: asked for every signal of a partner.

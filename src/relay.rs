@@ -31,6 +31,7 @@ mod reply;
 mod routes;
 mod target;
 mod tls;
+mod tone;
 mod transaction;
 mod wire;
 
@@ -42,6 +43,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 pub use decision::Decision;
 pub use routes::{Relays, Route};
 pub use target::RelayError;
+pub use tone::Slows;
 
 use self::dial::Dialler;
 use self::link::Link;
@@ -111,13 +113,15 @@ pub enum Delivery {
 pub struct Refusal {
     /// What becomes of the send.
     pub decision: Decision,
+    /// Who is to be slower, where it is temporary.
+    pub slows: Slows,
     /// The relay's code and text or our own words, fit for logs and histories.
     pub reason: String,
 }
 
 impl From<&Trouble> for Refusal {
     fn from(trouble: &Trouble) -> Self {
-        Self { decision: trouble.decision(), reason: redact::foreign(&trouble.reason()) }
+        Self { decision: trouble.decision(), slows: trouble.slows(), reason: redact::foreign(&trouble.reason()) }
     }
 }
 

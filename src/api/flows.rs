@@ -15,7 +15,7 @@ use super::brands::Brands;
 use super::{Access, Doors, Problem, body};
 use crate::clock::Clock;
 use crate::config;
-use crate::flow::{Gate, effective};
+use crate::flow::{Gate, InForce, Standing, change as change_flow, effective};
 use crate::model::{DOMAINS, FlowScope, FlowSetting, FlowState, Limits, Name, PARTNERS, Rate};
 use crate::partners::Partners;
 use crate::store::Store;
@@ -118,17 +118,20 @@ struct FlowView {
     /// Who set it: the id of a key, or `vigie` itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     by: Option<String>,
+    /// The limits that hold now, and who set each: an operator, a brake, the configuration.
+    in_force: InForce,
 }
 
 /// All flows.
 #[derive(Debug, Serialize, ToSchema)]
 struct FlowList {
-    /// Every brand, and every campaign that was ever set.
+    /// Every brand, every partner, every domain with a limit, and every campaign and domain that was ever set.
     flows: Vec<FlowView>,
 }
 
 impl FlowView {
-    fn of(scope: &FlowScope, setting: FlowSetting, now: Timestamp) -> Self {
+    fn of(scope: &FlowScope, setting: FlowSetting, standing: &Standing, now: Timestamp) -> Self {
+        let in_force = standing.in_force(scope, Some(&setting), now);
         let ramp = setting.ramp.filter(|_| !setting.paused(now)).filter(|ramp| ramp.rate(now).is_some());
         Self {
             rate_per_second: setting.rate_per_second,
@@ -142,6 +145,7 @@ impl FlowView {
             until: setting.until,
             reason: setting.reason,
             since: setting.since,
+            in_force,
         }
     }
 }
@@ -155,11 +159,13 @@ async fn list(State(desk): State<Desk>, Extension(access): Extension<Access>) ->
     let settings = desk.gate.flows();
     let brands = desk.brands.of(&access).into_iter().map(|brand| FlowScope { brand, campaign: None });
     let partners = desk.partners.names().map(FlowScope::partner);
-    let scopes: BTreeSet<_> = brands.chain(partners).chain(settings.settings.keys().cloned()).collect();
+    let standing = desk.gate.standing();
+    let named = partners.chain(standing.domains()).chain(settings.settings.keys().cloned());
+    let scopes: BTreeSet<_> = brands.chain(named).collect();
     let now = desk.clock.now();
     let view = |scope: &FlowScope| {
         let setting = settings.settings.get(scope).map(|setting| effective(setting, now));
-        FlowView::of(scope, setting.unwrap_or_default(), now)
+        FlowView::of(scope, setting.unwrap_or_default(), standing, now)
     };
     Json(FlowList { flows: scopes.iter().map(view).collect() })
 }
@@ -250,9 +256,9 @@ impl Desk {
             return Err(Problem::field("per_day", "must be at least 1; to stop a flow, pause it"));
         }
         let setting = self.setting(&scope, change, access, now);
-        self.store.set_flow(scope.clone(), setting.clone()).await?;
+        change_flow(&*self.store, scope.clone(), setting.clone(), now).await?;
         tracing::info!(key = access.key, flow = ?scope, state = ?setting.state, "a flow was set");
-        Ok(Json(FlowView::of(&scope, setting, now)))
+        Ok(Json(FlowView::of(&scope, setting, self.gate.standing(), now)))
     }
 
     /// The setting that does what is wanted. What was paused begins slowly, now or when its pause ends.

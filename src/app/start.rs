@@ -19,7 +19,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::dispatch::Dispatcher;
 use crate::edge::{Edge, Recorder, Unsubscriber};
-use crate::flow::Gate;
+use crate::flow::{Gate, Standing};
 use crate::intake::{Intake, Outlet};
 use crate::model::{Flows, SendState};
 use crate::ops::Phase;
@@ -160,7 +160,8 @@ impl Foundation {
         let known = (!config.store.guest).then_some(&identity);
         let store = open_store(&config, &brands, known, &clock, &registry).await?;
         let store = Arc::new(Measured::new(store, &registry));
-        let gate = Gate::new(store.flows(), clock.clone());
+        let standing = Standing::new(brands.clone(), &config.limits, &config.providers);
+        let gate = Gate::new(store.flows(), clock.clone()).under(standing);
         let (intake, outlets) = Intake::new(&config.intake, &config.presence, &registry);
         let intake = Arc::new(intake);
         let classifier =

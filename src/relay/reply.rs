@@ -4,6 +4,7 @@ use lettre::transport::smtp::Error as SmtpError;
 use lettre::transport::smtp::response::Response;
 
 use super::decision::{Decision, Enhanced, Meaning, Stage, Then, rule};
+use super::tone::{self, Slows};
 use crate::redact;
 
 /// A complete, well-formed reply.
@@ -17,8 +18,23 @@ pub(super) struct Reply {
 
 impl Reply {
     /// What it means as the answer to `stage`.
+    ///
+    /// The table goes by codes. A temporary refusal whose words are of greylisting or of a rate is not held against the
+    /// send, whatever its code: the relay did not speak about it.
     pub(super) fn rule(&self, stage: Stage) -> (Meaning, Then) {
-        rule(stage, self.code, self.enhanced())
+        match rule(stage, self.code, self.enhanced()) {
+            (Meaning::No(Decision::Defer), then)
+                if tone::is_grey(&self.text) || tone::is_of_a_rate(&self.text) =>
+            {
+                (Meaning::No(Decision::Throttle), then)
+            }
+            ruled => ruled,
+        }
+    }
+
+    /// Who it asks to be slower.
+    pub(super) fn slows(&self, stage: Stage) -> Slows {
+        tone::slows(stage, self.code, self.enhanced(), &self.text)
     }
 
     /// Code and text, fit for logs and histories.
@@ -113,6 +129,14 @@ impl Trouble {
             },
             Self::Broke(..) => Decision::Unreachable,
             Self::Own(decision, _) => *decision,
+        }
+    }
+
+    /// Who is to be slower.
+    pub(super) fn slows(&self) -> Slows {
+        match self {
+            Self::Said(stage, reply) => reply.slows(*stage),
+            Self::Broke(..) | Self::Own(..) => Slows::Send,
         }
     }
 
