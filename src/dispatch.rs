@@ -21,6 +21,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::brakes::Brakes;
 use crate::classify::Classifier;
 use crate::clock::Clock;
 use crate::config;
@@ -55,6 +56,7 @@ struct Inner {
     clock: Clock,
     classifier: Arc<Classifier>,
     providers: Providers,
+    brakes: Brakes,
     settings: config::Dispatch,
     places: Arc<Semaphore>,
     /// The half of the places that claims without a signal may take.
@@ -84,6 +86,8 @@ pub struct Parts {
     pub classifier: Arc<Classifier>,
     /// Whose mailboxes mails go to.
     pub providers: Providers,
+    /// Told what relays take and refuse.
+    pub brakes: Brakes,
 }
 
 /// A place among the attempts under way, held until the attempt has ended.
@@ -96,7 +100,7 @@ pub type Since = Option<Instant>;
 impl Dispatcher {
     /// Puts a dispatcher together and starts the renewal of leases.
     pub fn new(parts: Parts, settings: config::Dispatch, registry: &Registry) -> Self {
-        let Parts { store, gate, renderer, relays, intake, clock, classifier, providers } = parts;
+        let Parts { store, gate, renderer, relays, intake, clock, classifier, providers, brakes } = parts;
         let places = Arc::new(Semaphore::new(settings.max_in_flight));
         let background = Arc::new(Semaphore::new((settings.max_in_flight / 2).max(1)));
         let leases = Leases::default();
@@ -112,6 +116,7 @@ impl Dispatcher {
             clock,
             classifier,
             providers,
+            brakes,
             settings,
             places,
             background,

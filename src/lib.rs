@@ -71,7 +71,7 @@
 //! | --- | --- | --- |
 //! | 0: words | `brands` `clock` `config` `model` `redact` `secrets` `telemetry` `token` | each other |
 //! | 1: doors to the outside | `dial` `feeds` `intake` `listener` `relay` `render` `store` | nothing |
-//! | 2: decisions | `classify` `servers` `flow` `partners` `dispatch` `pipeline` `webhooks` | those to the left |
+//! | 2: decisions | `classify` `servers` `flow` `brakes` `partners` `dispatch` `pipeline` `webhooks` | those to the left |
 //! | 3: edges | `api` `edge` `ops` `watch` | nothing |
 //! | 4: composition | `app` | nothing |
 //! | 5: command line | `cli` | nothing |
@@ -79,6 +79,7 @@
 
 pub mod api;
 pub mod app;
+pub mod brakes;
 pub mod brands;
 pub mod classify;
 pub mod cli;

@@ -13,6 +13,7 @@ use tokio_util::task::TaskTracker;
 use super::brands::{self, Keeper};
 use super::opening::open_store;
 use super::{Addresses, Gateway, Listener, folders, producers};
+use crate::brakes::Brakes;
 use crate::brands::Brands;
 use crate::classify::Classifier;
 use crate::clock::Clock;
@@ -77,6 +78,7 @@ struct Foundation {
     keeper: Arc<Keeper>,
     store: Arc<dyn Store>,
     gate: Gate,
+    brakes: Brakes,
     intake: Arc<Intake>,
     classifier: Arc<Classifier>,
     partners: Arc<Partners>,
@@ -162,6 +164,8 @@ impl Foundation {
         let store = Arc::new(Measured::new(store, &registry));
         let standing = Standing::new(brands.clone(), &config.limits, &config.providers);
         let gate = Gate::new(store.flows(), clock.clone()).under(standing);
+        let brakes =
+            Brakes::new(Arc::clone(&store) as _, gate.clone(), clock.clone(), config.brakes, &registry);
         let (intake, outlets) = Intake::new(&config.intake, &config.presence, &registry);
         let intake = Arc::new(intake);
         let classifier =
@@ -181,6 +185,7 @@ impl Foundation {
             keeper,
             store,
             gate,
+            brakes,
             intake,
             classifier,
             partners: Arc::new(partners),
@@ -229,6 +234,7 @@ impl Foundation {
             tasks.spawn(pipeline.clone().run(outlet, stop.clone()));
         }
         tasks.spawn(time::run(Arc::clone(store), dispatcher.clone(), stop.clone()));
+        tasks.spawn(self.brakes.clone().run(stop.clone()));
         tasks.spawn(touch_again(store.flows(), Arc::clone(intake), stop.clone()));
         (stop, tasks)
     }

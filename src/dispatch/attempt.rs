@@ -152,9 +152,13 @@ impl Attempt {
         match delivery {
             Delivery::Accepted { reply } => {
                 self.accepted(Instant::now());
+                self.inner.brakes.accepted(&self.claim.spec);
                 Finish::Accepted { reply, provider: self.delivered() }
             }
-            Delivery::Refused(refusal) => self.refused(refusal),
+            Delivery::Refused(refusal) => {
+                self.inner.brakes.refused(&self.claim.spec, &refusal);
+                self.refused(refusal)
+            }
             Delivery::Unknown { reason } => Finish::Uncertain { reason },
         }
     }

@@ -85,6 +85,11 @@ impl Standing {
             && of_brand.is_none_or(|brand| brand.limits.is_none() && brand.warmup.is_none())
     }
 
+    /// Who keeps mailboxes of this domain, if we know.
+    pub fn provider(&self, domain: &str) -> Option<Name> {
+        self.providers.of(domain)
+    }
+
     /// The domains and providers that have limits.
     pub fn domains(&self) -> impl Iterator<Item = FlowScope> {
         self.domains.keys().map(FlowScope::domain)

@@ -37,6 +37,7 @@ impl Foundation {
             clock: self.clock.clone(),
             classifier: Arc::clone(&self.classifier),
             providers: Providers::new(&self.config.providers),
+            brakes: self.brakes.clone(),
         };
         Dispatcher::new(parts, self.config.dispatch.clone(), &self.registry)
     }
