@@ -157,7 +157,10 @@ impl Brakes {
         self.sent(&spec.brand);
         if let Some(domain) = self.domain(spec) {
             let now = self.inner.clock.now();
-            self.throttle(&domain).lock().unwrap_or_else(PoisonError::into_inner).took(now, &self.inner.settings);
+            self.throttle(&domain)
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .took(now, &self.inner.settings);
         }
     }
 

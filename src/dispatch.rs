@@ -35,10 +35,10 @@ use crate::render::Renderer;
 use crate::store::Store;
 use crate::telemetry::Registry;
 
+pub use crate::flow::Providers;
 use attempt::Attempt;
 use leases::Leases;
 use metrics::Metrics;
-pub use crate::flow::Providers;
 
 /// Fires claims. Cheap to clone.
 #[derive(Clone)]

@@ -121,7 +121,11 @@ pub struct Refusal {
 
 impl From<&Trouble> for Refusal {
     fn from(trouble: &Trouble) -> Self {
-        Self { decision: trouble.decision(), slows: trouble.slows(), reason: redact::foreign(&trouble.reason()) }
+        Self {
+            decision: trouble.decision(),
+            slows: trouble.slows(),
+            reason: redact::foreign(&trouble.reason()),
+        }
     }
 }
 

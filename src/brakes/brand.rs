@@ -81,9 +81,9 @@ impl Tally {
         let sum = self.sum(now, setting::judged_since(known));
         let (why, many, stops) = sum.worst(settings)?;
         let on = setting::is_stopped(known) || !stops && setting::is_held(known, now, settings);
-        let asked = self.asked.is_some_and(|(what, stopping, at)| {
-            (what, stopping) == (why, stops) && now < after(at, ASKING)
-        });
+        let asked = self
+            .asked
+            .is_some_and(|(what, stopping, at)| (what, stopping) == (why, stops) && now < after(at, ASKING));
         if on || asked {
             return None;
         }

@@ -32,7 +32,8 @@ pub(super) fn may_brake(known: Option<&FlowSetting>, now: Timestamp, settings: &
 
 /// Whether there are so many braked domains that this would be one too many.
 pub(super) fn are_too_many(flows: &Flows, scope: &FlowScope) -> bool {
-    let domains = flows.settings.iter().filter(|(scope, known)| scope.brand.as_str() == DOMAINS && is_ours(known));
+    let domains =
+        flows.settings.iter().filter(|(scope, known)| scope.brand.as_str() == DOMAINS && is_ours(known));
     !flows.settings.contains_key(scope) && domains.count() >= MOST_DOMAINS
 }
 

@@ -102,7 +102,8 @@ impl Standing {
         let setting = setting.map(|setting| effective(setting, now)).unwrap_or_default();
         let limits = setting.limits(by_configuration, now);
         let theirs = if setting.by.as_deref() == Some(VIGIE) { SetBy::Vigie } else { SetBy::Operator };
-        let ramps = setting.ramp.and_then(|ramp| ramp.rate(now)).is_some_and(|rate| limits.rate == Some(rate));
+        let ramps =
+            setting.ramp.and_then(|ramp| ramp.rate(now)).is_some_and(|rate| limits.rate == Some(rate));
         let rate_by = match setting.rate_per_second {
             _ if ramps && theirs == SetBy::Operator => SetBy::Ramp,
             _ if ramps => SetBy::Vigie,

@@ -34,9 +34,8 @@ impl End {
 
     /// Whether the relay as a whole wants less.
     pub(super) fn slows_relay(&self) -> bool {
-        let asks = |trouble: &Trouble| {
-            trouble.decision() == Decision::Throttle && trouble.slows() == Slows::Relay
-        };
+        let asks =
+            |trouble: &Trouble| trouble.decision() == Decision::Throttle && trouble.slows() == Slows::Relay;
         matches!(self, Self::Refused(trouble) if asks(trouble))
     }
 

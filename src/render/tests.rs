@@ -34,6 +34,8 @@ fn name(text: &str) -> Name {
 
 fn brand() -> Brand {
     Brand {
+        limits: None,
+        warmup: None,
         budget: Vec::new(),
         from: "\"Démo, recouvrement\" <dunning@démo.example>".into(),
         return_path: "bounces@demo.example".into(),

@@ -50,7 +50,9 @@ fn ends(key: &str, warmup: &Warmup, problems: &mut Vec<Problem>) {
     let Warmup { first_day, growth, until_per_day, days, .. } = *warmup;
     refuse_if(first_day == 0, problems, || format!("`{key}.first_day` must be at least 1"));
     refuse_if(!(LEAST_GROWTH..=MOST_GROWTH).contains(&growth), problems, || {
-        format!("`{key}.growth` ({growth}) must be {LEAST_GROWTH} to {MOST_GROWTH}: so many times as many each day")
+        format!(
+            "`{key}.growth` ({growth}) must be {LEAST_GROWTH} to {MOST_GROWTH}: so many times as many each day"
+        )
     });
     refuse_if(until_per_day.is_none() && days.is_none(), problems, || {
         format!("`{key}` never ends: give it `until_per_day`, `days` or both")
@@ -62,9 +64,7 @@ fn ends(key: &str, warmup: &Warmup, problems: &mut Vec<Problem>) {
         format!("`{key}.until_per_day` must be more than `{key}.first_day` ({first_day})")
     });
     let stands = growth <= LEAST_GROWTH && days.is_none() && until_per_day.is_some();
-    refuse_if(stands, problems, || {
-        format!("`{key}` never ends: with a growth of {growth} it needs `days`")
-    });
+    refuse_if(stands, problems, || format!("`{key}` never ends: with a growth of {growth} it needs `days`"));
 }
 
 /// Brakes that would stop everything, or never let go.
@@ -88,13 +88,19 @@ pub(super) fn brakes(config: &Config, problems: &mut Vec<Problem>) {
     for (what, slow, pause) in shares {
         let fits = (0.0..=1.0).contains(&slow) && (0.0..=1.0).contains(&pause);
         refuse_if(!fits, problems, || {
-            format!("`brakes.{what}_slow` ({slow}) and `brakes.{what}_pause` ({pause}) must be shares, 0 to 1")
+            format!(
+                "`brakes.{what}_slow` ({slow}) and `brakes.{what}_pause` ({pause}) must be shares, 0 to 1"
+            )
         });
         refuse_if(pause > 0.0 && slow > pause, problems, || {
             format!("`brakes.{what}_slow` ({slow}) must not exceed `brakes.{what}_pause` ({pause})")
         });
     }
-    for (key, least) in [("min_mails", brakes.min_mails), ("min_complaints", brakes.min_complaints), ("min_bounces", brakes.min_bounces)] {
+    for (key, least) in [
+        ("min_mails", brakes.min_mails),
+        ("min_complaints", brakes.min_complaints),
+        ("min_bounces", brakes.min_bounces),
+    ] {
         refuse_if(least == 0, problems, || format!("`brakes.{key}` must be at least 1"));
     }
 }
@@ -109,6 +115,8 @@ pub(super) fn no_brand_is_called_domain(config: &Config, problems: &mut Vec<Prob
 /// See [`no_brand_is_called_domain`]; `at` stands before the name in the sentence.
 pub(super) fn is_not_called_domain(at: &str, name: &Name, problems: &mut Vec<Problem>) {
     refuse_if(name.as_str() == DOMAINS, problems, || {
-        format!("`{at}{DOMAINS}` cannot be: /v1/flows/{DOMAINS} slows recipients' domains; choose another name")
+        format!(
+            "`{at}{DOMAINS}` cannot be: /v1/flows/{DOMAINS} slows recipients' domains; choose another name"
+        )
     });
 }

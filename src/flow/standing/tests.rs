@@ -18,7 +18,7 @@ fn standing(brand: &str) -> Standing {
     let mut config = Config::load(&[], []).expect("the default file");
     let gmail = toml::from_str("rate_per_second = 2").expect("limits");
     config.limits.domains.insert(name("gmail"), gmail);
-    let text = format!("{}\n{brand}", crate::config::SAMPLE_BRAND);
+    let text = format!("{}\n{brand}", config::SAMPLE_BRAND);
     let demo = toml::from_str(&text).expect("a brand");
     let brands = Brands::new(BTreeMap::from([(name("demo"), demo)]), Arc::default());
     Standing::new(brands, &config.limits, &config.providers)
@@ -71,7 +71,11 @@ fn a_send_says_what_limits_it() {
     let rule = |spec: &SendSpec| standing.rule(spec, &Flows::default(), noon()).value;
     assert_eq!(rule(&spec), "brand demo: at most 50 within 24 hours (warm-up)");
     spec.to = crate::redact::Mailbox::new("marie@googlemail.com".into(), None);
-    assert!(rule(&spec).ends_with("; domain gmail: at most 2 a second (by configuration)"), "{}", rule(&spec));
+    assert!(
+        rule(&spec).ends_with("; domain gmail: at most 2 a second (by configuration)"),
+        "{}",
+        rule(&spec)
+    );
     assert!(!standing.is_silent(&name("demo")) && !standing.is_silent(&name("other")));
     assert!(Standing::default().is_silent(&name("demo")));
 }

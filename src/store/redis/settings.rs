@@ -9,8 +9,8 @@ use super::library::functions;
 use super::reply::{Reply, damaged};
 use super::router::{Lane, Place};
 use crate::model::{FlowScope, FlowSetting, Pass, Rate, SendId, Toll};
-use crate::store::{StoreError, Wait};
 use crate::store::time::{millis, timestamp};
+use crate::store::{StoreError, Wait};
 
 /// A setting as JSON. The functions do not read texts of moments, so those they need are there as milliseconds, too.
 pub(super) fn written(setting: &FlowSetting) -> Vec<u8> {
@@ -44,7 +44,12 @@ impl Inner {
         setting: &FlowSetting,
     ) -> Result<bool, StoreError> {
         let mut set = cmd("FCALL");
-        set.arg(&functions().replace).arg(1).arg(FLOWS).arg(keys::flow(scope)).arg(known).arg(written(setting));
+        set.arg(&functions().replace)
+            .arg(1)
+            .arg(FLOWS)
+            .arg(keys::flow(scope))
+            .arg(known)
+            .arg(written(setting));
         let place = Place::of(FLOWS.as_bytes());
         let done = self.write(vec![(place, set)], self.safe(Wait::Stored)?).await? == [Value::Int(1)];
         if done {

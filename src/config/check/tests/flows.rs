@@ -34,7 +34,9 @@ fn a_warm_up_grows_and_ends() {
     one("`brands.demo.warmup` never ends: with a growth of 1", |c| {
         warm(c, "first_day = 50\ngrowth = 1.0\nuntil_per_day = 60");
     });
-    one("`brands.demo.warmup.growth` (0.5) must be 1 to 10", |c| warm(c, "first_day = 50\ngrowth = 0.5\ndays = 30"));
+    one("`brands.demo.warmup.growth` (0.5) must be 1 to 10", |c| {
+        warm(c, "first_day = 50\ngrowth = 0.5\ndays = 30")
+    });
     one("`brands.demo.warmup.first_day`", |c| warm(c, "first_day = 0\ndays = 30"));
     one("`brands.demo.warmup.until_per_day` must be more", |c| warm(c, "first_day = 50\nuntil_per_day = 50"));
     one("`brands.demo.warmup.days` must be", |c| warm(c, "first_day = 50\ndays = 1000"));

@@ -84,12 +84,7 @@ impl Core {
         Ok(true)
     }
 
-    fn put_flow(
-        &self,
-        state: &mut State,
-        scope: FlowScope,
-        setting: FlowSetting,
-    ) -> Result<(), StoreError> {
+    fn put_flow(&self, state: &mut State, scope: FlowScope, setting: FlowSetting) -> Result<(), StoreError> {
         let mut step = self.disk.step();
         step.flow(&scope, &setting);
         step.write().map_err(|error| self.fail(error))?;
