@@ -89,6 +89,13 @@ impl Gate {
         &self.standing
     }
 
+    /// When this pause ends by itself, or `latest` if that is earlier.
+    pub fn paused_until(&self, scope: &FlowScope, latest: Timestamp) -> Timestamp {
+        let flows = self.flows.borrow();
+        let until = flows.settings.get(scope).and_then(|setting| setting.until);
+        until.map_or(latest, |until| until.min(latest))
+    }
+
     /// Whether this very setting is a pause now. Clones nothing: asked for every signal of a partner.
     pub fn pauses(&self, scope: &FlowScope) -> bool {
         let flows = self.flows.borrow();

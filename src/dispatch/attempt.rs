@@ -16,7 +16,7 @@ use crate::store::{Fenced, StoreError};
 /// A send that its brand's templates do not fit any more waits this long before it is tried again.
 const UNTIL_MENDED: Duration = Duration::from_mins(1);
 
-/// A send to a domain that is paused asks again after this long; of a paused brand nothing is claimed.
+/// A send to a domain that is paused asks again when the pause ends, or after this long; of a paused brand nothing is claimed.
 const WHILE_PAUSED: Duration = Duration::from_secs(30);
 
 /// A claim on its way to its fate.
@@ -123,7 +123,8 @@ impl Attempt {
             Ok(Pass::Go) => Ok(()),
             Ok(Pass::Wait(scope, until)) => Err(wait(until, format!("{scope} is at its limit"))),
             Ok(Pass::Paused(scope)) => {
-                let until = after(self.inner.clock.now(), WHILE_PAUSED);
+                let latest = after(self.inner.clock.now(), WHILE_PAUSED);
+                let until = self.inner.gate.paused_until(&scope, latest);
                 Err(wait(until, format!("{scope} is paused")))
             }
             Err(error) => {

@@ -25,6 +25,7 @@ mod ending;
 mod errands;
 mod events;
 mod fencing;
+mod flapping;
 mod flows;
 mod lasting;
 mod limits;
@@ -148,6 +149,10 @@ macro_rules! timed {
             a_token_is_of_all_flows_or_of_none,
             limits_by_configuration_hold_without_a_word,
             a_flow_begins_again_slowly,
+        ],
+        flapping: [
+            four_gateways_and_a_flapping_limit_are_never_too_many,
+            a_month_of_warm_up_keeps_to_each_day,
         ],
         spacing: [
             presence_ends_with_the_window,

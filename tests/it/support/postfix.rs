@@ -1,17 +1,32 @@
 //! A real Postfix that keeps every mail for `example.test` and `example.org`.
 
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
+
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::UnixListener;
 
 use super::maildir;
 use super::server::{Recipe, Server, Site};
 use super::user::{User, am_root};
 
 /// Postfix's first process; it starts the others as they are needed.
-static RECIPE: Recipe =
-    Recipe { program: "/usr/lib/postfix/sbin/master", prepare, logs: &["log"], greeting_request: "" };
+static RECIPE: Recipe = recipe(|site| prepare(site, ""));
+
+/// The same, asking a policy server about each recipient.
+static ASKING: Recipe =
+    recipe(|site| prepare(site, &format!(",\n    check_policy_service unix:{}/{POLICY}", site.dir())));
+
+/// Where the policy server listens.
+const POLICY: &str = "policy";
+
+const fn recipe(prepare: fn(&Site) -> Vec<String>) -> Recipe {
+    Recipe { program: "/usr/lib/postfix/sbin/master", prepare, logs: &["log"], greeting_request: "" }
+}
 
 /// The folders of a queue that Postfix does not make by itself. It writes in
 /// all of them as its own user.
@@ -46,6 +61,21 @@ impl Postfix {
         Postfix { server: RECIPE.start().await }
     }
 
+    /// Starts one that does with each recipient what `action` says, in the words of access(5); `DUNNO` is nothing.
+    ///
+    /// # Panics
+    ///
+    /// As [`start`](Self::start).
+    pub async fn asking(action: impl FnMut(&str) -> String + Send + 'static) -> Postfix {
+        assert!(am_root(), "Postfix needs root: see Postfix::start");
+        let server = ASKING.start().await;
+        let socket = server.site().path(POLICY);
+        let listener = UnixListener::bind(&socket).expect("the directory is ours");
+        std::fs::set_permissions(&socket, Permissions::from_mode(0o666)).expect("the socket is ours");
+        tokio::spawn(answer_policies(listener, Arc::new(Mutex::new(action))));
+        Postfix { server }
+    }
+
     /// Where it accepts mail.
     pub fn addr(&self) -> SocketAddr {
         self.server.site().addr
@@ -58,11 +88,36 @@ impl Postfix {
     }
 }
 
-/// Writes Postfix's configuration and makes its folders.
-fn prepare(site: &Site) -> Vec<String> {
+/// A policy server: attributes, one a line, an empty line; then what is to be done.
+async fn answer_policies(
+    listener: UnixListener,
+    action: Arc<Mutex<impl FnMut(&str) -> String + Send + 'static>>,
+) {
+    while let Ok((stream, _)) = listener.accept().await {
+        let action = Arc::clone(&action);
+        tokio::spawn(async move {
+            let (from, mut to) = stream.into_split();
+            let (mut lines, mut recipient) = (BufReader::new(from).lines(), String::new());
+            while let Ok(Some(line)) = lines.next_line().await {
+                if let Some(who) = line.strip_prefix("recipient=") {
+                    who.clone_into(&mut recipient);
+                }
+                if line.is_empty() {
+                    let action = (action.lock().expect("no test panics with it"))(&recipient);
+                    if to.write_all(format!("action={action}\n\n").as_bytes()).await.is_err() {
+                        return;
+                    }
+                }
+            }
+        });
+    }
+}
+
+/// Writes Postfix's configuration and makes its folders; `asking` stands behind what is asked of each recipient.
+fn prepare(site: &Site, asking: &str) -> Vec<String> {
     make_queue(site);
     site.make_folder(maildir::FOLDER, &User::named("nobody"));
-    site.write("main.cf", &main_cf(site));
+    site.write("main.cf", &main_cf(site, asking));
     make_old(&site.path("main.cf"));
     site.write("master.cf", &master_cf(site.addr));
     // -s stays in the foreground; "postfix start-fg" would put a shell between.
@@ -88,7 +143,7 @@ fn make_queue(site: &Site) {
 }
 
 /// The settings, as far as they differ from what Postfix has by default.
-fn main_cf(site: &Site) -> String {
+fn main_cf(site: &Site, asking: &str) -> String {
     let dir = site.dir();
     let name = site.name();
     let mail = maildir::FOLDER;
@@ -113,7 +168,7 @@ smtpd_relay_restrictions = reject_unauth_destination
 smtpd_recipient_restrictions =
     check_recipient_access regexp:{{
         {{ /^refused/ 550 5.1.1 No such user here }}
-        {{ /^deferred/ 451 4.3.0 Try again later }} }}
+        {{ /^deferred/ 451 4.3.0 Try again later }} }}{asking}
 
 # Benchmarks open many connections.
 smtpd_client_connection_count_limit = 0
