@@ -50,8 +50,9 @@ const DOMAINS_KNOWN: u64 = 10_000;
 /// Brakes that may wait to be put on. More are dropped: what they go by is still counted, and the next reply asks again.
 const QUEUE: usize = 64;
 
-/// After the store did not answer, whatever is over waits this long to be told.
-const AFTER_FAILURE: Duration = Duration::from_secs(5);
+/// What is over and could not be told is looked at again after this long: the store did not answer, or another gateway was
+/// first and this one has not heard of it yet.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Counts, and brakes. Cheap to clone.
 #[derive(Clone)]
@@ -251,7 +252,7 @@ impl Brakes {
                 }
                 () = self.reached(over) => {
                     if !self.let_go().await {
-                        let _ = stop.run_until_cancelled(tokio::time::sleep(AFTER_FAILURE)).await;
+                        let _ = stop.run_until_cancelled(tokio::time::sleep(LOOK_AGAIN)).await;
                     }
                 }
             }
@@ -288,10 +289,11 @@ impl Brakes {
         }
     }
 
-    /// Tells of brakes that are over; says whether the store took it.
+    /// Tells of brakes that are over; says whether all are told.
     async fn let_go(&self) -> bool {
         let Inner { store, clock, flows, metrics, .. } = &*self.inner;
         let (now, flows) = (clock.now(), flows.borrow().clone());
+        let mut all = true;
         for (scope, known) in setting::over(&flows, now) {
             let free = setting::free(now);
             match flow::replace(&**store, scope.clone(), Some(known.clone()), free, now).await {
@@ -299,14 +301,14 @@ impl Brakes {
                     metrics.let_go(scope);
                     tracing::info!(flow = %scope, "a brake has let go");
                 }
-                Ok(false) => {}
+                Ok(false) => all = false,
                 Err(error) => {
                     tracing::warn!(flow = %scope, %error, "a brake has let go, which could not be told");
                     return false;
                 }
             }
         }
-        true
+        all
     }
 }
 

@@ -99,7 +99,8 @@ async fn a_paused_flow_holds_and_says_so() {
     let Heard::Events(told) = house.store.events(None, 10).await.expect("events work") else {
         panic!("all are kept")
     };
-    let told: Vec<_> = told.iter().map(|told| (told.event.kind.as_str(), &told.event.data["scope"])).collect();
+    let told: Vec<_> =
+        told.iter().map(|told| (told.event.kind.as_str(), &told.event.data["scope"])).collect();
     assert_eq!(told, [("flow.changed", &json!("demo/wave"))]);
     assert_eq!((&set["campaign"], &set["since"]), (&json!("wave"), &json!("2026-03-02T09:00:00Z")));
     assert!(house.seen("marie@example.org").await.is_empty(), "nothing is claimed");

@@ -122,7 +122,8 @@ async fn flows_show_who_limits_them() {
     gateway.queue("second", "canary-2@gmail.com").await;
     gateway.comes_online("canary-2@gmail.com").await;
     let held = wait_until("it waits for its turn", SOON, async || {
-        Some(gateway.send("second").await.to_string()).filter(|held| held.contains("brand demo is at its limit"))
+        Some(gateway.send("second").await.to_string())
+            .filter(|held| held.contains("brand demo is at its limit"))
     })
     .await;
     assert!(held.contains("at most 1 within 24 hours (by configuration)"), "{held}");
