@@ -3,7 +3,7 @@
 use prometheus::IntCounterVec;
 
 use super::Why;
-use crate::model::{DOMAINS, FlowScope};
+use crate::model::FlowScope;
 use crate::telemetry::{Metric, Registry};
 
 /// The metrics of all brakes.
@@ -21,7 +21,7 @@ impl Metrics {
     }
 
     pub(super) fn let_go(&self, scope: &FlowScope) {
-        let of = if scope.brand.as_str() == DOMAINS { "throttled" } else { "brand" };
+        let of = if scope.is_of_domains() { "throttled" } else { "brand" };
         self.brakes.with_label_values(&[of, "let_go"]).inc();
     }
 }

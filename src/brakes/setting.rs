@@ -8,7 +8,7 @@ use super::Brake;
 use crate::clock::after;
 use crate::config;
 use crate::flow::{VIGIE, effective};
-use crate::model::{DOMAINS, FlowScope, FlowSetting, FlowState, Flows, Ramp, Rate};
+use crate::model::{FlowScope, FlowSetting, FlowState, Flows, Ramp, Rate};
 
 /// So many domains may have a setting of ours; settings are kept for good, so that they cannot be any number.
 const MOST_DOMAINS: usize = 1000;
@@ -32,8 +32,7 @@ pub(super) fn may_brake(known: Option<&FlowSetting>, now: Timestamp, settings: &
 
 /// Whether there are so many braked domains that this would be one too many.
 pub(super) fn are_too_many(flows: &Flows, scope: &FlowScope) -> bool {
-    let domains =
-        flows.settings.iter().filter(|(scope, known)| scope.brand.as_str() == DOMAINS && is_ours(known));
+    let domains = flows.settings.iter().filter(|(scope, known)| scope.is_of_domains() && is_ours(known));
     !flows.settings.contains_key(scope) && domains.count() >= MOST_DOMAINS
 }
 

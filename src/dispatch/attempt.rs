@@ -122,6 +122,10 @@ impl Attempt {
         match self.inner.store.take(spec.id, &tolls).await {
             Ok(Pass::Go) => Ok(()),
             Ok(Pass::Wait(scope, until)) => Err(wait(until, format!("{scope} is at its limit"))),
+            // Nothing is claimed of a brand that is paused: the send goes with the next signal after that.
+            Ok(Pass::Paused(scope)) if !scope.is_of_domains() => {
+                Err(Finish::Released { reason: format!("{scope} is paused") })
+            }
             Ok(Pass::Paused(scope)) => {
                 let latest = after(self.inner.clock.now(), WHILE_PAUSED);
                 let until = self.inner.gate.paused_until(&scope, latest);

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use super::{Judgement, Providers, Rule, effective};
 use crate::brands::Brands;
 use crate::config;
-use crate::model::{DOMAINS, FlowScope, FlowSetting, Flows, Limits, Name, Rate, SendSpec};
+use crate::model::{FlowScope, FlowSetting, Flows, Limits, Name, Rate, SendSpec};
 
 /// The limits of brands, with their warm-ups, and of recipients' domains. Cheap to clone.
 #[derive(Debug, Clone, Default)]
@@ -70,9 +70,7 @@ impl Standing {
     pub fn limits(&self, scope: &FlowScope, now: Timestamp) -> Limits {
         match &scope.campaign {
             None => self.of_brand(&scope.brand, now).0,
-            Some(domain) if scope.brand.as_str() == DOMAINS => {
-                self.domains.get(domain).copied().unwrap_or_default()
-            }
+            Some(domain) if scope.is_of_domains() => self.domains.get(domain).copied().unwrap_or_default(),
             Some(_) => Limits::default(),
         }
     }

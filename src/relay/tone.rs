@@ -56,20 +56,24 @@ pub(super) fn is_of_a_rate(text: &str) -> bool {
 
 /// Who is to be slower after the temporary refusal `code` of `stage`.
 pub(super) fn slows(stage: Stage, code: u16, enhanced: Option<Enhanced>, text: &str) -> Slows {
-    match (stage, code, enhanced) {
-        (_, 400..=499, _) if is_grey(text) || has(text, &[OF_A_CONNECTION]) => Slows::Send,
-        (Stage::Greeting | Stage::StartTls | Stage::Auth, 400..=499, _) => Slows::Relay,
-        // X.3.X: the system that answers, which is the relay: full, stopping. X.2.X: this one mailbox, also its rate.
-        (_, 400..=499, Some((_, 3, _))) => Slows::Relay,
-        (_, 400..=499, Some((_, 2, _))) => Slows::Send,
-        // At MAIL nobody knows to whom.
-        (Stage::Mail, 421, _) => Slows::Relay,
-        (Stage::Mail, 400..=499, _) if is_of_a_rate(text) => Slows::Relay,
-        (Stage::Mail, ..) => Slows::Send,
-        // X.7.X: policy. A server that hangs up for policy does it to all of us.
-        (_, 421, Some((_, 7, _))) => Slows::Domain,
-        (_, 400..=499, _) if is_of_a_rate(text) => Slows::Domain,
-        _ => Slows::Send,
+    let subject = enhanced.map(|(_, subject, _)| subject);
+    if !(400..500).contains(&code) || is_grey(text) || has(text, &[OF_A_CONNECTION]) {
+        return Slows::Send;
+    }
+    // X.3.X: the system that answers, which is the relay: it is full, or stops.
+    if matches!(stage, Stage::Greeting | Stage::StartTls | Stage::Auth) || subject == Some(3) {
+        return Slows::Relay;
+    }
+    // X.2.X: this one mailbox, also its rate.
+    if subject == Some(2) {
+        return Slows::Send;
+    }
+    // X.7.X: policy. A server that hangs up for policy does it to all of us; at MAIL nobody knows to whom.
+    let hangs_up = code == 421 && (stage == Stage::Mail || subject == Some(7));
+    match (hangs_up || is_of_a_rate(text), stage) {
+        (false, _) => Slows::Send,
+        (true, Stage::Mail) => Slows::Relay,
+        (true, _) => Slows::Domain,
     }
 }
 

@@ -128,8 +128,8 @@ async fn flows_show_who_limits_them() {
     .await;
     assert!(held.contains("at most 1 within 24 hours (by configuration)"), "{held}");
     set_flow(&gateway, "demo", json!({"state": "running", "per_day": 5, "reason": "a good day"})).await;
-    let shows = shown("demo").await.expect("the brand");
-    assert_eq!((&shows["per_day"], &shows["per_day_by"]), (&json!(5), &json!("operator")));
+    let theirs = shown("demo").await.expect("the brand");
+    assert_eq!((&theirs["per_day"], &theirs["per_day_by"]), (&json!(5), &json!("operator")));
 }
 
 #[tokio::test]
