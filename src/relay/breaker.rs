@@ -48,11 +48,6 @@ impl Breaker {
         Ok(Leave { breaker: self, trial: true })
     }
 
-    /// The relay said that it is too busy for all of us.
-    pub(super) fn trip(&self) {
-        self.state().failed = Some(Instant::now());
-    }
-
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

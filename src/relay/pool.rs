@@ -61,18 +61,9 @@ impl Pool {
         Ok((link?, false))
     }
 
-    /// Carries a letter. A relay that says of itself that it is too busy gets no new connection for a moment.
-    pub(super) async fn deliver(self: &Arc<Self>, link: Link, reused: bool, letter: &Letter) -> End {
-        let end = self.carry_or_again(link, reused, letter).await;
-        if end.slows_relay() {
-            self.breaker.trip();
-        }
-        end
-    }
-
     /// Carries a letter. If an idle connection turns out to be dead before anything was handed over, a fresh one gets
     /// the same letter, once.
-    async fn carry_or_again(self: &Arc<Self>, link: Link, reused: bool, letter: &Letter) -> End {
+    pub(super) async fn deliver(self: &Arc<Self>, link: Link, reused: bool, letter: &Letter) -> End {
         let end = self.carry(link, letter).await;
         let without_chunks = end.blames_chunks();
         if without_chunks {

@@ -11,8 +11,8 @@ use super::decision::{Enhanced, Stage};
 pub enum Slows {
     /// Nobody: this send comes later, at no cost for others.
     Send,
-    /// The relay as a whole: it spoke before there was a recipient, or of itself. Its pool opens no connection for a
-    /// moment.
+    /// The relay as a whole: it spoke before there was a recipient, or of itself. A relay that
+    /// refuses connections gets none for a moment, which its pool sees to.
     Relay,
     /// Whoever keeps the recipient's mailbox: the relay hands their answer through, or is their server.
     Domain,

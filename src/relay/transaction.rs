@@ -6,7 +6,6 @@ use super::decision::{Decision, Meaning, Stage, Then};
 use super::framing;
 use super::link::Link;
 use super::reply::{Break, Reply, Trouble};
-use super::tone::Slows;
 use crate::config::RelayTimeouts;
 use crate::model::Letter;
 
@@ -30,13 +29,6 @@ impl End {
             Self::Refused(trouble) => trouble.decision() == Decision::Unreachable,
             Self::Taken(_) | Self::Unknown(_) => false,
         }
-    }
-
-    /// Whether the relay as a whole wants less.
-    pub(super) fn slows_relay(&self) -> bool {
-        let asks =
-            |trouble: &Trouble| trouble.decision() == Decision::Throttle && trouble.slows() == Slows::Relay;
-        matches!(self, Self::Refused(trouble) if asks(trouble))
     }
 
     /// Whether the relay does not know the `BDAT` that it offers.
