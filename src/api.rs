@@ -56,7 +56,7 @@ pub use sends::{Carried, Counter, Taken};
 
 use crate::brands::Brands;
 use crate::clock::Clock;
-use crate::model::{Claim, SendSpec};
+use crate::model::{CaseFacts, Claim, SendSpec};
 use crate::partners::Partners;
 use crate::secrets::Vault;
 use crate::store::{Rules, Store};
@@ -73,8 +73,8 @@ pub struct Unfit {
     pub problem: String,
 }
 
-/// Tries whether a send can be rendered.
-pub type TryOut = Arc<dyn Fn(&SendSpec) -> Result<(), Unfit> + Send + Sync>;
+/// Tries whether a send can be rendered, with what its case says.
+pub type TryOut = Arc<dyn Fn(&SendSpec, Option<&CaseFacts>) -> Result<(), Unfit> + Send + Sync>;
 
 /// Takes claims that came back from the store, at once; the future resolves when more would not queue up.
 pub type Fire = Arc<dyn Fn(Vec<Claim>) -> BoxFuture + Send + Sync>;

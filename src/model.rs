@@ -3,6 +3,7 @@
 //! Everything above this module speaks in these types. They carry no addresses in their `Debug` output
 //! (see [`crate::redact`]) and no behaviour that needs a clock, a disk or a socket.
 
+mod amount;
 mod budget;
 mod case;
 mod claim;
@@ -20,8 +21,9 @@ mod send;
 mod signal;
 mod verdict;
 
+pub use amount::{Amount, BadAmount, BadCurrency, Currency};
 pub use budget::{Budget, Budgets, Contact};
-pub use case::{Amount, BadAmount, BadCurrency, CaseFacts, Currency, FirstLetter};
+pub use case::{CaseFacts, CaseId, CaseRecord, CaseSpec, CaseState, FirstLetter};
 pub use claim::{Cause, Claim, Deferral, Finish, Hold};
 pub use deed::Deed;
 pub use event::{Event, Position, Told, names_a_kind};

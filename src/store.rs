@@ -23,6 +23,7 @@
 //! 3. Highest priority first, then earliest deadline, then earliest arrival.
 
 mod answers;
+mod cases;
 pub mod embedded;
 mod errands;
 mod log;
@@ -38,14 +39,15 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 
 pub use self::answers::{
-    Cancelled, Counts, Enqueued, Fenced, Forgotten, Ignored, Person, Settled, Snapshot, Ticked, Touch,
+    Cancelled, CaseCounts, Counts, Enqueued, Fenced, Forgotten, Ignored, Person, Snapshot, Ticked, Touch,
     Touched, Wait,
 };
+pub use self::cases::{CasePut, Cases, Settled};
 pub use self::errands::{Errand, Errands};
 pub use self::log::{Heard, Log};
 use crate::brands::Brands;
 use crate::model::{
-    Budgets, ClaimId, Consent, Finish, FlowScope, FlowSetting, Flows, Hold, Leaving, Mailboxes, Name, Pass,
+    Budgets, ClaimId, Consent, Finish, FlowScope, FlowSetting, Flows, Hold, Leaving, Mailboxes, Pass,
     RecipientId, Sealed, SendId, SendRecord, SendSpec, Toll,
 };
 
@@ -119,7 +121,7 @@ pub enum StoreError {
 
 /// The contract of every store; see the [module doc](self) for what holds for all methods.
 #[async_trait]
-pub trait Store: Log + Errands + Send + Sync + 'static {
+pub trait Store: Cases + Log + Errands + Send + Sync + 'static {
     /// Accepts sends. Answers in the order given, only after every new send among them is as safe as `wait` asks. Two of the batch
     /// with the same id are treated as if they came one after the other. A send that is due and whose recipient is
     /// online comes back claimed under `request`.
@@ -183,10 +185,7 @@ pub trait Store: Log + Errands + Send + Sync + 'static {
     /// Cancels one send. A claim on it becomes stale, unless its hand-over has begun. Durable before it answers.
     async fn cancel(&self, send: SendId, reason: &str) -> Result<Cancelled, StoreError>;
 
-    /// Cancels every send of this case, and of no other. Durable before it answers.
-    async fn settle(&self, brand: &Name, case: &str, reason: &str) -> Result<Settled, StoreError>;
-
-    /// Erases a person: cancels their sends, drops presence, consents, contact history and their mailbox. Durable before it answers.
+    /// Erases a person: cancels their sends, settles their cases, drops presence, consents, contact history and their mailbox. Durable before it answers.
     async fn forget(&self, recipient: RecipientId) -> Result<Forgotten, StoreError>;
 
     /// Records a consent or its withdrawal. The later statement replaces the earlier, but a withdrawal always holds, so

@@ -110,17 +110,6 @@ impl Entry {
             Field::OnDeadline | Field::Nothing => String::new(),
         }
     }
-
-    /// The entry with what it says of its case among the template's variables, under the names under which a case's
-    /// values reach templates; variables of these names that the line sets itself win.
-    #[must_use]
-    pub fn with_facts_as_variables(mut self) -> Self {
-        let facts = std::mem::take(&mut self.facts);
-        for (name, value) in facts.into_variables() {
-            self.vars.entry(name).or_insert(value);
-        }
-        self
-    }
 }
 
 impl CaseFacts {
@@ -154,24 +143,9 @@ impl CaseFacts {
         }
     }
 
-    /// As a template sees a case's values.
-    fn into_variables(self) -> Map<String, Value> {
-        let mut variables = self.attributes;
-        let mut put = |name: &str, value: Option<String>| {
-            value.map(|value| variables.insert(name.to_owned(), value.into()))
-        };
-        put("amount", self.amount.map(|amount| amount.as_str().to_owned()));
-        put("currency", self.currency.map(|currency| currency.code().to_owned()));
-        put("due_date", self.due_date.map(|day| day.to_string()));
-        put("language", self.language);
-        let date = self.letter_date.map(|day| day.to_string());
-        let parts = [("reference", self.letter_reference), ("date", date)];
-        let letter: Map<_, _> =
-            parts.into_iter().filter_map(|(name, part)| Some((name.to_owned(), part?.into()))).collect();
-        if !letter.is_empty() {
-            variables.insert("first_letter".into(), letter.into());
-        }
-        variables
+    /// Whether the line says nothing of its case.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
     }
 }
 

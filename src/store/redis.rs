@@ -35,6 +35,7 @@ pub mod rights;
 pub mod server;
 
 mod after;
+mod cases;
 mod claims;
 mod ending;
 mod enqueue;
@@ -67,12 +68,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::{
-    Cancelled, Enqueued, Fenced, Forgotten, Person, Settled, Snapshot, Store, StoreError, Ticked, Touch,
-    Touched, Wait,
+    Cancelled, Enqueued, Fenced, Forgotten, Person, Snapshot, Store, StoreError, Ticked, Touch, Touched, Wait,
 };
 use crate::model::{
-    ClaimId, Consent, Finish, FlowScope, FlowSetting, Flows, Hold, Leaving, Mailboxes, Name, Pass,
-    RecipientId, Sealed, SendId, SendRecord, SendSpec, Toll,
+    ClaimId, Consent, Finish, FlowScope, FlowSetting, Flows, Hold, Leaving, Mailboxes, Pass, RecipientId,
+    Sealed, SendId, SendRecord, SendSpec, Toll,
 };
 
 pub use self::figures::Figures;
@@ -187,10 +187,6 @@ impl Store for RedisStore {
 
     async fn cancel(&self, send: SendId, reason: &str) -> Result<Cancelled, StoreError> {
         self.running_store()?.cancel(send, reason).await
-    }
-
-    async fn settle(&self, brand: &Name, case: &str, reason: &str) -> Result<Settled, StoreError> {
-        self.running_store()?.settle(brand, case, reason).await
     }
 
     async fn forget(&self, recipient: RecipientId) -> Result<Forgotten, StoreError> {

@@ -61,14 +61,14 @@ pub(super) struct SendRequest {
 /// A recipient, as given.
 #[derive(Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct To {
+pub(in crate::api) struct To {
     /// The address.
     #[schema(example = "marie@example.org")]
-    pub(super) email: String,
+    pub(in crate::api) email: String,
     /// The person's name, for the header `To`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 200)]
-    pub(super) name: Option<String>,
+    pub(in crate::api) name: Option<String>,
 }
 
 /// Longest id and case.
@@ -172,7 +172,8 @@ fn reference(id: String) -> Result<String, Problem> {
     Ok(id)
 }
 
-fn check_case(case: Option<&str>) -> Result<(), Problem> {
+/// The name of a case, if there is one.
+pub(in crate::api) fn check_case(case: Option<&str>) -> Result<(), Problem> {
     let invisible = |c: char| c.is_control() || c.is_whitespace();
     match case {
         Some(case) if !matches!(case.chars().count(), 1..=LONGEST_WORD) || case.contains(invisible) => {
@@ -183,7 +184,7 @@ fn check_case(case: Option<&str>) -> Result<(), Problem> {
 }
 
 /// The name goes into a header: a line end in it would start another one.
-fn check_name(name: Option<&str>) -> Result<(), Problem> {
+pub(in crate::api) fn check_name(name: Option<&str>) -> Result<(), Problem> {
     match name {
         Some(name) if name.chars().count() > LONGEST_NAME => {
             Err(Problem::field("to.name", "is longer than 200 characters"))
@@ -205,7 +206,7 @@ fn check_order(not_before: Option<Timestamp>, deadline: Option<Timestamp>) -> Re
 }
 
 /// Stores keep milliseconds.
-fn whole_millis(at: Timestamp) -> Timestamp {
+pub(in crate::api) fn whole_millis(at: Timestamp) -> Timestamp {
     Timestamp::from_millisecond(at.as_millisecond()).unwrap_or(at)
 }
 

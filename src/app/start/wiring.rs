@@ -93,9 +93,9 @@ impl Foundation {
                 Some(api::Condition { state: seen.state.as_str(), trouble: seen.trouble })
             }),
             imports: self.imports.clone(),
-            try_out: Arc::new(move |spec| {
+            try_out: Arc::new(move |spec, facts| {
                 renderer
-                    .try_out(spec, None)
+                    .try_out(spec, facts)
                     .map_err(|unfit| api::Unfit { field: unfit.field, problem: unfit.problem })
             }),
             fire: Arc::new(move |claims| {

@@ -11,6 +11,7 @@
 //! process loses nothing. What must also survive the machine waits for [`Disk::sync`]; there is one journal, so one sync
 //! covers every step before it.
 
+mod cases;
 mod damage;
 mod errands;
 mod hours;
@@ -55,6 +56,10 @@ enum Kind {
     Hours = b'h',
     Mailbox = b'm',
     Errand = b'g',
+    Case = b'k',
+    CaseSays = b'p',
+    CaseClosedAt = b'y',
+    Cases = b'n',
     Format = b'v',
 }
 
@@ -251,6 +256,10 @@ impl Step<'_> {
                 self.batch.remove(records, key(Kind::Contacts, &[&who.0]));
             }
             Change::Contacts(who, mails) => self.put(records, key(Kind::Contacts, &[&who.0]), mails),
+            Change::Case(id, head) => self.case(*id, head),
+            Change::CaseSays(id, says) => self.case_says(*id, says),
+            Change::CaseGone(id) => self.case_gone(*id),
+            Change::Cases(brand, counts) => self.put(records, key(Kind::Cases, &[&json(brand)]), counts),
             Change::Announce(event) => self.announce(event),
         }
     }

@@ -15,6 +15,7 @@
 //! need no presence, so something must come back for each: either its timer, or its flow in `held` (looked at when
 //! the flow opens), or, where one mail decides over the next, the end of the claim that is in its way.
 
+mod cases;
 mod claim;
 mod consents;
 mod contacts;
@@ -43,6 +44,7 @@ use crate::model::{
 use crate::redact::foreign;
 use crate::store::{Rules, Snapshot};
 
+use cases::Cases;
 pub(super) use claim::Taken;
 use consents::Consents;
 use contacts::Contacts;
@@ -65,6 +67,7 @@ use super::time::{EVER, Millis, NEVER, span, timestamp};
 pub(super) struct State {
     rules: Rules,
     sends: Sends,
+    cases: Cases,
     queue: Queue,
     timers: BTreeSet<(Millis, Slot)>,
     /// When an overdue send may go, as far as is known. Looked at after all other timers have done their work, so that
@@ -93,6 +96,7 @@ impl State {
     pub(super) fn new(rules: Rules) -> Self {
         Self {
             sends: Sends::new(rules.max_waiting),
+            cases: Cases::default(),
             queue: Queue::default(),
             timers: BTreeSet::new(),
             overdue: BTreeSet::new(),
@@ -138,7 +142,11 @@ impl State {
 
     /// All counters.
     pub(super) fn snapshot(&self, now: Millis) -> Snapshot {
-        Snapshot { flows: self.flows.snapshot(), online: self.presence.count(now) }
+        Snapshot {
+            flows: self.flows.snapshot(),
+            cases: self.cases.counts(),
+            online: self.presence.count(now),
+        }
     }
 
     /// The operators' settings.
@@ -237,6 +245,7 @@ impl State {
             events: entry.events,
             dated: entry.dated,
             forgotten: entry.forgotten,
+            leaves: entry.leaves,
             held: self.holds.get(&slot).copied(),
         }
     }
@@ -270,9 +279,16 @@ impl State {
         }
     }
 
-    /// A claimed entry waits again; its claim was ended before. Whoever was forgotten meanwhile gets nothing more.
+    /// A claimed entry waits again; its claim was ended before. Whoever was forgotten meanwhile gets nothing more, and what was
+    /// to leave while it was handed over leaves now.
     fn come_back(&mut self, slot: Slot, now: Millis) -> SendState {
         let (flow, who) = (self.sends.at(slot).flow, self.sends.at(slot).recipient);
+        if let Some(to) = self.sends.at(slot).leaves {
+            let why =
+                if to == SendState::Cancelled { "its case was settled" } else { "its case left e-mail" };
+            self.finalise(slot, SendState::Claimed, to, now, why);
+            return to;
+        }
         if self.sends.at(slot).forgotten {
             self.finalise(slot, SendState::Claimed, SendState::Cancelled, now, "forgotten");
             return SendState::Cancelled;

@@ -140,8 +140,15 @@ impl Inner {
     }
 }
 
-/// Adds one counter, `brand/campaign`, zero, letter; others are the partition's own.
+/// Adds one counter: `brand/campaign`, zero, letter; or `C`, brand, colon, letter of a case; others are the partition's own.
 fn add(snapshot: &mut Snapshot, name: &[u8], value: i64) -> Result<(), StoreError> {
+    if let [b'C', brand @ .., b':', letter] = name {
+        let brand = std::str::from_utf8(brand).ok().and_then(|brand| brand.parse().ok());
+        let counts = snapshot.cases.entry(brand.ok_or_else(|| damaged("the name of a brand"))?).or_default();
+        let value = u64::try_from(value).map_err(|_| damaged("a counter that is not negative"))?;
+        *counts.of(super::cases::state(&[*letter])?) += value;
+        return Ok(());
+    }
     let [flow @ .., 0, letter] = name else { return Ok(()) };
     let flow: FlowScope =
         std::str::from_utf8(flow).ok().and_then(scope).ok_or_else(|| damaged("the name of a flow"))?;

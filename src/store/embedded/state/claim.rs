@@ -1,9 +1,9 @@
 //! Taking what is due: the one rule by which touch, enqueue and tick claim.
 
-use crate::model::{Cause, ClaimId, Grantee, Hold, RecipientId, SendId, SendSpec, SendState};
+use crate::model::{CaseId, Cause, ClaimId, Grantee, Hold, RecipientId, SendId, SendSpec, SendState};
 
 use super::{EVER, Entry, Held, Millis, NEVER, Slot, Stand, State, moment, span};
-use crate::store::embedded::records::{Case, Head};
+use crate::store::embedded::records::Head;
 
 /// A claim, but for the payload, which lies on disk.
 #[derive(Debug, Clone, Copy)]
@@ -15,6 +15,8 @@ pub(in crate::store::embedded) struct Taken {
     pub(in crate::store::embedded) dated: u32,
     pub(in crate::store::embedded) tracked: bool,
     pub(in crate::store::embedded) overdue: bool,
+    /// Its case, if that was ever put.
+    pub(in crate::store::embedded) case: Option<CaseId>,
 }
 
 impl State {
@@ -28,7 +30,7 @@ impl State {
             recipient: spec.recipient,
             brand: spec.brand.clone(),
             campaign: spec.campaign.clone(),
-            case: spec.case.as_ref().map_or(Case::NONE, |case| Case::key(&spec.brand, case)),
+            case: spec.case.as_ref().map_or(CaseId::NONE, |case| CaseId::of(&spec.brand, case)),
             priority: spec.priority,
             due: moment(spec.not_before, EVER),
             deadline: moment(spec.deadline, NEVER),
@@ -39,6 +41,7 @@ impl State {
             events: 0,
             dated: 0,
             forgotten: false,
+            leaves: None,
             held: None,
         }
     }
@@ -58,6 +61,18 @@ impl State {
         let fits = room > 0 && online && self.claimable(slot, now);
         let free = self.contacts.free_for(head.recipient, &head.brand).is_some_and(|free| free <= now);
         (fits && free).then(|| self.claim(slot, request, Cause::Enqueue, now))
+    }
+
+    /// Takes in a send that is on disk, and whose case was closed in the meantime.
+    pub(in crate::store::embedded) fn admit_and_end(
+        &mut self,
+        id: SendId,
+        head: &Head,
+        to: SendState,
+        now: Millis,
+    ) {
+        let slot = self.take_in(id, head, now);
+        self.end_now(slot, to, "its case is not open any more", now);
     }
 
     /// Takes in a send that is on disk and claims nothing.
@@ -89,6 +104,7 @@ impl State {
             on_deadline: head.on_deadline,
             on_uncertain: head.on_uncertain,
             forgotten: head.forgotten,
+            leaves: head.leaves,
         });
         self.shelve(slot, now);
         slot
@@ -171,6 +187,7 @@ impl State {
             dated: entry.dated,
             tracked: self.allows(entry.recipient, &Grantee::Brand(brand.clone()), rule),
             overdue: entry.late(now),
+            case: Some(entry.case).filter(|case| self.case(*case).is_some()),
         }
     }
 }

@@ -118,7 +118,8 @@ impl State {
     pub(super) fn doubt(&mut self, slot: Slot, reason: &str, now: Millis) -> SendState {
         self.written_to(slot, now);
         let entry = self.sends.at(slot);
-        if entry.on_uncertain == OnUncertain::Resend && !entry.forgotten && self.count_attempt(slot) {
+        let again = entry.on_uncertain == OnUncertain::Resend && !entry.forgotten && entry.leaves.is_none();
+        if again && self.count_attempt(slot) {
             self.sends.at_mut(slot).due = now.saturating_add(span(self.rules.lease));
             self.note(slot, now, "deferred", reason);
             return self.come_back(slot, now);

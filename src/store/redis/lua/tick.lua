@@ -10,6 +10,9 @@
 --        holders could not renew meanwhile, so it takes no lease away. It does so once for each lease: of a cluster,
 --        a server whose clock is ahead of the one that gateways ask for the time sees every call come late.
 
+-- Sends of a case that leaves that are ended in one go.
+local SENDS = 200
+
 -- A call that arrives later than this, in ms, was held up.
 local LATE = 500
 
@@ -59,6 +62,7 @@ local function forget_timers(id, held)
 end
 
 local function wake(id, held, request, most, rules, claims, expired)
+    if #id == 17 then return wake_case(id:sub(2), rules) end
     local send = load(id)
     if not send or (send.state ~= 'w' and send.state ~= 'c') then return forget_timers(id, held) end
     if held and send.stand ~= 'O' then return redis.call('ZREM', tag .. ':f', held) end
@@ -70,7 +74,12 @@ local function wake(id, held, request, most, rules, claims, expired)
     local before = send.stand
     unshelve(send)
     if lapsed(send) then
-        return finalise(send, send.on_deadline, 'deadline', rules.keep, rules.pace)
+        finalise(send, send.on_deadline, 'deadline', rules.keep, rules.pace)
+        -- Its case is in one channel, and that is not e-mail any more.
+        if send.state == 'h' and case_state(send.case) == 'o' then
+            hand_off(send.case, 'the deadline of its mail', rules.keep, rules.pace, rules.sends)
+        end
+        return
     end
     shelve(send)
     if send.stand == 'O' then
@@ -121,6 +130,7 @@ redis.register_function {
         local rules = {
             delay = tonumber(args[3]), most = tonumber(args[4]), lease = tonumber(args[5]), pace = pace_of(args[6]),
             grace = tonumber(args[7]), keep = args[8], attempts = tonumber(args[9]), late = now - args[10] > LATE,
+            sends = SENDS,
         }
         local claims, expired, aside = {}, {}, {}
         held_by_tick(request, claims)
@@ -133,10 +143,10 @@ redis.register_function {
             if not pcall(wake, id, held, request, math.min(budget, rules.most), rules, claims, expired) then
                 forget_timers(id, held)
                 redis.call('SADD', tag .. ':x', id)
-                aside[#aside + 1] = id
+                aside[#aside + 1] = id:sub(-16)
             end
-            budget = budget - math.max((#claims - before) / 6, 1)
-            for i = before + 1, #claims, 6 do
+            budget = budget - math.max((#claims - before) / TOLD, 1)
+            for i = before + 1, #claims, TOLD do
                 redis.call('RPUSH', tag .. ':k:' .. request, claims[i])
                 redis.call('PEXPIRE', tag .. ':k:' .. request, rules.lease)
             end
