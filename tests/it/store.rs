@@ -16,6 +16,7 @@
 
 mod alone;
 pub(crate) mod bench;
+mod cases;
 mod claiming;
 mod consent;
 mod crowd;
@@ -103,6 +104,17 @@ macro_rules! timeless {
             forgetting_a_person_leaves_nothing,
             a_forgotten_send_in_hand_over_ends_and_keeps_nothing,
         ],
+        cases: [
+            a_case_is_opened_and_changed,
+            a_claim_says_what_is_owed_now,
+            a_settled_case_takes_nothing_more,
+            a_settlement_and_a_hand_over_have_one_winner,
+            what_comes_back_of_a_closed_case_ends,
+            a_case_that_was_handed_off_may_be_settled,
+            a_hundred_sends_are_settled_together,
+            a_forgotten_person_owes_nothing,
+            beyond_the_bound_cases_are_refused,
+        ],
         consent: [
             without_consent_there_is_no_presence,
             a_withdrawal_wins_over_presumption,
@@ -139,6 +151,12 @@ macro_rules! timeless {
 macro_rules! timed {
     ($tests:ident, $backend:ident) => {
         $tests!($backend, "current_thread",
+        cases: [
+            a_deadline_takes_a_case_out_of_e_mail,
+            a_mail_that_is_handed_off_takes_its_case_along,
+            a_mail_under_way_ends_before_its_case_leaves,
+            closed_cases_are_forgotten_in_time,
+        ],
         limits: [
             a_rate_holds_in_every_second,
             a_day_holds_in_every_24_hours,
@@ -205,6 +223,7 @@ macro_rules! timed {
 macro_rules! lasting {
     ($tests:ident, $backend:ident) => {
         $tests!($backend, "current_thread",
+        cases: [cases_survive_a_crash],
         limits: [a_day_outlives_the_process],
         lasting: [
             everything_survives_a_clean_stop,
@@ -283,6 +302,7 @@ macro_rules! moving {
             many_sends_arrive,
             consents_and_settings_arrive,
             mailboxes_arrive,
+            open_cases_arrive,
             there_and_back_again,
             an_interrupted_copy_is_taken_up,
             a_copy_stops_between_pages,

@@ -15,7 +15,7 @@ use super::keys::Partition;
 use super::library::functions;
 use super::reply::{Reply, bytes, damaged, number};
 use super::router::{Lane, Place};
-use crate::model::{CaseId, CaseRecord, CaseSpec, CaseState, Name, SendId};
+use crate::model::{CaseId, CaseRecord, CaseSpec, CaseState, Name, RecipientId, SendId};
 use crate::store::time::{millis, timestamp};
 use crate::store::{CasePut, Cases, Settled, StoreError, Wait};
 
@@ -54,6 +54,71 @@ impl Inner {
             });
         }
         answers
+    }
+
+    /// Takes open cases in from another store; says which are new here.
+    pub(super) async fn adopt_cases(&self, records: &[&CaseRecord]) -> Result<Vec<bool>, StoreError> {
+        let open = |(at, record): (usize, &&CaseRecord)| Some((at, record.spec.clone()?));
+        let (places, specs): (Vec<_>, Vec<_>) = records.iter().enumerate().filter_map(open).unzip();
+        let (mut asked, mut calls) = (Vec::new(), Vec::new());
+        for ((at, spec), indexed) in places.into_iter().zip(&specs).zip(self.index_cases(&specs).await) {
+            if let Indexed::Here(_) = indexed? {
+                let (record, (place, mut call)) = (records[at], self.put_call(spec));
+                call.arg(millis(record.opened)).arg(millis(record.updated)).arg(record.mails);
+                asked.push(at);
+                calls.push((place, call));
+            }
+        }
+        let mut new = vec![false; records.len()];
+        for (at, outcome) in asked.into_iter().zip(self.write(calls, self.safe(Wait::Stored)?).await?) {
+            new[at] = Reply::of(outcome)?.bytes()? == b"n";
+        }
+        Ok(new)
+    }
+
+    pub(super) async fn depart_cases(&self, cases: &[CaseId]) -> Result<(), StoreError> {
+        let homes = self.case_homes(cases).await?;
+        let depart = |(case, home): (&CaseId, Option<&Partition>)| {
+            let home = home?;
+            let mut call = home.fcall(&functions().depart_case);
+            call.arg(&case.0.0[..]);
+            Some((home.place, call))
+        };
+        let calls = cases.iter().zip(homes).filter_map(depart).collect();
+        self.write(calls, self.safe(Wait::Stored)?).await?;
+        let unindex = |case: &CaseId| {
+            let index = self.partitions.index_of(case.0);
+            let mut del = cmd("DEL");
+            del.arg(index.key("j", &case.0.0));
+            (index.place, del)
+        };
+        self.write(cases.iter().map(unindex).collect(), None).await.map(drop)
+    }
+
+    /// The open cases of people.
+    pub(super) async fn cases_of(&self, people: &[RecipientId]) -> Result<Vec<CaseRecord>, StoreError> {
+        let ask = |who: &RecipientId| {
+            let partition = self.partitions.of(*who);
+            let mut members = cmd("SMEMBERS");
+            members.arg(partition.key("r", &who.0));
+            (partition.place, members)
+        };
+        let answers = self.router.many(Lane::Control, people.iter().map(ask).collect()).await;
+        let mut looks = Vec::new();
+        for (who, answer) in people.iter().zip(answers) {
+            let (partition, mut cases) = (self.partitions.of(*who), Reply::of(answer?)?);
+            while !cases.is_empty() {
+                let mut look = cmd("HGETALL");
+                look.arg(partition.key("d", &cases.send()?.0));
+                looks.push((partition.place, look));
+            }
+        }
+        let mut found = Vec::with_capacity(looks.len());
+        for looked in self.router.many(Lane::Control, looks).await {
+            found.extend(record(Reply::of(looked?)?)?);
+        }
+        found.retain(|case| case.state == CaseState::Open);
+        Ok(found)
     }
 
     /// Says in the index where these cases are, unless they are elsewhere.
@@ -121,6 +186,7 @@ impl Inner {
             Some(deadline) => call.arg(millis(deadline).max(0)),
             None => call.arg(""),
         };
+        call.arg(self.spans.most_live);
         (partition.place, call)
     }
 
@@ -135,6 +201,7 @@ impl Inner {
             }
             b"=" => CasePut::Same,
             b"?" => CasePut::OfAnother,
+            b"!" => return Err(StoreError::Full("`store.max_waiting` cases are open".into())),
             letter => CasePut::Closed(state(letter)?),
         })
     }

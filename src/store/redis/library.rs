@@ -72,6 +72,7 @@ pub(super) struct Functions {
     pub(super) finish: String,
     pub(super) cancel: String,
     pub(super) put_case: String,
+    pub(super) depart_case: String,
     pub(super) settle: String,
     pub(super) hand_off: String,
     pub(super) forget: String,
@@ -108,6 +109,7 @@ pub(super) fn functions() -> &'static Functions {
             finish: named("finish"),
             cancel: named("cancel"),
             put_case: named("put_case"),
+            depart_case: named("depart_case"),
             settle: named("settle"),
             hand_off: named("hand_off"),
             forget: named("forget"),
@@ -139,7 +141,7 @@ mod tests {
     fn every_function_that_is_called_is_registered_under_the_librarys_name() {
         let text = format!("{:?}", functions());
         let called: Vec<_> = text.split('"').filter(|part| part.starts_with(&library().name)).collect();
-        assert_eq!(called.len(), 29);
+        assert_eq!(called.len(), 30);
         for name in called {
             assert_eq!(library().source.matches(&format!("'{name}'")).count(), 1, "{name}");
         }

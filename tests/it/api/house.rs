@@ -18,7 +18,7 @@ use vigie::clock::Clock;
 use vigie::config::{Api, ApiKey, Brand, Config, Events, Role, Signals};
 use vigie::flow::Gate;
 use vigie::intake::{Intake, Outlet};
-use vigie::model::{Claim, ClaimId, Grantee, Name, Origin, SendSpec, Source, Worth};
+use vigie::model::{CaseFacts, Claim, ClaimId, Grantee, Name, Origin, SendSpec, Source, Worth};
 use vigie::ops::Phase;
 use vigie::partners::Partners;
 use vigie::redact::Secret;
@@ -96,12 +96,12 @@ fn ears(plan: &Plan, identity: &Identity, clock: &Clock, registry: &Registry) ->
 }
 
 /// Stands in for the renderer: the template is `reminder` and needs `amount`.
-fn amount_needed(spec: &SendSpec) -> Result<(), Unfit> {
+fn amount_needed(spec: &SendSpec, facts: Option<&CaseFacts>) -> Result<(), Unfit> {
     let unfit = |field: &str, problem: &str| Unfit { field: field.into(), problem: problem.into() };
     match spec.vars.get("amount") {
         _ if spec.template.as_str() != "reminder" => Err(unfit("template", "there is no such template")),
-        None => Err(unfit("vars.amount", "the template needs this variable")),
-        Some(_) => Ok(()),
+        None if facts.is_none() => Err(unfit("vars.amount", "the template needs this variable")),
+        None | Some(_) => Ok(()),
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::model::{CaseId, CaseRecord, CaseSpec, CaseState, Name, SendSpec, SendState};
 use crate::store::{CasePut, Settled, StoreError};
 
+use super::super::disk::json;
 use super::super::records::CaseHead;
 use super::super::state::State;
 use super::super::time::{NEVER, millis, timestamp};
@@ -96,6 +97,19 @@ impl Core {
             CaseState::Open | CaseState::Leaving | CaseState::HandedOff => SendState::HandedOff,
         };
         Ok(closed.map(end))
+    }
+
+    /// Takes in an open case from another store, unless it is known; tells whether it did. But for the sync.
+    pub(super) fn adopt_case(&self, record: &CaseRecord) -> Result<bool, StoreError> {
+        let id = CaseId::of(&record.brand, &record.case);
+        let Some(spec) = &record.spec else { return Ok(false) };
+        self.step(|state, _| {
+            if state.case(id).is_some() || self.disk.case(id)?.is_some() {
+                return Ok(false);
+            }
+            state.adopt_case(id, CaseHead::of_moved(record, spec), json(spec));
+            Ok(true)
+        })?
     }
 
     /// Where a case stands that is open no more, as memory says, or the disk.

@@ -183,8 +183,15 @@ impl State {
     }
 
     /// A mail of this case was handed off: so is the case, if it is open. Tells which sends ended.
-    pub(super) fn take_case_along(&mut self, id: CaseId, reason: &str, now: Millis) -> Vec<SendId> {
-        let open = self.case(id).is_some_and(|head| head.state == CaseState::Open);
+    pub(super) fn take_case_along(
+        &mut self,
+        id: CaseId,
+        who: RecipientId,
+        reason: &str,
+        now: Millis,
+    ) -> Vec<SendId> {
+        let theirs = |head: &CaseHead| head.state == CaseState::Open && head.recipient == who;
+        let open = self.case(id).is_some_and(theirs);
         if open { self.hand_off(id, reason, now).0 } else { Vec::new() }
     }
 

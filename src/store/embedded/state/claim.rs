@@ -187,7 +187,7 @@ impl State {
             dated: entry.dated,
             tracked: self.allows(entry.recipient, &Grantee::Brand(brand.clone()), rule),
             overdue: entry.late(now),
-            case: Some(entry.case).filter(|case| self.case(*case).is_some()),
+            case: self.case(entry.case).filter(|head| head.recipient == entry.recipient).map(|_| entry.case),
         }
     }
 }

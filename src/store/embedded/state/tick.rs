@@ -81,7 +81,7 @@ impl State {
             turn.ended.push((id, state));
             if state == SendState::HandedOff {
                 // Its case is in one channel, and that is not e-mail any more.
-                let ended = self.take_case_along(case, "the deadline of its mail", now);
+                let ended = self.take_case_along(case, who, "deadline", now);
                 turn.ended.extend(ended.into_iter().map(|id| (id, SendState::HandedOff)));
             }
             return;

@@ -1,8 +1,12 @@
--- put_case, settle, hand_off: opens or changes a case; closes one, with the sends of it.
+-- put_case, depart_case, settle, hand_off: opens or changes a case; lets one go to another store; closes one, with its sends.
 --
 -- put_case ARGV   1 case (16)  2 person  3 brand  4 name  5 what its brand states  6 digest (16)  7 deadline, or ''
---          Reply  {outcome, alarm}: 'n' new, 'u' updated, '=' the same, '?' another person's; or the letter of where it stands
+--                 8 most open cases of this partition  9 opened, updated and mails of one from another store, or nothing
+--          Reply  {outcome, alarm}: 'n' new, 'u' updated, '=' the same, '?' another person's, '!' too many;
+--                 or the letter of where it stands
 --          Rule   Refused when memory is short.
+-- depart_case ARGV 1 case (16)
+--          Reply  1 if it was open
 -- settle   ARGV   1 case (16)  2 reason  3 keep finished, ms  4 pace  5 most sends
 --          Reply  {ended, in hand-over, 1 if there may be more, where the case stands or '', alarm, what is gone…}
 -- hand_off        the same
@@ -15,9 +19,14 @@ redis.register_function('@_put_case', function(keys, args)
     local v = redis.call('HMGET', key, 'st', 'wh', 'dg')
     if v[1] and v[1] ~= 'o' then return { v[1], 0 } end
     if v[1] and v[2] ~= who then return { '?', 0 } end
-    if v[1] and v[3] == args[6] then return { '=', 0 } end
+    if v[1] and (args[9] or v[3] == args[6]) then return { '=', 0 } end
+    if not v[1] and tonumber(redis.call('HGET', tag .. ':c', 'cases') or 0) >= tonumber(args[8]) then return { '!', 0 } end
     redis.call('HSET', key, 'st', 'o', 'wh', who, 'br', brand, 'nm', name, 'pl', args[5], 'dg', args[6], 'up', now)
-    if not v[1] then
+    if args[9] then
+        redis.call('HSET', key, 'at', args[9], 'up', args[10], 'n', args[11])
+        redis.call('SADD', tag .. ':r:' .. who, case)
+        count_case(brand, nil, 'o')
+    elseif not v[1] then
         redis.call('HSET', key, 'at', now)
         redis.call('SADD', tag .. ':r:' .. who, case)
         count_case(brand, nil, 'o')
@@ -25,9 +34,26 @@ redis.register_function('@_put_case', function(keys, args)
     else
         tell_case(case, 'updated', '-' .. now .. hex(args[6]:sub(1, 4)), brand, name, { state = 'open' })
     end
-    set_timer(case_timer(case), tonumber(args[7]) or NEVER)
+    set_case_timer(case, tonumber(args[7]) or NEVER)
     return { v[1] and 'u' or 'n', alarm() }
 end)
+
+redis.register_function {
+    function_name = '@_depart_case',
+    callback = function(keys, args)
+        enter(keys)
+        local case = args[1]
+        local v = redis.call('HMGET', case_key(case), 'st', 'br', 'wh')
+        if v[1] ~= 'o' then return 0 end
+        set_case_timer(case, NEVER)
+        redis.call('SREM', tag .. ':r:' .. v[3], case)
+        redis.call('DEL', case_key(case))
+        redis.call('HINCRBY', tag .. ':c', 'cases', -1)
+        redis.call('HINCRBY', tag .. ':c', 'C' .. v[2] .. ':o', -1)
+        return 1
+    end,
+    flags = { 'allow-oom' },
+}
 
 -- Ends at most `most` sends of a case; tells how many, how many are being handed over, and whether there may be more.
 local function end_sends(case, to, reason, keep, pace, most)
@@ -56,12 +82,12 @@ local function hand_off(case, reason, keep, pace, most)
     local state = case_state(case)
     if state == 'o' then
         redis.call('HSET', key, 'st', 'l', 'wy', reason)
-        set_timer(case_timer(case), NEVER)
+        set_case_timer(case, NEVER)
     end
     local ended, late, more = end_sends(case, 'h', reason, keep, pace, most)
     if case_state(case) == 'l' then
         if more then
-            set_timer(case_timer(case), now)
+            set_case_timer(case, now)
         elseif late == 0 then
             close_case(case, 'h', redis.call('HGET', key, 'wy'), keep)
         end
@@ -72,7 +98,7 @@ end
 -- The deadline of a case has come, or there is more to do of its leaving.
 local function wake_case(case, rules)
     local state = case_state(case)
-    set_timer(case_timer(case), NEVER)
+    set_case_timer(case, NEVER)
     if state == 'o' or state == 'l' then hand_off(case, 'deadline', rules.keep, rules.pace, rules.sends) end
 end
 

@@ -5,13 +5,25 @@
 --   at up ea  opened, updated, closed                  wy     why it leaves or was closed
 --   n   mails that a relay took, or may have taken
 --
--- A case has no end by itself: a closed one goes `keep_finished` after it was closed. Its timer in `:t` is 'D' and the case.
+-- A closed one goes `keep_finished` after it was closed. When the tick looks at an open one says `:v`.
 
 local CLOSED = { s = 'settled', h = 'handed_off' }
 
 local function case_key(case) return tag .. ':d:' .. case end
 
-local function case_timer(case) return { id = 'D' .. case } end
+-- When the tick looks at a case; NEVER takes it out.
+local function set_case_timer(case, when)
+    if when == NEVER then return redis.call('ZREM', tag .. ':v', case) end
+    redis.call('ZADD', tag .. ':v', when, case)
+    if when < armed then armed = when end
+end
+
+-- What the brand states of a send's case, if it is open, and this person's; else nothing.
+local function said_of_case(send)
+    if not send.case then return '' end
+    local v = redis.call('HMGET', case_key(send.case), 'wh', 'pl')
+    return v[1] == send.who and v[2] or ''
+end
 
 -- The letter of where a case stands; nil if it was never put, or is long closed.
 local function case_state(case)
@@ -19,6 +31,8 @@ local function case_state(case)
 end
 
 local function count_case(brand, from, to)
+    local more = (from == nil and 1 or 0) - ((from == 'o' or from == 'l') and 1 or 0)
+    if more ~= 0 then redis.call('HINCRBY', tag .. ':c', 'cases', more) end
     if from then redis.call('HINCRBY', tag .. ':c', 'C' .. brand .. ':' .. (from == 'l' and 'o' or from), -1) end
     redis.call('HINCRBY', tag .. ':c', 'C' .. brand .. ':' .. to, 1)
 end
@@ -39,7 +53,7 @@ local function close_case(case, to, why, keep)
     local key = case_key(case)
     local v = redis.call('HMGET', key, 'st', 'br', 'nm', 'wh', 'n')
     count_case(v[2], v[1], to)
-    set_timer(case_timer(case), NEVER)
+    set_case_timer(case, NEVER)
     if v[4] then redis.call('SREM', tag .. ':r:' .. v[4], case) end
     redis.call('HDEL', key, 'pl', 'dg', 'wh')
     redis.call('HSET', key, 'st', to, 'ea', now, 'wy', why)

@@ -15,7 +15,7 @@ local function tell(send, claims)
     claims[n + 3] = send.dated
     claims[n + 4] = said and said:sub(1, 1) or ''
     claims[n + 5] = send.deadline <= now and 1 or 0
-    claims[n + 6] = send.case and redis.call('HGET', case_key(send.case), 'pl') or ''
+    claims[n + 6] = said_of_case(send)
     claims[n + 7] = redis.call('GET', tag .. ':b:' .. send.id) or ''
 end
 

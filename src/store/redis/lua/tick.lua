@@ -62,7 +62,6 @@ local function forget_timers(id, held)
 end
 
 local function wake(id, held, request, most, rules, claims, expired)
-    if #id == 17 then return wake_case(id:sub(2), rules) end
     local send = load(id)
     if not send or (send.state ~= 'w' and send.state ~= 'c') then return forget_timers(id, held) end
     if held and send.stand ~= 'O' then return redis.call('ZREM', tag .. ':f', held) end
@@ -76,8 +75,8 @@ local function wake(id, held, request, most, rules, claims, expired)
     if lapsed(send) then
         finalise(send, send.on_deadline, 'deadline', rules.keep, rules.pace)
         -- Its case is in one channel, and that is not e-mail any more.
-        if send.state == 'h' and case_state(send.case) == 'o' then
-            hand_off(send.case, 'the deadline of its mail', rules.keep, rules.pace, rules.sends)
+        if send.state == 'h' and said_of_case(send) ~= '' and case_state(send.case) == 'o' then
+            hand_off(send.case, 'deadline', rules.keep, rules.pace, rules.sends)
         end
         return
     end
@@ -135,6 +134,16 @@ redis.register_function {
         local claims, expired, aside = {}, {}, {}
         held_by_tick(request, claims)
         if #claims > 0 then budget = 0 end
+        -- First cases: what waits of one whose deadline has come is not claimed.
+        while budget > 0 do
+            local case = redis.call('ZRANGEBYSCORE', tag .. ':v', '-inf', now, 'LIMIT', 0, 1)[1]
+            if not case then break end
+            if not pcall(wake_case, case, rules) then
+                set_case_timer(case, NEVER)
+                aside[#aside + 1] = case
+            end
+            budget = budget - 1
+        end
         local next_due = in_turn()
         while budget > 0 do
             local id, held = next_due()
@@ -143,7 +152,7 @@ redis.register_function {
             if not pcall(wake, id, held, request, math.min(budget, rules.most), rules, claims, expired) then
                 forget_timers(id, held)
                 redis.call('SADD', tag .. ':x', id)
-                aside[#aside + 1] = id:sub(-16)
+                aside[#aside + 1] = id
             end
             budget = budget - math.max((#claims - before) / TOLD, 1)
             for i = before + 1, #claims, TOLD do
@@ -153,8 +162,10 @@ redis.register_function {
         end
         local timer = redis.call('ZRANGE', tag .. ':t', 0, 0, 'WITHSCORES')[2]
         local overdue = redis.call('ZRANGE', tag .. ':o', 0, 0, 'WITHSCORES')[2]
-        local head = math.min(timer or NEVER, overdue or NEVER)
-        return { head == NEVER and 0 or head, next_due() and 1 or 0, claims, expired, gone, aside }
+        local case = redis.call('ZRANGE', tag .. ':v', 0, 0, 'WITHSCORES')[2]
+        local head = math.min(timer or NEVER, overdue or NEVER, case or NEVER)
+        local more = (next_due() or tonumber(case or NEVER) <= now) and 1 or 0
+        return { head == NEVER and 0 or head, more, claims, expired, gone, aside }
     end,
     flags = { 'allow-oom' },
 }

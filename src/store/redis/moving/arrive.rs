@@ -19,19 +19,26 @@ const TRIES: usize = 10;
 
 impl Inner {
     pub(super) async fn adopt(&self, items: &[Item]) -> Result<Vec<Adopted>, StoreError> {
-        let (mut consents, mut mailboxes, mut sends) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut consents, mut mailboxes) = (Vec::new(), Vec::new());
+        let (mut cases, mut sends) = (Vec::new(), Vec::new());
         let mut answers = vec![Adopted::Same; items.len()];
         for (at, item) in items.iter().enumerate() {
             match item {
                 Item::Flow(scope, setting) => answers[at] = self.adopt_flow(scope, setting).await?,
                 Item::Consent(consent) => consents.push((at, consent)),
                 Item::Mailbox(who, sealed) => mailboxes.push((at, (*who, sealed))),
+                Item::Case(case) => cases.push((at, &**case)),
                 Item::Send(moved) => sends.push((at, &**moved)),
             }
         }
         self.adopt_consents(&consents, &mut answers).await?;
         let (places, mailboxes): (Vec<_>, Vec<_>) = mailboxes.into_iter().unzip();
         let new = Box::pin(self.adopt_mailboxes(&mailboxes)).await?;
+        for (at, new) in places.into_iter().zip(new) {
+            answers[at] = if new { Adopted::New } else { Adopted::Same };
+        }
+        let (places, cases): (Vec<_>, Vec<_>) = cases.into_iter().unzip();
+        let new = Box::pin(self.adopt_cases(&cases)).await?;
         for (at, new) in places.into_iter().zip(new) {
             answers[at] = if new { Adopted::New } else { Adopted::Same };
         }

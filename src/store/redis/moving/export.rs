@@ -99,6 +99,10 @@ impl Inner {
         let whole = still_to_come(&step, spot).nth(most).is_none();
         let (items, done) = match kind {
             Kind::Consents => self.consents_of(&people, most).await?,
+            Kind::Cases => {
+                let cases = self.cases_of(&people).await?;
+                (cases.into_iter().map(|case| Item::Case(Box::new(case))).collect(), None)
+            }
             Kind::Sends => self.sends_of(&people, spot, most).await?,
         };
         let done = done.or_else(|| people.last().filter(|_| !whole).map(|who| (*who, i64::MAX)));
@@ -235,7 +239,8 @@ fn after(kind: Kind, spot: Spot, step: &Step, chart: &Chart) -> Option<At> {
         return Some(At::Scan(kind, Some(Spot { server: spot.server + 1, cursor: 0, ..spot })));
     }
     match kind {
-        Kind::Consents => Some(At::Scan(Kind::Sends, None)),
+        Kind::Consents => Some(At::Scan(Kind::Cases, None)),
+        Kind::Cases => Some(At::Scan(Kind::Sends, None)),
         Kind::Sends => None,
     }
 }

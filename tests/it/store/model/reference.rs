@@ -1,6 +1,7 @@
 //! The reference: the contract in the plainest words, without indexes, timers or files. Everything is looked for in
 //! one list, every time.
 
+mod cases;
 mod signals;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,12 +10,14 @@ use std::time::Duration;
 use jiff::Timestamp;
 use vigie::clock::after;
 use vigie::model::{
-    ClaimId, Consent, Contact, Finish, FlowScope, FlowSetting, Flows, Grantee, HintKind, Hold, Hours,
-    Leaving, Name, OnDeadline, OnUncertain, RecipientId, SendId, SendSpec, SendState, Source,
+    CaseRecord, CaseState, ClaimId, Consent, Contact, Finish, FlowScope, FlowSetting, Flows, Grantee,
+    HintKind, Hold, Hours, Leaving, Name, OnDeadline, OnUncertain, RecipientId, SendId, SendSpec, SendState,
+    Source,
 };
-use vigie::store::{Cancelled, Counts, Fenced, Forgotten, Rules, Settled, Ticked};
+use vigie::store::{Cancelled, Counts, Fenced, Forgotten, Rules, Ticked};
 
 use crate::store::bench::Habits;
+pub(super) use cases::Case;
 
 /// One send, for ever.
 #[derive(Debug, Clone)]
@@ -25,6 +28,8 @@ pub(super) struct Letter {
     due: Option<Timestamp>,
     hold: Option<Holding>,
     forgotten: bool,
+    /// What it becomes instead of waiting again.
+    leaves: Option<SendState>,
 }
 
 /// The last claim on a send.
@@ -43,6 +48,7 @@ pub(super) enum Fate {
     Same,
     Conflict,
     Full,
+    Closed(CaseState),
 }
 
 /// The whole store.
@@ -63,6 +69,7 @@ pub(super) struct Reference {
     pub(super) hours: BTreeMap<RecipientId, Hours>,
     pub(super) consents: BTreeMap<(RecipientId, Grantee), bool>,
     flows: Flows,
+    pub(super) cases: BTreeMap<(Name, String), Case>,
 }
 
 impl Letter {
@@ -91,7 +98,8 @@ impl Letter {
     }
 
     fn comes_back(&mut self) -> SendState {
-        self.state = if self.forgotten { SendState::Cancelled } else { SendState::Waiting };
+        let end = self.leaves.or(self.forgotten.then_some(SendState::Cancelled));
+        self.state = end.unwrap_or(SendState::Waiting);
         self.state
     }
 
@@ -102,7 +110,8 @@ impl Letter {
     }
 
     fn doubt(&mut self, most: u32, again: Timestamp) -> SendState {
-        let resend = self.spec.on_uncertain == OnUncertain::Resend && !self.forgotten;
+        let resend =
+            self.spec.on_uncertain == OnUncertain::Resend && !self.forgotten && self.leaves.is_none();
         self.state = SendState::Uncertain;
         if resend && self.tries_again(most) {
             (self.state, self.due) = (SendState::Waiting, Some(again));
@@ -130,6 +139,7 @@ impl Reference {
             hours,
             consents,
             flows,
+            cases: BTreeMap::new(),
         }
     }
 
@@ -248,11 +258,12 @@ impl Reference {
                 Some(true) => Fate::Same,
                 Some(false) => Fate::Conflict,
                 None if full => Fate::Full,
+                None if let Some(state) = self.closed_case(spec) => Fate::Closed(state),
                 None => {
                     let (due, state) = (spec.not_before, SendState::Waiting);
-                    let letter =
-                        Letter { spec: spec.clone(), state, attempts: 0, due, hold: None, forgotten: false };
-                    let (who, id) = (spec.recipient, spec.id);
+                    let (spec, hold, forgotten, leaves) = (spec.clone(), None, false, None);
+                    let letter = Letter { spec, state, attempts: 0, due, hold, forgotten, leaves };
+                    let (who, id) = (letter.spec.recipient, letter.spec.id);
                     let taken = claimed.entry(who).or_default();
                     let now = self.claimable(&letter)
                         && self.may_write(&letter)
@@ -271,8 +282,8 @@ impl Reference {
         fates
     }
 
-    /// Checks that each thing a tick did was right, and does the same.
-    pub(super) fn tick(&mut self, request: ClaimId, ticked: &Ticked) {
+    /// Checks that each thing a tick did was right, and does the same. `cases` are those of the store after it.
+    pub(super) fn tick(&mut self, request: ClaimId, ticked: &Ticked, cases: &[CaseRecord]) {
         let now = self.now;
         for (id, state) in &ticked.expired {
             let letter = self.letter(*id).expect("a known send");
@@ -281,9 +292,15 @@ impl Reference {
                 "{letter:?}"
             );
             let became = if letter.begun() { self.doubt(*id) } else { letter.comes_back() };
+            self.mail_of_case_ended(*id);
             assert_eq!(became, *state);
         }
-        for (id, state) in &ticked.ended {
+        let left = self.cases_that_left(ticked, cases);
+        let ended: BTreeMap<_, _> = ticked.ended.iter().copied().collect();
+        for (id, state) in &ended {
+            if left.takes(self, *id) {
+                continue;
+            }
             let letter = self.letter(*id).expect("a known send");
             assert!(letter.lapsed(now), "{letter:?}");
             letter.state = match letter.spec.on_deadline {
@@ -291,22 +308,30 @@ impl Reference {
                 _ => SendState::Dropped,
             };
             assert_eq!(letter.state, *state);
+            self.mail_of_case_ended(*id);
         }
         for claim in &ticked.claims {
             let (id, who) = (claim.hold.send, claim.spec.recipient);
-            let candidates = self.candidates(who, self.is_online(who));
+            let mut candidates = self.candidates(who, self.is_online(who));
             assert!(candidates.contains(&id), "{id} may be claimed");
+            // What ended with its case ended before or after this claim.
+            candidates.retain(|other| *other == id || !ended.contains_key(other));
             if self.spaced() {
                 assert!(self.free(who) && candidates[0] == id, "{id} is the one to claim");
             }
-            self.claim(id, request);
+            if !ended.contains_key(&id) {
+                self.claim(id, request);
+            }
         }
+        let taken = left.leave(self);
+        assert!(taken.iter().all(|id| ended.contains_key(id)), "all that ended with a case is told");
     }
 
     /// Whether there is something that a tick must do.
     pub(super) fn has_work(&self) -> bool {
         let quiet = self.now < self.quiet_until;
-        self.letters.iter().any(|letter| {
+        let due = self.cases.values().any(|case| case.is_due(self.now));
+        due || self.letters.iter().any(|letter| {
             let expired =
                 !quiet && letter.claimed() && letter.hold.as_ref().is_some_and(|hold| hold.lease <= self.now);
             let free = self.may_write(letter) && self.free(letter.spec.recipient);
@@ -371,6 +396,7 @@ impl Reference {
             Finish::Released { .. } => drop(letter.comes_back()),
             Finish::Uncertain { .. } => drop(self.doubt(hold.send)),
         }
+        self.mail_of_case_ended(hold.send);
         Fenced::Done
     }
 
@@ -382,6 +408,7 @@ impl Reference {
             Some(letter) if letter.state.is_final() => Cancelled::Ended(letter.state),
             Some(letter) => {
                 letter.state = SendState::Cancelled;
+                self.mail_of_case_ended(id);
                 Cancelled::Done
             }
         }
@@ -395,24 +422,20 @@ impl Reference {
         (done.len() as u64, leaving.len() as u64, leaving)
     }
 
-    pub(super) fn settle(&mut self, brand: &Name, case: &str) -> Settled {
-        let (cancelled, in_hand_over, _) = self
-            .cancel_all(|letter| letter.spec.brand == *brand && letter.spec.case.as_deref() == Some(case));
-        Settled { cancelled, in_hand_over }
-    }
-
     pub(super) fn forget(&mut self, who: RecipientId) -> Forgotten {
         let presence = self.is_online(who);
         let (sends, in_hand_over, leaving) = self.cancel_all(|letter| letter.spec.recipient == who);
         for id in leaving {
             self.letter(id).expect("a known send").forgotten = true;
         }
+        let cases = self.forget_cases(who);
         let before = self.consents.len();
         self.consents.retain(|(person, _), _| *person != who);
         self.away(who, Leaving::Left);
         self.hours.remove(&who);
         self.sent.remove(&who);
-        Forgotten { sends, in_hand_over, consents: (before - self.consents.len()) as u64, presence }
+        let consents = (before - self.consents.len()) as u64;
+        Forgotten { sends, in_hand_over, cases, consents, presence }
     }
 
     pub(super) fn consent(&mut self, consent: &Consent) {
@@ -448,12 +471,14 @@ impl Reference {
     fn frees_all(&mut self) {
         let (begun, others): (Vec<_>, Vec<_>) =
             self.letters.iter_mut().filter(|letter| letter.claimed()).partition(|letter| letter.begun());
+        let mut begun: Vec<SendId> = begun.into_iter().map(|letter| letter.spec.id).collect();
+        begun.sort_unstable();
         for letter in others {
             letter.comes_back();
         }
-        let begun: Vec<SendId> = begun.into_iter().map(|letter| letter.spec.id).collect();
         for id in begun {
             self.doubt(id);
+            self.mail_of_case_ended(id);
         }
     }
 

@@ -5,7 +5,7 @@ use vigie::store::Store;
 use vigie::store::portable::Progress;
 
 use super::*;
-use crate::store::bench::{references as claimed, signal, who};
+use crate::store::bench::{case_of, references as claimed, signal, who};
 use crate::store::consent::said;
 use crate::store::flows::{paused, scope};
 
@@ -133,6 +133,36 @@ pub(crate) async fn mailboxes_arrive<P: Pair>() {
         let expected = sealed(if n == 7 { "was here" } else { "from there" });
         assert_eq!(to.person(*who).await.expect("person works").mailbox, expected);
     }
+    assert_eq!(both.copy().await.progress, Progress::default());
+}
+
+pub(crate) async fn open_cases_arrive<P: Pair>() {
+    let both = Move::<P>::new().await;
+    let (from, to) = (both.from.store(), both.to.store());
+    // More than a page holds, in many partitions.
+    let person = |n: u16| RecipientId(std::array::from_fn(|at| n.to_be_bytes()[at % 2]));
+    let mut cases: Vec<_> = (0..600).map(|n| case_of("demo", &n.to_string(), person(n), "1")).collect();
+    cases[9].deadline = Some(both.from.later(Duration::from_hours(1)));
+    for outcome in from.put_cases(cases.clone()).await {
+        outcome.expect("put_cases works");
+    }
+    from.settle(&cases[8].brand, "8", "paid").await.expect("settle works");
+    let letter = SendSpec { case: Some("9".into()), ..send("s-9", person(9)) };
+    both.from.accept(&letter).await;
+    let ids: Vec<_> = cases.iter().map(|case| (case.brand.clone(), case.case.clone())).collect();
+    let before = from.cases(&ids).await.expect("cases works");
+    assert_eq!(both.copy().await.progress, Progress { moved: 1, cases: 599, ..Progress::default() });
+    let after = to.cases(&ids).await.expect("cases works");
+    for (n, (before, after)) in before.iter().zip(&after).enumerate() {
+        assert_eq!(after.as_ref(), before.as_ref().filter(|_| n != 8), "case {n}");
+    }
+    let left = from.snapshot().await.expect("snapshot works").cases[&cases[0].brand];
+    assert_eq!((left.open, left.settled), (0, 1));
+    assert_eq!(to.snapshot().await.expect("snapshot works").cases[&cases[0].brand].open, 599);
+    both.pass(Duration::from_hours(1));
+    assert_eq!(both.from.tick().await.ended, [], "its deadline is not this store's any more");
+    both.to.due().await;
+    assert_eq!(both.to.tick().await.ended, [(letter.id, SendState::HandedOff)]);
     assert_eq!(both.copy().await.progress, Progress::default());
 }
 
