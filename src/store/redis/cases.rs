@@ -71,7 +71,11 @@ impl Inner {
         }
         let mut new = vec![false; records.len()];
         for (at, outcome) in asked.into_iter().zip(self.write(calls, self.safe(Wait::Stored)?).await?) {
-            new[at] = Reply::of(outcome)?.bytes()? == b"n";
+            let mut reply = Reply::of(outcome)?;
+            new[at] = reply.bytes()? == b"n";
+            if let Some(spec) = &records[at].spec {
+                self.turns.hint(self.partitions.number_of(spec.recipient), reply.int()?);
+            }
         }
         Ok(new)
     }

@@ -93,6 +93,10 @@ impl Letter {
         self.waits() && self.late(now) && self.spec.on_deadline != OnDeadline::Send
     }
 
+    fn lapses_to(&self) -> SendState {
+        if self.spec.on_deadline == OnDeadline::Handoff { SendState::HandedOff } else { SendState::Dropped }
+    }
+
     fn is_for(&self, who: RecipientId) -> bool {
         self.spec.recipient == who && !self.forgotten
     }
@@ -298,15 +302,12 @@ impl Reference {
         let left = self.cases_that_left(ticked, cases);
         let ended: BTreeMap<_, _> = ticked.ended.iter().copied().collect();
         for (id, state) in &ended {
-            if left.takes(self, *id) {
+            if left.takes(self, *id, *state) {
                 continue;
             }
             let letter = self.letter(*id).expect("a known send");
             assert!(letter.lapsed(now), "{letter:?}");
-            letter.state = match letter.spec.on_deadline {
-                OnDeadline::Handoff => SendState::HandedOff,
-                _ => SendState::Dropped,
-            };
+            letter.state = letter.lapses_to();
             assert_eq!(letter.state, *state);
             self.mail_of_case_ended(*id);
         }

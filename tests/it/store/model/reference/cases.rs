@@ -32,10 +32,11 @@ pub(super) struct Left(Vec<(Name, String)>);
 
 impl Left {
     /// Whether this send ended with its case, and not by itself.
-    pub(super) fn takes(&self, reference: &Reference, id: SendId) -> bool {
+    pub(super) fn takes(&self, reference: &Reference, id: SendId, state: SendState) -> bool {
         let letter = reference.letters.iter().find(|letter| letter.spec.id == id).expect("a known send");
         let key = key_of(&letter.spec);
-        key.is_some_and(|key| self.0.contains(&key)) && !letter.lapsed(reference.now)
+        let by_itself = letter.lapsed(reference.now) && letter.lapses_to() == state;
+        key.is_some_and(|key| self.0.contains(&key)) && !by_itself
     }
 
     /// Hands them off; tells what ended.
