@@ -69,7 +69,7 @@
 //!
 //! | layer | modules | within the layer |
 //! | --- | --- | --- |
-//! | 0: words | `brands` `clock` `config` `model` `redact` `secrets` `telemetry` `token` | each other |
+//! | 0: words | `brands` `clock` `config` `hours` `model` `redact` `secrets` `telemetry` `token` | each other |
 //! | 1: doors to the outside | `dial` `feeds` `intake` `listener` `relay` `render` `store` | nothing |
 //! | 2: decisions | `classify` `servers` `flow` `partners` `dispatch` `pipeline` `webhooks` | those to the left |
 //! | 3: edges | `api` `edge` `ops` `watch` | nothing |
@@ -89,6 +89,7 @@ pub mod dispatch;
 pub mod edge;
 pub mod feeds;
 pub mod flow;
+pub mod hours;
 pub mod intake;
 pub mod listener;
 pub mod model;

@@ -34,6 +34,7 @@ fn spec() -> SendSpec {
         not_before: None,
         deadline: None,
         on_deadline: OnDeadline::Send,
+        zone: None,
         priority: 0,
         on_uncertain: OnUncertain::Hold,
         digest: String::new(),
@@ -209,7 +210,7 @@ fn what_is_under_way_or_final_has_only_its_state_left() {
 fn the_gate_follows_a_pause_and_its_end() {
     let (sender, receiver) = watch::channel(Arc::new(Flows::default()));
     let clock = Clock::manual(at(0));
-    let gate = Gate::new(receiver, clock.clone());
+    let gate = Gate::new(receiver, presumed(), clock.clone());
     let claim = Claim {
         facts: None,
         hold: Hold { send: spec().id, claim: ClaimId([1; 16]), recipient: spec().recipient },

@@ -71,7 +71,8 @@ impl Order {
                 format!("this import is for {}: import other brands' lines by themselves", self.brand);
             return Err(Problem::field("brand", problem));
         }
-        // Until the store keeps cases, what a line says of its case reaches templates as variables.
+        // Until the store keeps cases, what a line says of its case reaches templates as variables, and its zone the gate.
+        let zone = entry.zone.clone().or_else(|| entry.facts.zone.clone());
         let entry = entry.with_facts_as_variables();
         let lacking = |field: &str, what: &str| Problem::field(field, format!("is missing{what}"));
         let template = entry.template.or_else(|| self.template.clone());
@@ -86,6 +87,7 @@ impl Order {
             not_before: entry.not_before,
             deadline: entry.deadline,
             on_deadline: entry.on_deadline.unwrap_or(OnDeadline::Send),
+            zone,
             priority: entry.priority.unwrap_or(0),
         })
     }

@@ -367,8 +367,8 @@ impl Reference {
                 letter.due = Some(deferral.until);
                 letter.comes_back();
             }
+            Finish::Queued { .. } | Finish::Released { .. } => drop(letter.comes_back()),
             Finish::Rejected { .. } => letter.state = SendState::Failed,
-            Finish::Released { .. } => drop(letter.comes_back()),
             Finish::Uncertain { .. } => drop(self.doubt(hold.send)),
         }
         Fenced::Done
