@@ -109,7 +109,7 @@ impl Gateway {
         let doors = base.api_doors(keys, vault, &mailboxes, &dispatcher);
         let figures = base.ops_doors(&phase);
         if !base.config.store.guest {
-            base.keeper.have_followed(base.webhooks.clone());
+            base.keeper.have_followed(base.outside());
         }
         Ok(Self {
             addresses,

@@ -1,3 +1,5 @@
+mod hours;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,6 +40,19 @@ fn spec() -> SendSpec {
         priority: 0,
         on_uncertain: OnUncertain::Hold,
         digest: String::new(),
+    }
+}
+
+fn claim(spec: SendSpec) -> Claim {
+    Claim {
+        facts: None,
+        hold: Hold { send: spec.id, claim: ClaimId([1; 16]), recipient: spec.recipient },
+        spec: Arc::new(spec),
+        cause: Cause::Touch,
+        attempt: 1,
+        dated: at(0),
+        tracked: true,
+        overdue: false,
     }
 }
 
@@ -116,7 +131,7 @@ fn a_send_that_nothing_holds_passes_every_rule() {
     let names: Vec<_> = all.iter().map(|rule| rule.name).collect();
     assert_eq!(
         names,
-        ["state", "flow", "not_before", "presence", "min_gap", "budget", "deadline", "consent"]
+        ["state", "flow", "hours", "not_before", "presence", "min_gap", "budget", "deadline", "consent"]
     );
     assert!(all.iter().all(|rule| rule.verdict == Judgement::Pass), "{all:?}");
 }
@@ -211,16 +226,7 @@ fn the_gate_follows_a_pause_and_its_end() {
     let (sender, receiver) = watch::channel(Arc::new(Flows::default()));
     let clock = Clock::manual(at(0));
     let gate = Gate::new(receiver, presumed(), clock.clone());
-    let claim = Claim {
-        facts: None,
-        hold: Hold { send: spec().id, claim: ClaimId([1; 16]), recipient: spec().recipient },
-        spec: Arc::new(spec()),
-        cause: Cause::Touch,
-        attempt: 1,
-        dated: at(0),
-        tracked: true,
-        overdue: false,
-    };
+    let claim = claim(spec());
     assert_eq!(gate.check(&claim), Ok(()));
     sender.send_replace(Arc::new(paused(None)));
     let held = gate.check(&claim).expect_err("the brand is paused").to_string();

@@ -110,7 +110,6 @@ impl TryFrom<String> for OwnDay {
 
 /// A holiday, by the rule that says when it is.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Rule {
     /// What it is called there.
     name: String,
@@ -123,7 +122,7 @@ struct Rule {
 
 /// When a holiday is.
 #[derive(Debug, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, deny_unknown_fields)]
 enum When {
     /// The same date every year.
     Fixed {

@@ -17,8 +17,8 @@ use super::window::Window;
 /// 145 weeks.
 pub(super) const HORIZON: usize = 1100;
 
-/// Finer than any clock here tells.
-const JUST_BEFORE: SignedDuration = SignedDuration::from_millis(1);
+/// The least that clocks here tell apart.
+const TICK: SignedDuration = SignedDuration::from_millis(1);
 
 impl Timetable {
     /// The first instant from `now` on that is open; the end of time if no day before the [`HORIZON`] is.
@@ -47,11 +47,12 @@ impl Timetable {
     ) -> Option<(Timestamp, &'a Window)> {
         let shown = zone.to_datetime(now);
         let window = self.window(shown).filter(|_| self.is_open(now, zone))?;
-        let change = zone.preceding(now).next().map(|change| (change.timestamp(), window));
+        // A change is before `now` if it is at `now`.
+        let just_after = now.checked_add(TICK).unwrap_or(now);
+        let change = zone.preceding(just_after).next().map(|change| (change.timestamp(), window));
         let today = [shown.date(), shown.date().yesterday().unwrap_or(shown.date())];
         let starts = today.into_iter().flat_map(|day| self.openings(day, zone)).chain(change);
-        let was_quiet =
-            |at: Timestamp| at.checked_sub(JUST_BEFORE).is_ok_and(|before| !self.is_open(before, zone));
+        let was_quiet = |at: Timestamp| at.checked_sub(TICK).is_ok_and(|before| !self.is_open(before, zone));
         let starts = starts.filter(|(start, _)| *start <= now && was_quiet(*start));
         starts.max_by_key(|(start, _)| *start)
     }
