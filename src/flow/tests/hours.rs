@@ -25,8 +25,8 @@ fn in_zone(zone: &str) -> SendSpec {
     SendSpec { zone: Some(zone.into()), ..spec() }
 }
 
-fn facts(zone: &str) -> Option<Arc<CaseFacts>> {
-    Some(Arc::new(CaseFacts {
+fn facts(zone: &str) -> Arc<CaseFacts> {
+    Arc::new(CaseFacts {
         amount: "1".parse::<Amount>().expect("an amount"),
         currency: "EUR".parse::<Currency>().expect("a currency"),
         due_date: None,
@@ -34,7 +34,7 @@ fn facts(zone: &str) -> Option<Arc<CaseFacts>> {
         zone: Some(zone.into()),
         language: None,
         attributes: Map::new(),
-    }))
+    })
 }
 
 fn moment(text: &str) -> Timestamp {
@@ -48,12 +48,12 @@ fn the_send_knows_best_where_its_recipient_is_then_the_case_then_the_brand() {
     let held = gate.check(&claim(in_zone("America/New_York"))).expect_err("it is 7 o'clock there");
     let why = "outside the brand's hours, in America/New_York".to_owned();
     assert_eq!(held, Held::Quiet { until: moment("2025-12-01T13:00:00Z"), why });
-    let of_case = Claim { facts: facts("Asia/Tokyo"), ..claim(spec()) };
+    let of_case = Claim { facts: Some(facts("Asia/Tokyo")), ..claim(spec()) };
     let held = gate.check(&of_case).expect_err("it is 21 o'clock there").to_string();
     assert_eq!(held, "outside the brand's hours, in Asia/Tokyo");
-    let both = Claim { facts: facts("Asia/Tokyo"), ..claim(in_zone("Europe/Paris")) };
+    let both = Claim { facts: Some(facts("Asia/Tokyo")), ..claim(in_zone("Europe/Paris")) };
     assert_eq!(gate.check(&both), Ok(()));
-    let nowhere = Claim { facts: facts("Mars/Olympus"), ..claim(spec()) };
+    let nowhere = Claim { facts: Some(facts("Mars/Olympus")), ..claim(spec()) };
     assert_eq!(gate.check(&nowhere), Ok(()), "the brand's zone is better than none");
 }
 

@@ -19,11 +19,11 @@ const AHEAD: Duration = Duration::from_secs(6);
 /// the same day.
 fn opening() -> (Timestamp, String) {
     let at = Timestamp::from_second((Clock::system().now() + AHEAD).as_second()).expect("a moment");
-    let zones = ["UTC", "Asia/Kolkata"].map(|name| at.to_zoned(TimeZone::get(name).expect("it exists")));
+    let clocks = ["UTC", "Asia/Kolkata"].map(|name| at.to_zoned(TimeZone::get(name).expect("it exists")));
     // Where midnight is far: before it hours would end, after it they would have begun long ago.
-    let zoned = zones.into_iter().find(|zoned| (1..23).contains(&zoned.hour())).expect("one of them");
-    let (from, to) = (zoned.strftime("%H:%M:%S"), "24:00");
-    let zone = zoned.time_zone().iana_name().expect("it has a name");
+    let shown = clocks.into_iter().find(|shown| (1..23).contains(&shown.hour())).expect("one of them");
+    let (from, to) = (shown.strftime("%H:%M:%S"), "24:00");
+    let zone = shown.time_zone().iana_name().expect("it has a name");
     let hours = format!(
         "[hours]\nzone = \"{zone}\"\nopen = [{{ days = \"mon-sun\", from = \"{from}\", to = \"{to}\" }}]\nspread = \"1h\""
     );
@@ -33,7 +33,7 @@ fn opening() -> (Timestamp, String) {
 /// Puts a brand's new version there, and waits until that was told.
 async fn reload(folders: &Folders, gateway: &Gateway, more: &str) {
     let told = async || {
-        let events = gateway.call(Method::GET, "/v1/events?after=0&format=json&types=brand.*", &Value::Null);
+        let events = gateway.call(Method::GET, "/v1/events?format=json&types=brand.*", &Value::Null);
         events.await.text().matches("\"type\":\"brand.reloaded\"").count()
     };
     let before = told().await;

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use vigie::model::{Cause, ClaimId, Deferral, Finish, FlowSetting, Leaving, OnDeadline, SendSpec, SendState};
-
 use vigie::store::Fenced;
 
 use super::bench::{Backend, Bench, references, send, who};
