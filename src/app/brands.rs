@@ -19,6 +19,7 @@
 
 mod metrics;
 mod outside;
+mod seen;
 mod trial;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,6 +30,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::metrics::Metrics;
 pub(super) use self::outside::Outside;
+use self::seen::Seen;
 use self::trial::{Candidate, Sound, Trial};
 use super::StartError;
 use crate::brands::{Brands, Known};
@@ -54,16 +56,6 @@ pub(super) struct Keeper {
     outside: OnceLock<Outside>,
     /// Held through a whole reading: there is one at a time.
     seen: Mutex<Seen>,
-}
-
-/// What the last reading went by.
-#[derive(Default)]
-struct Seen {
-    found: Found,
-    /// Brands whose folder is gone, which was told.
-    gone: BTreeSet<Name>,
-    /// The directory could not be read, which was told.
-    unreadable: bool,
 }
 
 /// What brands are used by.
