@@ -14,8 +14,8 @@ fn sample() -> Timetable {
     toml::from_str(&text.join("\n")).expect("the sample's hours")
 }
 
-fn hours(text: &str) -> Option<Timetable> {
-    Some(toml::from_str(&format!("zone = \"Europe/Paris\"\n{text}")).expect("hours"))
+fn hours(text: &str) -> Timetable {
+    toml::from_str(&format!("zone = \"Europe/Paris\"\n{text}")).expect("hours")
 }
 
 #[test]
@@ -29,18 +29,18 @@ fn the_samples_hours_can_be_used() {
 
 #[test]
 fn a_brand_that_can_never_write_is_refused() {
-    one("`brands.demo.hours.open` is empty", |c| demo(c).hours = hours("open = []"));
+    one("`brands.demo.hours.open` is empty", |c| demo(c).hours = Some(hours("open = []")));
     for (from, to) in [("20:00", "08:00"), ("08:00", "08:00"), ("24:00", "24:00")] {
         one("`brands.demo.hours.open.0` ends before it begins", |c| {
             demo(c).hours =
-                hours(&format!("open = [{{ days = \"mon\", from = \"{from}\", to = \"{to}\" }}]"));
+                Some(hours(&format!("open = [{{ days = \"mon\", from = \"{from}\", to = \"{to}\" }}]")));
         });
     }
     let dates = vec!["\"12-24\""; 101].join(", ");
     one("`brands.demo.hours.holidays.dates` has 101 days", |c| {
-        demo(c).hours = hours(&format!(
+        demo(c).hours = Some(hours(&format!(
             "open = [{{ days = \"mon\", from = \"00:00\", to = \"24:00\" }}]\nholidays = {{ dates = [{dates}] }}"
-        ));
+        )));
     });
 }
 
