@@ -75,8 +75,9 @@ pub enum Finish {
     },
     /// Not now: back to waiting, not claimed again before the given moment.
     Deferred(Deferral),
-    /// Its deadline has passed, and so have others': back to waiting, and it does not count as an attempt. It goes at this
-    /// moment, or before if its recipient is seen; at the latest: a store that restarts may claim it again at once.
+    /// Its deadline has passed, and so have others': back to waiting, and it does not count as an attempt. It is claimed at
+    /// this moment, or before that if its recipient is seen or the store was restarted. What is overdue of the same person and
+    /// flow and ranks lower may wait as long.
     Queued {
         /// When its turn comes.
         until: Timestamp,
