@@ -57,6 +57,7 @@ pub use network::{BadNetwork, Network};
 pub use own_relay::{OwnRelay, OwnTimeouts};
 pub use partner::{Partner, PartnerPurpose};
 pub use signals::{Ignore, Signals};
+pub(crate) use span::duration;
 pub use state::{Presence, Store};
 pub use store_url::{BadStoreUrl, RedisUrl, StoreUrl};
 pub use watch::{Watch, is_internal};

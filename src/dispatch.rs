@@ -1,4 +1,4 @@
-//! From a claim to its fate: render → relay → gate → hand over → finish, one straight line in [`attempt`].
+//! From a claim to its fate: gate → render → relay → gate → hand over → finish, one straight line in [`attempt`].
 //!
 //! A [`Claim`] given to the [`Dispatcher`] ends in exactly one [`Finish`], recorded in the store. Until then its
 //! lease is renewed by [`leases`]; if this process dies, or the record cannot be written, the lease runs out and the

@@ -109,7 +109,7 @@ impl Gateway {
         let doors = base.api_doors(keys, vault, &mailboxes, &dispatcher);
         let figures = base.ops_doors(&phase);
         if !base.config.store.guest {
-            base.keeper.have_followed(base.webhooks.clone());
+            base.keeper.have_followed(base.outside());
         }
         Ok(Self {
             addresses,
@@ -160,7 +160,7 @@ impl Foundation {
         let known = (!config.store.guest).then_some(&identity);
         let store = open_store(&config, &brands, known, &clock, &registry).await?;
         let store = Arc::new(Measured::new(store, &registry));
-        let gate = Gate::new(store.flows(), clock.clone());
+        let gate = Gate::new(store.flows(), brands.clone(), clock.clone());
         let (intake, outlets) = Intake::new(&config.intake, &config.presence, &registry);
         let intake = Arc::new(intake);
         let classifier =

@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::events::Webhook;
 use super::{AtMost, Dkim, OwnRelay, Relay};
+use crate::hours::Timetable;
 use crate::model::{ConsentRule, Name, OnUncertain};
 
 /// One brand: its identity, its templates and its rules.
@@ -60,6 +61,9 @@ pub struct Brand {
     /// How many of this brand's mails one person gets, beside what `[budget]` says of all brands together.
     #[serde(default)]
     pub budget: Vec<AtMost>,
+    /// When it may write; always, if it does not say.
+    #[serde(default)]
+    pub hours: Option<Timetable>,
     /// What to do when nobody can know whether the relay took a mail.
     #[serde(default)]
     pub on_uncertain: OnUncertain,

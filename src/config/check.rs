@@ -9,6 +9,7 @@ mod dkim;
 mod doors;
 mod events;
 mod feeds;
+mod hours;
 mod keys;
 mod limits;
 mod partners;

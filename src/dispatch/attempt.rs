@@ -8,6 +8,7 @@ use backon::{ExponentialBuilder, Retryable};
 use super::leases::Lease;
 use super::{Inner, Room, Since, retry};
 use crate::clock::after;
+use crate::flow::Held;
 use crate::model::{Claim, Deferral, Finish, Letter, Name, Pass};
 use crate::relay::{Delivery, Session};
 use crate::render::RenderError;
@@ -91,8 +92,10 @@ impl Attempt {
         }))
     }
 
-    /// Renders, waits for a connection, and looks whether the flow is still open at this instant.
+    /// Renders, waits for a connection, and looks whether the gate is still open at this instant: before all that, so that
+    /// nothing is done for a mail that must wait, and after it, since a connection may take its time.
     async fn prepare(&self) -> Result<Ready, Finish> {
+        self.admit().await?;
         let render = self.inner.metrics.stage.render.start_timer();
         let letter = self.inner.renderer.render(&self.claim);
         render.observe_duration();
@@ -105,9 +108,26 @@ impl Attempt {
             session = relay.checkout() => session.map_err(|refusal| self.refused(refusal))?,
         };
         connect.observe_duration();
-        self.inner.gate.check(&self.claim).map_err(|held| Finish::Released { reason: held.to_string() })?;
+        self.admit().await?;
         self.take_tokens().await?;
         Ok(Ready { letter, session })
+    }
+
+    /// Asks the gate. What takes turns after a night goes at once to somebody who is there.
+    async fn admit(&self) -> Result<(), Finish> {
+        let Err(held) = self.inner.gate.check(&self.claim) else { return Ok(()) };
+        let reason = held.to_string();
+        match held {
+            Held::Paused(_) => Err(Finish::Released { reason }),
+            Held::Quiet { until, .. } => Err(Finish::Deferred(Deferral { until, reason, counts: false })),
+            Held::Turn { .. } if self.is_there().await => Ok(()),
+            Held::Turn { until } => Err(Finish::Queued { until, reason }),
+        }
+    }
+
+    async fn is_there(&self) -> bool {
+        let person = self.inner.store.person(self.claim.spec.recipient).await;
+        person.is_ok_and(|person| person.online.is_some())
     }
 
     /// Takes a token of each limited flow it belongs to; without one the send waits its turn, which is no attempt.
@@ -229,6 +249,7 @@ impl Attempt {
             Finish::Deferred(deferral) => {
                 tracing::info!(%send, %brand, until = %deferral.until, reason = deferral.reason, "deferred");
             }
+            Finish::Queued { until, reason } => tracing::info!(%send, %brand, %until, reason, "deferred"),
             Finish::Rejected { reason } => tracing::warn!(%send, %brand, reason, "failed"),
             Finish::Released { reason } => tracing::info!(%send, %brand, reason, "given back"),
             Finish::Uncertain { reason } => tracing::error!(%send, %brand, reason, "outcome unknown"),

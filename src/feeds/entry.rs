@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::Fault;
 use super::field::{Fact, Field};
+use crate::hours::Zone;
 use crate::model::{Amount, Currency, Name, OnDeadline};
 
 /// A send as a line of a feed means it, in the words of `POST /v1/sends`; what it leaves out is for the import to say.
@@ -37,6 +38,8 @@ pub struct Entry {
     pub deadline: Option<Timestamp>,
     /// What happens then.
     pub on_deadline: Option<OnDeadline>,
+    /// The person's time zone.
+    pub zone: Option<String>,
     /// Higher goes first.
     pub priority: Option<i16>,
     /// What the line says of the case.
@@ -81,6 +84,7 @@ impl Entry {
             Field::NotBefore => self.not_before = Some(moment(field, value)?),
             Field::Deadline => self.deadline = Some(moment(field, value)?),
             Field::OnDeadline => self.on_deadline = Some(on_deadline(field, value)?),
+            Field::Zone => self.zone = Some(zone(field, value)?),
             Field::Priority => self.priority = Some(priority(field, value)?),
             Field::Var(name) => drop(self.vars.insert(name.clone(), value)),
             Field::Fact(fact) => self.facts.set(field, fact, value)?,
@@ -104,6 +108,7 @@ impl Entry {
             Field::Name => or_empty(self.name.as_ref()),
             Field::NotBefore => or_empty(self.not_before.as_ref()),
             Field::Deadline => or_empty(self.deadline.as_ref()),
+            Field::Zone => or_empty(self.zone.as_ref()),
             Field::Priority => or_empty(self.priority.as_ref()),
             Field::Var(name) => self.vars.get(name).map(plain).unwrap_or_default(),
             Field::Fact(fact) => self.facts.shown(fact),
@@ -193,8 +198,8 @@ fn priority(field: &Field, value: Value) -> Result<i16, Fault> {
 
 fn zone(field: &Field, value: Value) -> Result<String, Fault> {
     let zone = text(field, value)?;
-    match jiff::tz::TimeZone::get(&zone) {
+    match Zone::named(&zone) {
         Ok(_) => Ok(zone),
-        Err(_) => Err(Fault::of(field.to_string(), "must be a time zone such as Europe/Paris")),
+        Err(bad) => Err(Fault::of(field.to_string(), format!("must be {bad}"))),
     }
 }

@@ -34,6 +34,7 @@ fn name(text: &str) -> Name {
 
 fn brand() -> Brand {
     Brand {
+        hours: None,
         budget: Vec::new(),
         from: "\"Démo, recouvrement\" <dunning@démo.example>".into(),
         return_path: "bounces@demo.example".into(),
@@ -103,6 +104,7 @@ fn spec(template: &str, vars: Value) -> SendSpec {
         not_before: None,
         deadline: None,
         on_deadline: OnDeadline::Send,
+        zone: None,
         priority: 0,
         on_uncertain: OnUncertain::Hold,
         digest: String::new(),

@@ -198,6 +198,7 @@ macro_rules! timed {
             a_deadline_waits_for_its_flow,
             a_deadline_waits_for_a_setting_to_end,
             a_deadline_waits_for_the_gap,
+            whoever_is_overdue_takes_turns,
             a_deadline_waits_for_the_claim_before_it,
             a_claimed_send_is_left_alone_at_its_deadline,
             a_deferral_beyond_the_deadline_goes_without_presence,

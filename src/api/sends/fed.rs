@@ -158,6 +158,7 @@ impl Order {
             not_before: entry.not_before,
             deadline: entry.deadline,
             on_deadline: entry.on_deadline.unwrap_or(OnDeadline::Send),
+            zone: entry.zone,
             priority: entry.priority.unwrap_or(0),
         })
     }

@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::api::{Problem, strict};
+use crate::hours::Zone;
 use crate::model::{Name, OnDeadline, OnUncertain, RecipientId, SendId, SendSpec};
 use crate::redact::Mailbox;
 use crate::token::{Identity, normalise};
@@ -53,6 +54,10 @@ pub(super) struct SendRequest {
     /// What happens at the deadline.
     #[serde(default)]
     pub(super) on_deadline: OnDeadline,
+    /// The recipient's time zone (an IANA name), for the brand's hours; without it their case's, else the brand's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "Europe/Paris")]
+    pub(super) zone: Option<String>,
     /// Higher goes first among one person's sends.
     #[serde(default)]
     pub(super) priority: i16,
@@ -118,6 +123,7 @@ impl SendRequest {
         check_name(self.to.name.as_deref())?;
         let (not_before, deadline) = (self.not_before.map(whole_millis), self.deadline.map(whole_millis));
         check_order(not_before, deadline)?;
+        let zone = self.zone.as_deref().map(zone).transpose()?;
         Ok(SendSpec {
             id: SendId::derive(&self.brand, &reference),
             reference,
@@ -131,6 +137,7 @@ impl SendRequest {
             not_before,
             deadline,
             on_deadline: self.on_deadline,
+            zone,
             priority: self.priority,
             on_uncertain,
             digest,
@@ -203,6 +210,12 @@ fn check_order(not_before: Option<Timestamp>, deadline: Option<Timestamp>) -> Re
         }
         _ => Ok(()),
     }
+}
+
+/// The zone's name as it should be written.
+fn zone(name: &str) -> Result<String, Problem> {
+    let known = Zone::named(name).map_err(|bad| Problem::field("zone", format!("must be {bad}")))?;
+    Ok(known.name().to_owned())
 }
 
 /// Stores keep milliseconds.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use super::super::brands::Outside;
 use super::super::mailboxes::{Mailboxes, Parts as Watching};
 use super::super::opening::rules;
 use super::{Foundation, StartError};
@@ -39,6 +40,10 @@ impl Foundation {
             providers: Providers::new(&self.config.providers),
         };
         Dispatcher::new(parts, self.config.dispatch.clone(), &self.registry)
+    }
+
+    pub(super) fn outside(&self) -> Outside {
+        Outside { webhooks: self.webhooks.clone(), store: Arc::clone(&self.store), clock: self.clock.clone() }
     }
 
     pub(super) fn mailboxes(&self, vault: Vault) -> Result<Mailboxes, StartError> {

@@ -1,4 +1,5 @@
 mod feeds;
+mod hours;
 mod verdicts;
 
 use sha2::Digest;

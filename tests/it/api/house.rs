@@ -143,7 +143,7 @@ fn brands() -> BTreeMap<Name, Brand> {
 /// One partner, called `paper`.
 fn partners(store: &Arc<dyn Store>, clock: &Clock) -> Partners {
     let paper = toml::from_str("tracking_url = 'https://t.paper.example'").expect("a partner");
-    let gate = Gate::new(store.flows(), clock.clone());
+    let gate = Gate::new(store.flows(), Brands::default(), clock.clone());
     Partners::new(&[(name("paper"), paper)].into(), gate, clock.clone(), &Registry::new())
 }
 
@@ -227,11 +227,11 @@ impl House {
             store: Arc::clone(&store),
             rules: Arc::new(rules),
             identity: identity.clone(),
-            brands,
+            brands: brands.clone(),
             partners: Arc::new(partners(&store, &clock)),
             keys: keys(&plan),
             ears: Arc::new(ears),
-            gate: Gate::new(store.flows(), clock.clone()),
+            gate: Gate::new(store.flows(), brands, clock.clone()),
             clock: clock.clone(),
             ramps: default_file().flows,
             settings: settings(&plan),

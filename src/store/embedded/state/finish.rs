@@ -56,6 +56,7 @@ impl State {
         match finish {
             Finish::Accepted { reply, provider } => self.sent(slot, reply, provider.as_ref(), now),
             Finish::Deferred(deferral) => self.defer(slot, deferral, now),
+            Finish::Queued { until, reason } => self.take_turns(slot, millis(*until), reason, now),
             Finish::Rejected { reason } => {
                 self.finalise(slot, SendState::Claimed, SendState::Failed, now, reason);
             }
@@ -110,6 +111,15 @@ impl State {
         self.sends.at_mut(slot).due = millis(deferral.until);
         self.note(slot, now, "deferred", &deferral.reason);
         self.come_back(slot, now);
+    }
+
+    /// An overdue send waits for its turn, or for its person. The turn is no part of its record.
+    fn take_turns(&mut self, slot: Slot, turn: Millis, reason: &str, now: Millis) {
+        self.note(slot, now, "deferred", reason);
+        let waits = self.come_back(slot, now) == SendState::Waiting;
+        if waits && self.sends.at(slot).stand == Stand::Overdue {
+            self.set_timer(slot, turn);
+        }
     }
 
     /// Nobody can know whether the relay took it. Where the brand wants it sent again, that counts as an attempt, so

@@ -70,6 +70,7 @@ pub(crate) fn send_of(brand: &str, reference: &str, recipient: RecipientId) -> S
         not_before: None,
         deadline: None,
         on_deadline: OnDeadline::Send,
+        zone: None,
         priority: 0,
         on_uncertain: OnUncertain::Hold,
         digest: format!("digest of {reference}"),

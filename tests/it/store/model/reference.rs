@@ -393,8 +393,8 @@ impl Reference {
                 letter.due = Some(deferral.until);
                 letter.comes_back();
             }
+            Finish::Queued { .. } | Finish::Released { .. } => drop(letter.comes_back()),
             Finish::Rejected { .. } => letter.state = SendState::Failed,
-            Finish::Released { .. } => drop(letter.comes_back()),
             Finish::Uncertain { .. } => drop(self.doubt(hold.send)),
         }
         self.mail_of_case_ended(hold.send);
