@@ -18,6 +18,7 @@ mod mailbox;
 mod person;
 mod send;
 mod signal;
+mod suppression;
 mod verdict;
 
 pub use budget::{Budget, Budgets, Contact};
@@ -35,4 +36,5 @@ pub use mailbox::{Mailboxes, Sealed};
 pub use person::{Consent, ConsentRule, Grantee, Origin, Said};
 pub use send::{HistoryEntry, OnDeadline, OnUncertain, SendRecord, SendSpec, SendState};
 pub use signal::{Leaving, Signal, Source};
+pub use suppression::{SuppressReason, SuppressScope, Suppression};
 pub use verdict::{Class, Presence, Verdict};

@@ -9,7 +9,7 @@ use super::StoreError;
 use super::{Rules, Store};
 use crate::model::{
     Claim, ClaimId, Consent, Contact, FlowScope, Hint, Hours, Landed, MailAge, Origin, RecipientId, Sealed,
-    SendId, SendRecord, SendState, Source, Worth,
+    SendId, SendRecord, SendState, Source, Suppression, Worth,
 };
 
 /// When an [`Store::enqueue`] answers.
@@ -116,6 +116,17 @@ pub struct Settled {
     pub in_hand_over: u64,
 }
 
+/// The answer to [`Store::suppress`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Suppressed {
+    /// Nothing was known of this scope before.
+    pub new: bool,
+    /// Sends handed off by this call.
+    pub handed_off: u64,
+    /// Sends whose hand-over had begun.
+    pub in_hand_over: u64,
+}
+
 /// What [`Store::forget`] erased.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Forgotten {
@@ -140,6 +151,8 @@ pub struct Person {
     pub waiting: Vec<SendRecord>,
     /// Recorded consents.
     pub consents: Vec<Consent>,
+    /// Whose mail they get no more, if anybody's.
+    pub suppressions: Vec<Suppression>,
     /// Signs of presence of the last moments, by kind.
     pub hints: Vec<Hint>,
     /// In which hours of the week this person was seen.

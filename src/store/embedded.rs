@@ -8,7 +8,7 @@
 //!
 //! | step | a killed process | a power cut |
 //! | --- | --- | --- |
-//! | `enqueue`, `cancel`, `settle`, `forget`, `consent`, `set_flow`, `watch_mailbox`, `reseal_mailbox` | yes | yes: they answer after the disk's sync, shared by all who wait |
+//! | `enqueue`, `cancel`, `settle`, `forget`, `consent`, `suppress`, `unsuppress`, `set_flow`, `watch_mailbox`, `reseal_mailbox` | yes | yes: they answer after the disk's sync, shared by all who wait |
 //! | `touch`, `tick`: the claims made | yes | as of the last sync; a lost claim is a send that waits |
 //! | `begin`, `finish`, `announce`, notes of errands | yes | as of the last sync |
 //! | events of steps | with the step | with the step |
@@ -67,13 +67,13 @@ use tokio::sync::{RwLock, RwLockReadGuard, SetOnce, mpsc, watch};
 
 use super::time;
 use super::{
-    Cancelled, Enqueued, Fenced, Forgotten, Person, Rules, Settled, Snapshot, Store, StoreError, Ticked,
-    Touch, Touched, Wait,
+    Cancelled, Enqueued, Fenced, Forgotten, Person, Rules, Settled, Snapshot, Store, StoreError, Suppressed,
+    Ticked, Touch, Touched, Wait,
 };
 use crate::clock::Clock;
 use crate::model::{
     ClaimId, Consent, Finish, FlowScope, FlowSetting, Flows, Hold, Leaving, Mailboxes, Name, Pass, Position,
-    RecipientId, Sealed, SendId, SendRecord, SendSpec, Toll,
+    RecipientId, Sealed, SendId, SendRecord, SendSpec, SuppressScope, Suppression, Toll,
 };
 
 use self::core::{Alarm, Core};
@@ -233,6 +233,20 @@ impl Store for Embedded {
         let open = self.open_store().await?;
         open.core.consent(&consent)?;
         open.sync().await
+    }
+
+    async fn suppress(&self, suppression: Suppression) -> Result<Suppressed, StoreError> {
+        let open = self.open_store().await?;
+        let suppressed = open.core.step(|state, now| state.suppress(&suppression, now))?;
+        open.sync().await?;
+        Ok(suppressed)
+    }
+
+    async fn unsuppress(&self, recipient: RecipientId, scope: SuppressScope) -> Result<bool, StoreError> {
+        let open = self.open_store().await?;
+        let lifted = open.core.step(|state, _| state.unsuppress(recipient, &scope))?;
+        open.sync().await?;
+        Ok(lifted)
     }
 
     async fn set_flow(&self, scope: FlowScope, setting: FlowSetting) -> Result<(), StoreError> {

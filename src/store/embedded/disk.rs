@@ -20,6 +20,7 @@ mod mailboxes;
 mod moving;
 mod scan;
 mod shut;
+mod suppressions;
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -55,6 +56,7 @@ enum Kind {
     Hours = b'h',
     Mailbox = b'm',
     Errand = b'g',
+    Suppression = b'p',
     Format = b'v',
 }
 
@@ -251,6 +253,8 @@ impl Step<'_> {
                 self.batch.remove(records, key(Kind::Contacts, &[&who.0]));
             }
             Change::Contacts(who, mails) => self.put(records, key(Kind::Contacts, &[&who.0]), mails),
+            Change::Suppress(suppression) => self.suppress(suppression),
+            Change::Unsuppress(who, scope) => self.unsuppress(*who, scope),
             Change::Announce(event) => self.announce(event),
         }
     }

@@ -30,6 +30,7 @@ mod queue;
 mod recent;
 mod seen;
 mod sends;
+mod suppressions;
 mod tick;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -54,6 +55,7 @@ use queue::Queue;
 use recent::Recent;
 pub(super) use seen::Seen;
 use sends::{Entry, Sends, Slot, Stand};
+use suppressions::Suppressions;
 pub(super) use tick::Turn;
 
 use super::presence::Presence;
@@ -81,6 +83,7 @@ pub(super) struct State {
     recent: Recent,
     hints: Hints,
     consents: Consents,
+    suppressions: Suppressions,
     flows: FlowTable,
     meters: Meters,
     /// The arrival number of the next send.
@@ -104,6 +107,7 @@ impl State {
             recent: Recent::new(span(rules.recent)),
             hints: Hints::new(span(rules.hint_ttl)),
             consents: Consents::new(),
+            suppressions: Suppressions::new(),
             flows: FlowTable::default(),
             meters: Meters::default(),
             arrivals: 0,
@@ -270,12 +274,17 @@ impl State {
         }
     }
 
-    /// A claimed entry waits again; its claim was ended before. Whoever was forgotten meanwhile gets nothing more.
+    /// A claimed entry waits again; its claim was ended before. Whoever was forgotten meanwhile gets nothing more, nor
+    /// does whoever gets no more mail.
     fn come_back(&mut self, slot: Slot, now: Millis) -> SendState {
         let (flow, who) = (self.sends.at(slot).flow, self.sends.at(slot).recipient);
         if self.sends.at(slot).forgotten {
             self.finalise(slot, SendState::Claimed, SendState::Cancelled, now, "forgotten");
             return SendState::Cancelled;
+        }
+        if let Some(words) = self.stopped(slot) {
+            self.finalise(slot, SendState::Claimed, SendState::HandedOff, now, words);
+            return SendState::HandedOff;
         }
         self.shelve(slot, now);
         self.flows.shift(flow, SendState::Claimed, SendState::Waiting);

@@ -27,6 +27,8 @@ pub struct Progress {
     pub consents: u64,
     /// Watched mailboxes that the other store did not have.
     pub mailboxes: u64,
+    /// Suppressions that the other store did not have.
+    pub suppressions: u64,
     /// Settings of flows that the other store did not have.
     pub flows: u64,
 }
@@ -77,7 +79,7 @@ pub enum CopyError {
     Store(#[from] StoreError),
 }
 
-/// Moves all that waits in `from`, its consents, watched mailboxes and flow settings to `to`; see the [module doc](super) for what that
+/// Moves all that waits in `from`, its consents, watched mailboxes, suppressions and flow settings to `to`; see the [module doc](super) for what that
 /// means. `stop` ends it after the page in hand. Calls `watch` as things happen.
 ///
 /// # Errors
@@ -199,6 +201,7 @@ impl Mover<'_> {
             }
             (Label::Consent, Adopted::New) => progress.consents += 1,
             (Label::Mailbox, Adopted::New) => progress.mailboxes += 1,
+            (Label::Suppression, Adopted::New) => progress.suppressions += 1,
             (Label::Flow, Adopted::New) => progress.flows += 1,
             _ => {}
         }
@@ -222,6 +225,7 @@ enum Label {
     Flow,
     Consent,
     Mailbox,
+    Suppression,
     Send { id: SendId, brand: Name, reference: String },
 }
 
@@ -231,6 +235,7 @@ impl Label {
             Item::Flow(..) => Self::Flow,
             Item::Consent(_) => Self::Consent,
             Item::Mailbox(..) => Self::Mailbox,
+            Item::Suppression(_) => Self::Suppression,
             Item::Send(moved) => Self::Send {
                 id: moved.spec.id,
                 brand: moved.spec.brand.clone(),

@@ -23,6 +23,7 @@ enum At {
     Consents(Option<Vec<u8>>),
     /// Behind this person.
     Mailboxes(Option<RecipientId>),
+    Suppressions(Option<Vec<u8>>),
     Sends(Option<Place>),
 }
 
@@ -47,6 +48,7 @@ impl Core {
                 Ok(Page { items, next: Some(next.position()) })
             }
             At::Mailboxes(after) => Ok(self.export_mailboxes(after, most)),
+            At::Suppressions(after) => self.export_suppressions(after.as_deref(), most),
             At::Sends(after) => self.export_sends(after, most),
         }
     }
@@ -58,9 +60,16 @@ impl Core {
         let items: Vec<_> = some.map(|(who, sealed)| Item::Mailbox(*who, sealed.clone())).collect();
         let next = match items.last() {
             Some(Item::Mailbox(who, _)) if items.len() == most => At::Mailboxes(Some(*who)),
-            _ => At::Sends(None),
+            _ => At::Suppressions(None),
         };
         Page { items, next: Some(next.position()) }
+    }
+
+    fn export_suppressions(&self, after: Option<&[u8]>, most: usize) -> Result<Page, StoreError> {
+        let (suppressions, last) = self.disk.suppressions_after(after, most)?;
+        let items = suppressions.into_iter().map(Item::Suppression).collect();
+        let next = if last.is_some() { At::Suppressions(last) } else { At::Sends(None) };
+        Ok(Page { items, next: Some(next.position()) })
     }
 
     fn export_sends(&self, after: Option<Place>, most: usize) -> Result<Page, StoreError> {
@@ -107,6 +116,9 @@ impl Core {
                     new_if(self.consent_if(consent, false, |known| known.at >= consent.at)?)
                 }
                 Item::Mailbox(who, sealed) => new_if(self.adopt_mailbox(*who, sealed)?),
+                Item::Suppression(suppression) => {
+                    new_if(self.step(|state, now| state.suppress(suppression, now))?.new)
+                }
                 Item::Send(moved) => nursery.take(moved)?,
             });
         }
@@ -208,6 +220,7 @@ impl At {
             Self::Consents(rest) => format!("consents:{}", hex(rest)),
             Self::Mailboxes(None) => "mailboxes:".to_owned(),
             Self::Mailboxes(Some(who)) => format!("mailboxes:{who}"),
+            Self::Suppressions(rest) => format!("suppressions:{}", hex(rest)),
             Self::Sends(None) => "sends:".to_owned(),
             Self::Sends(Some((who, arrival))) => format!("sends:{who}:{arrival}"),
         })
@@ -225,6 +238,7 @@ impl At {
             Some(("consents", hex)) => rest(hex).map(Self::Consents),
             Some(("mailboxes", "")) => Some(Self::Mailboxes(None)),
             Some(("mailboxes", who)) => who.parse().ok().map(|who| Self::Mailboxes(Some(who))),
+            Some(("suppressions", hex)) => rest(hex).map(Self::Suppressions),
             Some(("sends", "")) => Some(Self::Sends(None)),
             Some(("sends", text)) => place(text).map(|place| Self::Sends(Some(place))),
             _ => None,
@@ -245,6 +259,7 @@ mod tests {
             At::Consents(Some(vec![7])),
             At::Mailboxes(None),
             At::Mailboxes(Some(RecipientId([7; 16]))),
+            At::Suppressions(Some(vec![7])),
             At::Sends(None),
             At::Sends(Some((RecipientId([9; 16]), u64::MAX))),
         ];

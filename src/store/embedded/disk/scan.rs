@@ -33,6 +33,7 @@ impl Disk {
             state.load_consent(&consent);
             Ok(())
         })?;
+        self.load_suppressions(state)?;
         let mut sent = Vec::new();
         self.each(Kind::Contacts, &[], |rest, mails: Mails| {
             sent.push((RecipientId(self.id(rest)?), mails.into()));
@@ -153,7 +154,7 @@ impl Disk {
     }
 
     /// Calls `each` with the rest of the key and the value of all records of a kind whose key goes on with `prefix`.
-    fn each<T: DeserializeOwned>(
+    pub(super) fn each<T: DeserializeOwned>(
         &self,
         kind: Kind,
         prefix: &[u8],

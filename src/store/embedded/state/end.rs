@@ -42,6 +42,7 @@ impl State {
         let presence = self.presence.away(who, now);
         self.consents.forget(who);
         self.hints.forget(who);
+        self.forget_suppressions(who);
         self.changes.push(Change::NoHours(who));
         if self.contacts.forget(who) {
             self.changes.push(Change::Contacts(who, Vec::new()));
@@ -62,16 +63,21 @@ impl State {
 
     /// Cancels a live send, unless its hand-over has begun; tells which.
     pub(super) fn call_off(&mut self, slot: Slot, reason: &str, now: Millis) -> bool {
+        self.withdraw(slot, SendState::Cancelled, reason, now)
+    }
+
+    /// Ends a live send in this state, unless its hand-over has begun; tells which.
+    pub(super) fn withdraw(&mut self, slot: Slot, to: SendState, reason: &str, now: Millis) -> bool {
         if self.sends.at(slot).stand != Stand::Claimed {
             self.unshelve(slot);
-            self.finalise(slot, SendState::Waiting, SendState::Cancelled, now, reason);
+            self.finalise(slot, SendState::Waiting, to, now, reason);
             return true;
         }
         if self.holds.get(&slot).is_some_and(|held| held.begun) {
             return false;
         }
         self.unclaim(slot, 0);
-        self.finalise(slot, SendState::Claimed, SendState::Cancelled, now, reason);
+        self.finalise(slot, SendState::Claimed, to, now, reason);
         true
     }
 

@@ -56,6 +56,8 @@ end
 local function come_back(send, keep, pace)
     ageless(send)
     if send.forgotten then return finalise(send, 'x', 'forgotten', keep, pace) end
+    local why = stopped(send)
+    if why then return finalise(send, 'h', why, keep, pace) end
     shelve(send, 'st', 'w', 'du', send.due, 'tr', send.attempts, 'en', send.ended)
     shift(send, 'c', 'w')
     send.state = 'w'
@@ -86,8 +88,8 @@ local function doubt(send, reason, rules)
     finalise(send, 'u', reason, rules.keep, rules.pace)
 end
 
--- Cancels a live send, unless its hand-over has begun; tells which.
-local function call_off(send, reason, keep, pace)
+-- Ends a live send in this state, unless its hand-over has begun; tells which.
+local function withdraw(send, to, reason, keep, pace)
     if send.state == 'w' then
         unshelve(send)
     elseif send.begun then
@@ -95,6 +97,11 @@ local function call_off(send, reason, keep, pace)
     else
         unclaim(send, '0')
     end
-    finalise(send, 'x', reason, keep, pace)
+    finalise(send, to, reason, keep, pace)
     return true
+end
+
+-- Cancels a live send, unless its hand-over has begun; tells which.
+local function call_off(send, reason, keep, pace)
+    return withdraw(send, 'x', reason, keep, pace)
 end

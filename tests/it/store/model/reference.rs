@@ -2,6 +2,7 @@
 //! one list, every time.
 
 mod signals;
+mod suppressions;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -10,7 +11,7 @@ use jiff::Timestamp;
 use vigie::clock::after;
 use vigie::model::{
     ClaimId, Consent, Contact, Finish, FlowScope, FlowSetting, Flows, Grantee, HintKind, Hold, Hours,
-    Leaving, Name, OnDeadline, OnUncertain, RecipientId, SendId, SendSpec, SendState, Source,
+    Leaving, Name, OnDeadline, OnUncertain, RecipientId, SendId, SendSpec, SendState, Source, SuppressScope,
 };
 use vigie::store::{Cancelled, Counts, Fenced, Forgotten, Rules, Settled, Ticked};
 
@@ -62,6 +63,7 @@ pub(super) struct Reference {
     hints: BTreeMap<(RecipientId, HintKind), (u8, Timestamp)>,
     pub(super) hours: BTreeMap<RecipientId, Hours>,
     pub(super) consents: BTreeMap<(RecipientId, Grantee), bool>,
+    suppressions: BTreeSet<(RecipientId, SuppressScope)>,
     flows: Flows,
 }
 
@@ -90,8 +92,12 @@ impl Letter {
         self.spec.recipient == who && !self.forgotten
     }
 
-    fn comes_back(&mut self) -> SendState {
-        self.state = if self.forgotten { SendState::Cancelled } else { SendState::Waiting };
+    fn comes_back(&mut self, stopped: bool) -> SendState {
+        self.state = match () {
+            () if self.forgotten => SendState::Cancelled,
+            () if stopped => SendState::HandedOff,
+            () => SendState::Waiting,
+        };
         self.state
     }
 
@@ -101,11 +107,12 @@ impl Letter {
         more
     }
 
-    fn doubt(&mut self, most: u32, again: Timestamp) -> SendState {
+    fn doubt(&mut self, most: u32, again: Timestamp, stopped: bool) -> SendState {
         let resend = self.spec.on_uncertain == OnUncertain::Resend && !self.forgotten;
         self.state = SendState::Uncertain;
         if resend && self.tries_again(most) {
-            (self.state, self.due) = (SendState::Waiting, Some(again));
+            self.due = Some(again);
+            self.comes_back(stopped);
         }
         self.state
     }
@@ -129,6 +136,7 @@ impl Reference {
             hints,
             hours,
             consents,
+            suppressions: BTreeSet::new(),
             flows,
         }
     }
@@ -177,8 +185,9 @@ impl Reference {
     /// The relay may have this letter, so its person was written to.
     fn doubt(&mut self, id: SendId) -> SendState {
         let (now, most, again) = (self.now, self.rules.max_attempts, after(self.now, self.rules.lease));
+        let stopped = self.stopped(id);
         let letter = self.letter(id).expect("a known send");
-        let became = letter.doubt(most, again);
+        let became = letter.doubt(most, again, stopped);
         let who = Some(letter.spec.recipient).filter(|_| !letter.forgotten);
         let brand = letter.spec.brand.clone();
         if became == SendState::Uncertain {
@@ -249,7 +258,9 @@ impl Reference {
                 Some(false) => Fate::Conflict,
                 None if full => Fate::Full,
                 None => {
-                    let (due, state) = (spec.not_before, SendState::Waiting);
+                    let stopped = self.stops(spec.recipient, &spec.brand);
+                    let state = if stopped { SendState::HandedOff } else { SendState::Waiting };
+                    let due = spec.not_before;
                     let letter =
                         Letter { spec: spec.clone(), state, attempts: 0, due, hold: None, forgotten: false };
                     let (who, id) = (spec.recipient, spec.id);
@@ -275,12 +286,13 @@ impl Reference {
     pub(super) fn tick(&mut self, request: ClaimId, ticked: &Ticked) {
         let now = self.now;
         for (id, state) in &ticked.expired {
+            let stopped = self.stopped(*id);
             let letter = self.letter(*id).expect("a known send");
             assert!(
                 letter.claimed() && letter.hold.as_ref().is_some_and(|hold| hold.lease <= now),
                 "{letter:?}"
             );
-            let became = if letter.begun() { self.doubt(*id) } else { letter.comes_back() };
+            let became = if letter.begun() { self.doubt(*id) } else { letter.comes_back(stopped) };
             assert_eq!(became, *state);
         }
         for (id, state) in &ticked.ended {
@@ -342,7 +354,7 @@ impl Reference {
     }
 
     pub(super) fn finish(&mut self, hold: Hold, finish: &Finish) -> Fenced {
-        let (now, most) = (self.now, self.rules.max_attempts);
+        let (now, most, stopped) = (self.now, self.rules.max_attempts, self.stopped(hold.send));
         let Some(letter) = self.letter(hold.send) else { return Fenced::Stale };
         let claimed = letter.claimed();
         let Some(holding) = letter.hold.as_mut().filter(|holding| holding.claim == hold.claim) else {
@@ -365,10 +377,10 @@ impl Reference {
             }
             Finish::Deferred(deferral) => {
                 letter.due = Some(deferral.until);
-                letter.comes_back();
+                letter.comes_back(stopped);
             }
             Finish::Rejected { .. } => letter.state = SendState::Failed,
-            Finish::Released { .. } => drop(letter.comes_back()),
+            Finish::Released { .. } => drop(letter.comes_back(stopped)),
             Finish::Uncertain { .. } => drop(self.doubt(hold.send)),
         }
         Fenced::Done
@@ -409,6 +421,7 @@ impl Reference {
         }
         let before = self.consents.len();
         self.consents.retain(|(person, _), _| *person != who);
+        self.suppressions.retain(|(person, _)| *person != who);
         self.away(who, Leaving::Left);
         self.hours.remove(&who);
         self.sent.remove(&who);
@@ -447,11 +460,13 @@ impl Reference {
     /// The holder of every claim is dead.
     fn frees_all(&mut self) {
         let (begun, others): (Vec<_>, Vec<_>) =
-            self.letters.iter_mut().filter(|letter| letter.claimed()).partition(|letter| letter.begun());
-        for letter in others {
-            letter.comes_back();
+            self.letters.iter().filter(|letter| letter.claimed()).partition(|letter| letter.begun());
+        let ids = |letters: Vec<&Letter>| letters.iter().map(|letter| letter.spec.id).collect::<Vec<_>>();
+        let (begun, others) = (ids(begun), ids(others));
+        for id in others {
+            let stopped = self.stopped(id);
+            self.letter(id).expect("a known send").comes_back(stopped);
         }
-        let begun: Vec<SendId> = begun.into_iter().map(|letter| letter.spec.id).collect();
         for id in begun {
             self.doubt(id);
         }
