@@ -192,7 +192,7 @@ pub(crate) async fn an_address_in_its_words_is_taken_out<B: Backend>() {
 }
 
 pub(crate) async fn many_waiting_sends_are_handed_off_together<B: Backend>() {
-    let bench = Bench::<B>::with(|rules| rules.max_waiting = 100_000).await;
+    let bench = Bench::<B>::with(|rules| rules.max_waiting = 1_000_000).await;
     let letters: Vec<_> = (0..500).map(|n| send(&format!("s-{n}"), who(1))).collect();
     bench.enqueue(&letters).await;
     assert_eq!(suppress(&bench, &bounced(&bench, who(1))).await.handed_off, 500);
