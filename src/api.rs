@@ -54,6 +54,7 @@ pub use mailboxes::{Condition, Look};
 pub use problem::Problem;
 pub use sends::{Carried, Counter, Taken};
 
+use crate::bounces::Bounces;
 use crate::brands::Brands;
 use crate::clock::Clock;
 use crate::model::{Claim, SendSpec};
@@ -119,6 +120,8 @@ pub struct Doors {
     pub look: Look,
     /// What imports of feeds know of each other.
     pub imports: Imports,
+    /// Takes in what comes back.
+    pub bounces: Bounces,
     /// The renderer.
     pub try_out: TryOut,
     /// The dispatcher.
