@@ -153,9 +153,10 @@ impl Bounces {
     fn known(&self, to: &str, report: &Report) -> Option<(Name, RecipientId)> {
         let brands = self.0.brands.snapshot();
         let user = to.rsplit_once('@').map_or(to, |(user, _)| user);
-        let tag = user.len().checked_sub(RETURN_LENGTH).and_then(|at| user.get(at..));
-        let texts = [tag, report.returned.as_deref()];
-        texts.into_iter().flatten().find_map(|text| read_return(text, &brands.ring))
+        let behind = |user: &str| Some(user.get(user.len().checked_sub(RETURN_LENGTH)?..)?.to_owned());
+        let users = std::iter::once(user).chain(report.users.iter().map(String::as_str));
+        let mut texts = users.filter_map(behind).chain(report.returned.clone());
+        texts.find_map(|text| read_return(&text, &brands.ring))
     }
 
     /// What is said by somebody whose word counts. May be repeated.

@@ -29,6 +29,8 @@ pub struct Report {
     pub returned: Option<String>,
     /// What its header `X-Vigie-Send` says.
     pub reference: Option<String>,
+    /// The addresses the report itself names as its own, before their `@`: where it was not told who it came to.
+    pub users: Vec<String>,
 }
 
 /// Reads a whole mail, or its beginning; none if it is no report, or says that all is well.
@@ -49,7 +51,7 @@ pub fn read(mail: &[u8]) -> Option<Report> {
         delivery(&fields(part.contents()))?
     };
     let (returned, reference) = parts().find_map(letter).unwrap_or_default();
-    Some(Report { kind, status, detail, returned, reference })
+    Some(Report { kind, status, detail, returned, reference, users: users(&message) })
 }
 
 fn type_of(part: &MessagePart<'_>) -> Option<String> {
@@ -76,6 +78,18 @@ fn headers(letter: &Message<'_>) -> (Option<String>, Option<String>) {
         fits.then(|| text.to_owned())
     };
     (value("X-Vigie-Return"), value("X-Vigie-Send"))
+}
+
+/// Who a report says it is for.
+fn users(report: &Message<'_>) -> Vec<String> {
+    let headers = ["X-Original-To", "Delivered-To", "To"];
+    let texts = headers.into_iter().filter_map(|name| report.header_raw(name));
+    let user = |text: &str| {
+        let (user, _) = text.rsplit_once('@')?;
+        let user = user.rsplit(['<', ' ', ',']).next()?.trim();
+        (user.len() <= 64).then(|| user.to_owned())
+    };
+    texts.filter_map(user).collect()
 }
 
 type Fields = Vec<(String, String)>;

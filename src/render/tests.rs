@@ -34,6 +34,7 @@ fn name(text: &str) -> Name {
 
 fn brand() -> Brand {
     Brand {
+        verp: false,
         budget: Vec::new(),
         from: "\"Démo, recouvrement\" <dunning@démo.example>".into(),
         return_path: "bounces@demo.example".into(),
