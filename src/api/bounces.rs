@@ -195,7 +195,9 @@ impl Told {
     fn checked_scope(&self, statement: &Statement, branded: bool) -> Result<(), Problem> {
         let producer = self.access.role == Role::Producer;
         match (statement.kind, statement.scope) {
-            (Kind::Soft, Some(_)) => Err(Problem::field("scope", "is for what stops mail: a soft bounce does not")),
+            (Kind::Soft, Some(_)) => {
+                Err(Problem::field("scope", "is for what stops mail: a soft bounce does not"))
+            }
             (Kind::Complaint, Some(Reach::All)) if producer => {
                 Err(Problem::forbidden("only operators stop the mail of other brands for a complaint"))
             }

@@ -177,7 +177,9 @@ impl Register {
                 Err(Problem::forbidden("only operators stop the mail of all brands"))
             }
             (Some(Reach::All), None) => Ok(SuppressScope::All),
-            (Some(Reach::All), Some(_)) => Err(Problem::field("scope", "is all brands: name none, or leave it out")),
+            (Some(Reach::All), Some(_)) => {
+                Err(Problem::field("scope", "is all brands: name none, or leave it out"))
+            }
             (_, Some(brand)) => {
                 self.brands.named(access, &brand)?;
                 Ok(SuppressScope::Brand(brand))

@@ -123,7 +123,9 @@ impl Gateway {
             folders: folders::watch(&base.config.feeds, &doors, base.clock.clone(), &base.registry),
             producers: producers::listen(&base.config.store, &doors, &base.registry),
             api: Listener::start(|stop| api::serve(bound.api, doors, stop)),
-            lmtp: bound.lmtp.map(|door| Listener::start(|stop| lmtp::serve(door, base.bounces.clone(), stop))),
+            lmtp: bound
+                .lmtp
+                .map(|door| Listener::start(|stop| lmtp::serve(door, base.bounces.clone(), stop))),
             ops: Listener::start(|stop| ops::serve(bound.ops, figures, stop)),
             mailboxes: mailboxes.start(),
             webhooks: base.webhooks,
@@ -173,8 +175,7 @@ impl Foundation {
         let webhooks = Webhooks::new(Arc::clone(&store) as _, clock.clone(), &config.webhooks, &registry)
             .map_err(|error| StartError::Configuration(format!("`webhooks.ca`: {error}")))?;
         let partners = Partners::new(&config.partners, gate.clone(), clock.clone(), &registry);
-        let bounces =
-            Bounces::new(Arc::clone(&store) as _, brands.clone(), clock.clone(), &registry);
+        let bounces = Bounces::new(Arc::clone(&store) as _, brands.clone(), clock.clone(), &registry);
         let imports = api::Imports::new(&config.feeds, &registry).map_err(configuration)?;
         let base = Self {
             config,

@@ -42,7 +42,9 @@ pub fn read(mail: &[u8]) -> Option<Report> {
     }
     let parts = || message.parts.iter().take(PARTS);
     let of_type = |wanted: &[&str]| {
-        parts().find(|part| type_of(part).is_some_and(|of| wanted.iter().any(|one| of.eq_ignore_ascii_case(one))))
+        parts().find(|part| {
+            type_of(part).is_some_and(|of| wanted.iter().any(|one| of.eq_ignore_ascii_case(one)))
+        })
     };
     let (kind, status, detail) = if let Some(part) = of_type(&["message/feedback-report"]) {
         feedback(&fields(part.contents()))?
@@ -121,8 +123,11 @@ type Said = (Kind, Option<MailStatus>, String);
 /// RFC 5965: somebody pressed the button, or a provider's own filter did. `not-spam` and the like say nothing against it.
 fn feedback(fields: &Fields) -> Option<Said> {
     let kind = value(fields, "feedback-type")?.to_ascii_lowercase();
-    matches!(kind.as_str(), "abuse" | "fraud" | "complaint" | "opt-out" | "opt-out-list")
-        .then_some((Kind::Complaint, None, kind))
+    matches!(kind.as_str(), "abuse" | "fraud" | "complaint" | "opt-out" | "opt-out-list").then_some((
+        Kind::Complaint,
+        None,
+        kind,
+    ))
 }
 
 /// RFC 3464. Our letters have one recipient each, so the first that is named is the one.
@@ -151,7 +156,9 @@ fn is_hard(status: Option<MailStatus>, words: &str) -> bool {
         Some(MailStatus { class: 4, .. }) => false,
         _ => match enhanced(words) {
             Some(status) => status.is_no_mailbox(),
-            None => matches!(words.split([' ', '-']).next(), Some("550" | "551" | "553")) && !is_policy(words),
+            None => {
+                matches!(words.split([' ', '-']).next(), Some("550" | "551" | "553")) && !is_policy(words)
+            }
         },
     }
 }

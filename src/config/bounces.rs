@@ -41,6 +41,7 @@ fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<LmtpAddr
         Some(_) => None,
         None => text.parse().ok().map(LmtpAddress::Tcp),
     };
-    let expected = || D::Error::custom("expected \"127.0.0.1:2424\", \"unix:/run/vigie/lmtp\" or nothing (\"\")");
+    let expected =
+        || D::Error::custom("expected \"127.0.0.1:2424\", \"unix:/run/vigie/lmtp\" or nothing (\"\")");
     address.map(Some).ok_or_else(expected)
 }

@@ -30,7 +30,10 @@ pub(super) async fn command(stream: &mut (impl AsyncBufRead + Unpin)) -> io::Res
 ///
 /// # Errors
 /// The peer has gone before the end.
-pub(super) async fn mail(stream: &mut (impl AsyncBufRead + Unpin), most: usize) -> io::Result<Option<Vec<u8>>> {
+pub(super) async fn mail(
+    stream: &mut (impl AsyncBufRead + Unpin),
+    most: usize,
+) -> io::Result<Option<Vec<u8>>> {
     let (mut kept, mut length, mut at_start) = (Vec::new(), 0, true);
     loop {
         let mut piece = Vec::new();

@@ -44,7 +44,8 @@ impl FromStr for MailStatus {
         };
         let mut parts = text.split('.');
         let [class, subject, detail] = [(); 3].map(|()| number(parts.next()));
-        let (Some(class @ (2 | 4 | 5)), Some(subject), Some(detail), None) = (class, subject, detail, parts.next())
+        let (Some(class @ (2 | 4 | 5)), Some(subject), Some(detail), None) =
+            (class, subject, detail, parts.next())
         else {
             return Err(BadStatus);
         };
@@ -62,7 +63,10 @@ mod tests {
         for yes in ["5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"] {
             assert!(is(yes), "{yes}");
         }
-        for no in ["4.1.1", "5.0.0", "5.1.0", "5.1.7", "5.1.8", "5.2.2", "5.3.4", "5.4.4", "5.7.1", "5.7.26", "2.1.5"] {
+        for no in [
+            "4.1.1", "5.0.0", "5.1.0", "5.1.7", "5.1.8", "5.2.2", "5.3.4", "5.4.4", "5.7.1", "5.7.26",
+            "2.1.5",
+        ] {
             assert!(!is(no), "{no}");
         }
         for none in ["", "5", "5.1", "5.1.1.1", "5.1.x", "3.1.1", "5.1.1000", "5.+1.1", "5..1"] {

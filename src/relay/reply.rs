@@ -170,7 +170,10 @@ mod tests {
     #[test]
     fn only_a_recipient_is_no_mailbox_and_only_by_its_own_reply() {
         let said = |stage, code, text| Trouble::Said(stage, Reply::new(code, text)).no_mailbox();
-        assert_eq!(said(Stage::Rcpt, 550, "5.1.1 unknown").map(|status| status.to_string()), Some("5.1.1".into()));
+        assert_eq!(
+            said(Stage::Rcpt, 550, "5.1.1 unknown").map(|status| status.to_string()),
+            Some("5.1.1".into())
+        );
         for none in [
             said(Stage::Mail, 550, "5.1.1 unknown"),
             said(Stage::Dot, 550, "5.1.1 unknown"),

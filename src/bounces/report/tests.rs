@@ -36,10 +36,30 @@ fn what_servers_write_of_one_recipient() {
     let (hard, soft) = (Kind::Hard, Kind::Soft);
     let table = [
         // Postfix, Gmail, Exchange, qmail's wrappers.
-        ("failed", "5.1.1", "Diagnostic-Code: smtp; 550 5.1.1 <marie@example.org>: unknown\r\n", Some((hard, "5.1.1"))),
-        ("failed", "5.1.1", "Diagnostic-Code: smtp; 550-5.1.1 The email account\r\n 550 5.1.1 does not exist\r\n", Some((hard, "5.1.1"))),
-        ("failed", "5.1.10", "Diagnostic-Code: smtp;550 5.1.10 RESOLVER.ADR.RecipientNotFound\r\n", Some((hard, "5.1.10"))),
-        ("failed", "5.4.4", "Diagnostic-Code: X-Postfix; Host or domain name not found\r\n", Some((hard, "5.4.4"))),
+        (
+            "failed",
+            "5.1.1",
+            "Diagnostic-Code: smtp; 550 5.1.1 <marie@example.org>: unknown\r\n",
+            Some((hard, "5.1.1")),
+        ),
+        (
+            "failed",
+            "5.1.1",
+            "Diagnostic-Code: smtp; 550-5.1.1 The email account\r\n 550 5.1.1 does not exist\r\n",
+            Some((hard, "5.1.1")),
+        ),
+        (
+            "failed",
+            "5.1.10",
+            "Diagnostic-Code: smtp;550 5.1.10 RESOLVER.ADR.RecipientNotFound\r\n",
+            Some((hard, "5.1.10")),
+        ),
+        (
+            "failed",
+            "5.4.4",
+            "Diagnostic-Code: X-Postfix; Host or domain name not found\r\n",
+            Some((hard, "5.4.4")),
+        ),
         ("failed (permanent)", "5.2.1 (disabled)", "", Some((hard, "5.2.1"))),
         // Exim says 5.0.0 of everything.
         ("failed", "5.0.0", "Diagnostic-Code: smtp; 550 5.1.1 no such user\r\n", Some((hard, "5.1.1"))),
@@ -70,7 +90,10 @@ fn what_servers_write_of_one_recipient() {
 
 #[test]
 fn a_whole_letter_is_known_as_well_as_its_headers() {
-    let letter = format!("From: a@acme.example\r\nX-Vigie-Return: {RETURNED}\r\n\r\nX-Vigie-Return: {}\r\n", "z".repeat(45));
+    let letter = format!(
+        "From: a@acme.example\r\nX-Vigie-Return: {RETURNED}\r\n\r\nX-Vigie-Return: {}\r\n",
+        "z".repeat(45)
+    );
     let mail = format!(
         "Content-Type: multipart/report; boundary=b\r\n\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\n\
          Action: failed\r\nStatus: 5.1.1\r\n\r\n--b\r\nContent-Type: message/rfc822\r\n\r\n{letter}\r\n--b--\r\n"

@@ -24,8 +24,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    ClaimId, FlowScope, HistoryEntry, Name, OnDeadline, OnUncertain, RecipientId, SendId, SendSpec, SendState,
-    SuppressScope, Suppression,
+    ClaimId, FlowScope, HistoryEntry, Name, OnDeadline, OnUncertain, RecipientId, SendId, SendSpec,
+    SendState, SuppressScope, Suppression,
 };
 
 use super::time::Millis;

@@ -80,11 +80,8 @@ impl Inner {
         answer: redis::Value,
     ) -> Result<(Suppressed, Vec<u8>), StoreError> {
         let mut reply = Reply::of(answer)?;
-        let told = Suppressed {
-            new: reply.int()? == 1,
-            handed_off: reply.small()?,
-            in_hand_over: reply.small()?,
-        };
+        let told =
+            Suppressed { new: reply.int()? == 1, handed_off: reply.small()?, in_hand_over: reply.small()? };
         let next = reply.bytes()?;
         self.conclude(self.number(partition), reply)?;
         Ok((told, next))

@@ -13,7 +13,8 @@ use proptest::test_runner::{Config, TestRunner};
 use tokio::runtime::Runtime;
 use vigie::model::{
     Budget, Budgets, ClaimId, Consent, ConsentRule, Deferral, Finish, FlowScope, FlowSetting, FlowState,
-    Grantee, Hold, Leaving, OnUncertain, Origin, SendSpec, Source, SuppressReason, SuppressScope, Suppression,
+    Grantee, Hold, Leaving, OnUncertain, Origin, SendSpec, Source, SuppressReason, SuppressScope,
+    Suppression,
 };
 use vigie::store::{Enqueued, Fenced, Rules, Touch};
 

@@ -6,7 +6,8 @@ use std::time::Duration;
 use serde_json::Value;
 use vigie::clock::after;
 use vigie::model::{
-    Deferral, Finish, OnUncertain, RecipientId, SendSpec, SendState, SuppressReason, SuppressScope, Suppression,
+    Deferral, Finish, OnUncertain, RecipientId, SendSpec, SendState, SuppressReason, SuppressScope,
+    Suppression,
 };
 use vigie::store::{Enqueued, Fenced, Heard, Suppressed};
 
@@ -56,7 +57,8 @@ pub(crate) async fn what_waits_and_what_is_claimed_is_handed_off<B: Backend>() {
     let bench = Bench::<B>::new().await;
     let mut early = send("early", who(1));
     early.not_before = Some(bench.later(Duration::from_hours(1)));
-    let letters = [send("claimed", who(1)), send_of("rival", "other", who(1)), early, send("another", who(2))];
+    let letters =
+        [send("claimed", who(1)), send_of("rival", "other", who(1)), early, send("another", who(2))];
     bench.enqueue(&letters[..1]).await;
     let stale = bench.claim(who(1)).await.hold;
     bench.store().away(who(1), vigie::model::Leaving::Left).await.expect("away works");
@@ -96,7 +98,9 @@ pub(crate) async fn each_of_them_is_told<B: Backend>() {
     suppress(&bench, &complained(&bench, who(1), "demo")).await;
     bench.accept(&send("later", who(1))).await;
     let told: BTreeMap<String, Value> = wait_until("both ends are told", SOON, async || {
-        let Heard::Events(told) = bench.store().events(None, 10).await.expect("events works") else { panic!() };
+        let Heard::Events(told) = bench.store().events(None, 10).await.expect("events works") else {
+            panic!()
+        };
         let told: BTreeMap<_, _> = told.into_iter().map(|told| (told.event.id, told.event.data)).collect();
         (told.len() == 2).then_some(told)
     })
@@ -173,7 +177,8 @@ pub(crate) async fn lifted_it_lets_mail_through_again<B: Backend>() {
 
 pub(crate) async fn forgotten_with_the_person<B: Backend>() {
     let bench = Bench::<B>::new().await;
-    for suppression in [bounced(&bench, who(1)), complained(&bench, who(1), "demo"), bounced(&bench, who(2))] {
+    for suppression in [bounced(&bench, who(1)), complained(&bench, who(1), "demo"), bounced(&bench, who(2))]
+    {
         suppress(&bench, &suppression).await;
     }
     bench.store().forget(who(1)).await.expect("forget works");

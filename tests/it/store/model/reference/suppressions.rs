@@ -19,7 +19,11 @@ impl Reference {
 
     /// The scopes in which this person gets no mail.
     pub(in crate::store::model) fn scopes(&self, who: RecipientId) -> Vec<SuppressScope> {
-        self.suppressions.iter().filter(|(person, _)| *person == who).map(|(_, scope)| scope.clone()).collect()
+        self.suppressions
+            .iter()
+            .filter(|(person, _)| *person == who)
+            .map(|(_, scope)| scope.clone())
+            .collect()
     }
 
     pub(in crate::store::model) fn suppress(&mut self, who: RecipientId, scope: SuppressScope) -> Suppressed {
