@@ -73,9 +73,8 @@ impl Session {
         match verb.to_ascii_uppercase().as_str() {
             "LHLO" => {
                 self.reset();
-                let offers = ["PIPELINING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES"];
-                let offers: String = offers.iter().map(|offer| format!("250-{offer}\r\n")).collect();
-                self.say(&format!("250-vigie\r\n{offers}250 SIZE {LARGEST}")).await?;
+                let offers = ["vigie", "PIPELINING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES"];
+                self.say(&format!("250-{}\r\n250 SIZE {LARGEST}", offers.join("\r\n250-"))).await?;
             }
             "MAIL" => {
                 self.reset();

@@ -216,10 +216,7 @@ impl Store for Embedded {
     }
 
     async fn settle(&self, brand: &Name, case: &str, reason: &str) -> Result<Settled, StoreError> {
-        let open = self.open_store().await?;
-        let settled = open.core.step(|state, now| state.settle(brand, case, reason, now))?;
-        open.sync().await?;
-        Ok(settled)
+        self.open_store().await?.durably(|state, now| state.settle(brand, case, reason, now)).await
     }
 
     async fn forget(&self, recipient: RecipientId) -> Result<Forgotten, StoreError> {
@@ -236,17 +233,11 @@ impl Store for Embedded {
     }
 
     async fn suppress(&self, suppression: Suppression) -> Result<Suppressed, StoreError> {
-        let open = self.open_store().await?;
-        let suppressed = open.core.step(|state, now| state.suppress(&suppression, now))?;
-        open.sync().await?;
-        Ok(suppressed)
+        self.open_store().await?.durably(|state, now| state.suppress(&suppression, now)).await
     }
 
     async fn unsuppress(&self, recipient: RecipientId, scope: SuppressScope) -> Result<bool, StoreError> {
-        let open = self.open_store().await?;
-        let lifted = open.core.step(|state, _| state.unsuppress(recipient, &scope))?;
-        open.sync().await?;
-        Ok(lifted)
+        self.open_store().await?.durably(|state, _| state.unsuppress(recipient, &scope)).await
     }
 
     async fn set_flow(&self, scope: FlowScope, setting: FlowSetting) -> Result<(), StoreError> {

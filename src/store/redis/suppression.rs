@@ -7,6 +7,7 @@ use super::inner::Inner;
 use super::keys::Partition;
 use super::library::functions;
 use super::reply::{Reply, damaged, int};
+use super::router::{Lane, Place};
 use crate::model::{RecipientId, SuppressReason, SuppressScope, Suppression};
 use crate::store::time::{millis, timestamp};
 use crate::store::{StoreError, Suppressed, Wait};
@@ -20,12 +21,7 @@ impl Inner {
     pub(super) async fn suppress(&self, suppression: &Suppression) -> Result<Suppressed, StoreError> {
         let partition = self.partitions.of(suppression.recipient);
         let mut all = Suppressed::default();
-        loop {
-            let round = self.round(partition, suppression, &mut all).await?;
-            if !round {
-                break;
-            }
-        }
+        while self.round(partition, suppression, &mut all).await? {}
         let again = self.suppress_call(partition, suppression, b"");
         if let Some(answer) = self.confirm(partition.place, again).await? {
             let (told, _) = self.suppressed(partition, answer)?;
@@ -47,7 +43,7 @@ impl Inner {
         all.in_hand_over = 0;
         loop {
             let call = self.suppress_call(partition, suppression, &from);
-            let answer = self.call(super::router::Lane::Results, partition, call).await?;
+            let answer = self.call(Lane::Results, partition, call).await?;
             let (told, next) = self.suppressed(partition, answer)?;
             all.new |= told.new;
             all.in_hand_over += told.in_hand_over;
@@ -100,7 +96,7 @@ impl Inner {
     }
 
     /// Reads what a person's key says, for whoever moves it.
-    pub(super) fn suppressions_call(&self, who: RecipientId) -> (super::router::Place, Cmd) {
+    pub(super) fn suppressions_call(&self, who: RecipientId) -> (Place, Cmd) {
         let partition = self.partitions.of(who);
         let mut read = cmd("HGETALL");
         read.arg(partition.key("z", &who.0));

@@ -34,7 +34,10 @@ async fn a_report_comes_back(verp: &str) {
     };
     let (postfix, far) = (Postfix::start().await, Manner::modern().script(refuse).start().await);
     let lmtp = format!("127.0.0.1:{}", free_ports(1)[0]);
-    postfix.route(&format!("{GONE} smtp:[127.0.0.1]:{}\ndemo.example lmtp:inet:{lmtp}\n", far.addr().port()));
+    postfix.route(&format!(
+        "{GONE} smtp:[127.0.0.1]:{}\nbounces@demo.example lmtp:inet:{lmtp}\n",
+        far.addr().port()
+    ));
     let relay = format!("smtp://{}?tls=none", postfix.addr());
     let gateway = Gateway::start(&[
         ("VIGIE__RELAY__URL", &relay),

@@ -11,7 +11,8 @@
 local function accept(args, past)
     local id = args[1]
     local send = {
-        id = id, state = 'w', reference = args[3], flow = args[4], who = args[5], case = args[6] ~= '' and args[6], rank = args[7],
+        id = id, state = 'w', reference = args[3], flow = args[4], who = args[5],
+        case = args[6] ~= '' and args[6], rank = args[7],
         due = tonumber(args[8]) or 0, deadline = tonumber(args[9]) or NEVER, on_deadline = args[10],
         on_uncertain = args[11], attempts = past.attempts, dated = past.dated, arrival = past.arrival,
     }
