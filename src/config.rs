@@ -11,6 +11,7 @@
 //!
 //! This module only knows the shape; it imports no component.
 
+mod bounces;
 mod brand;
 mod budget;
 mod check;
@@ -41,6 +42,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+pub use bounces::{Bounces, LmtpAddress};
 pub use brand::{Brand, MailClass};
 pub use budget::{AtMost, Budget};
 pub use check::{Problem, is_base_url};
@@ -101,6 +103,8 @@ pub struct Config {
     pub watch: Watch,
     /// Files of sends, and the folders they are dropped into.
     pub feeds: Feeds,
+    /// How mails come back.
+    pub bounces: Bounces,
     /// Mailbox providers by name: the domains of each. Mails to others count as `other`.
     pub providers: BTreeMap<Name, Vec<String>>,
     /// Where sends and presence live.

@@ -22,6 +22,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::bounces::Bounces;
 use crate::classify::Classifier;
 use crate::clock::Clock;
 use crate::config;
@@ -56,6 +57,7 @@ struct Inner {
     clock: Clock,
     classifier: Arc<Classifier>,
     providers: Providers,
+    bounces: Bounces,
     settings: config::Dispatch,
     places: Arc<Semaphore>,
     /// The half of the places that claims without a signal may take.
@@ -85,6 +87,8 @@ pub struct Parts {
     pub classifier: Arc<Classifier>,
     /// Whose mailboxes mails go to.
     pub providers: Providers,
+    /// Told of recipients that the relay says do not exist.
+    pub bounces: Bounces,
 }
 
 /// A place among the attempts under way, held until the attempt has ended.
@@ -97,7 +101,7 @@ pub type Since = Option<Instant>;
 impl Dispatcher {
     /// Puts a dispatcher together and starts the renewal of leases.
     pub fn new(parts: Parts, settings: config::Dispatch, registry: &Registry) -> Self {
-        let Parts { store, gate, renderer, relays, intake, clock, classifier, providers } = parts;
+        let Parts { store, gate, renderer, relays, intake, clock, classifier, providers, bounces } = parts;
         let places = Arc::new(Semaphore::new(settings.max_in_flight));
         let background = Arc::new(Semaphore::new((settings.max_in_flight / 2).max(1)));
         let leases = Leases::default();
@@ -113,6 +117,7 @@ impl Dispatcher {
             clock,
             classifier,
             providers,
+            bounces,
             settings,
             places,
             background,

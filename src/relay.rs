@@ -52,7 +52,7 @@ use self::reply::Trouble;
 use self::target::{Security, Server, Target};
 use self::transaction::End;
 use crate::config;
-use crate::model::Letter;
+use crate::model::{Letter, MailStatus};
 use crate::redact;
 use crate::telemetry::Registry;
 
@@ -113,11 +113,14 @@ pub struct Refusal {
     pub decision: Decision,
     /// The relay's code and text or our own words, fit for logs and histories.
     pub reason: String,
+    /// The relay said of the recipient that there is no such mailbox, in these words of RFC 3463.
+    pub no_mailbox: Option<MailStatus>,
 }
 
 impl From<&Trouble> for Refusal {
     fn from(trouble: &Trouble) -> Self {
-        Self { decision: trouble.decision(), reason: redact::foreign(&trouble.reason()) }
+        let (decision, no_mailbox) = (trouble.decision(), trouble.no_mailbox());
+        Self { decision, reason: redact::foreign(&trouble.reason()), no_mailbox }
     }
 }
 

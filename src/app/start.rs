@@ -13,6 +13,7 @@ use tokio_util::task::TaskTracker;
 use super::brands::{self, Keeper};
 use super::opening::open_store;
 use super::{Addresses, Gateway, Listener, folders, producers};
+use crate::bounces::Bounces;
 use crate::brands::Brands;
 use crate::classify::Classifier;
 use crate::clock::Clock;
@@ -33,7 +34,7 @@ use crate::store::{Counts, Store, StoreError};
 use crate::telemetry::Registry;
 use crate::token::Identity;
 use crate::webhooks::Webhooks;
-use crate::{api, ops};
+use crate::{api, lmtp, ops};
 
 /// Why a gateway does not start, in one sentence, sorted by who has to act.
 #[derive(Debug, thiserror::Error)]
@@ -82,6 +83,7 @@ struct Foundation {
     partners: Arc<Partners>,
     imports: api::Imports,
     webhooks: Webhooks,
+    bounces: Bounces,
 }
 
 /// The listeners, bound before anything can claim: an address in use must not leave half a gateway behind.
@@ -91,6 +93,8 @@ struct Bound {
     recorder: Recorder,
     api: TcpListener,
     ops: TcpListener,
+    /// For mails that come back, where it is configured.
+    lmtp: Option<lmtp::Door>,
 }
 
 impl Gateway {
@@ -119,6 +123,9 @@ impl Gateway {
             folders: folders::watch(&base.config.feeds, &doors, base.clock.clone(), &base.registry),
             producers: producers::listen(&base.config.store, &doors, &base.registry),
             api: Listener::start(|stop| api::serve(bound.api, doors, stop)),
+            lmtp: bound
+                .lmtp
+                .map(|door| Listener::start(|stop| lmtp::serve(door, base.bounces.clone(), stop))),
             ops: Listener::start(|stop| ops::serve(bound.ops, figures, stop)),
             mailboxes: mailboxes.start(),
             webhooks: base.webhooks,
@@ -168,6 +175,7 @@ impl Foundation {
         let webhooks = Webhooks::new(Arc::clone(&store) as _, clock.clone(), &config.webhooks, &registry)
             .map_err(|error| StartError::Configuration(format!("`webhooks.ca`: {error}")))?;
         let partners = Partners::new(&config.partners, gate.clone(), clock.clone(), &registry);
+        let bounces = Bounces::new(Arc::clone(&store) as _, brands.clone(), clock.clone(), &registry);
         let imports = api::Imports::new(&config.feeds, &registry).map_err(configuration)?;
         let base = Self {
             config,
@@ -185,6 +193,7 @@ impl Foundation {
             partners: Arc::new(partners),
             imports,
             webhooks,
+            bounces,
         };
         Ok((base, outlets))
     }
@@ -210,7 +219,13 @@ impl Foundation {
         })?;
         let api = listen("api.listen", self.config.api.listen).await?;
         let ops = listen("ops.listen", self.config.ops.listen).await?;
-        Ok(Bound { edge, recorder, api, ops })
+        let lmtp = match &self.config.bounces.lmtp {
+            None => None,
+            Some(at) => Some(lmtp::Door::bind(at).await.map_err(|error| {
+                StartError::Unavailable(format!("bounces.lmtp = \"{at}\" cannot be bound: {error}"))
+            })?),
+        };
+        Ok(Bound { edge, recorder, api, ops, lmtp })
     }
 
     /// Starts what makes claims: the pipeline behind each outlet, and the time door.

@@ -18,6 +18,9 @@ pub struct Brand {
     /// The envelope sender (bounces go there); empty means the address of `from`.
     #[serde(default)]
     pub return_path: String,
+    /// Whether each letter's envelope sender says, signed, whose it is: `user+…@domain`.
+    #[serde(default)]
+    pub verp: bool,
     /// Where answers go; empty means `from`.
     #[serde(default)]
     pub reply_to: String,

@@ -35,6 +35,7 @@ fn name(text: &str) -> Name {
 fn brand() -> Brand {
     Brand {
         hours: None,
+        verp: false,
         budget: Vec::new(),
         from: "\"Démo, recouvrement\" <dunning@démo.example>".into(),
         return_path: "bounces@demo.example".into(),

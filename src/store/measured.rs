@@ -9,11 +9,12 @@ use tokio::sync::watch;
 
 use super::{
     Cancelled, CasePut, Cases, Enqueued, Errand, Errands, Fenced, Forgotten, Heard, Log, Person, Settled,
-    Snapshot, Store, StoreError, Ticked, Touch, Touched, Wait,
+    Snapshot, Store, StoreError, Suppressed, Ticked, Touch, Touched, Wait,
 };
 use crate::model::{
     CaseRecord, CaseSpec, ClaimId, Consent, Event, Finish, FlowScope, FlowSetting, Flows, Hold, Leaving,
-    Mailboxes, Name, Pass, Position, RecipientId, Sealed, SendId, SendRecord, SendSpec, Toll,
+    Mailboxes, Name, Pass, Position, RecipientId, Sealed, SendId, SendRecord, SendSpec, SuppressScope,
+    Suppression, Toll,
 };
 use crate::telemetry::{Metric, Registry};
 
@@ -116,6 +117,14 @@ impl Store for Measured {
 
     async fn consent(&self, consent: Consent) -> Result<(), StoreError> {
         self.timed("consent", self.store.consent(consent)).await
+    }
+
+    async fn suppress(&self, suppression: Suppression) -> Result<Suppressed, StoreError> {
+        self.timed("suppress", self.store.suppress(suppression)).await
+    }
+
+    async fn unsuppress(&self, recipient: RecipientId, scope: SuppressScope) -> Result<bool, StoreError> {
+        self.timed("unsuppress", self.store.unsuppress(recipient, scope)).await
     }
 
     async fn set_flow(&self, scope: FlowScope, setting: FlowSetting) -> Result<(), StoreError> {

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use vigie::api::{Doors, Ears, Imports, Keys, TryOut, Unfit};
+use vigie::bounces::Bounces;
 use vigie::brands::Brands;
 use vigie::classify::Classifier;
 use vigie::clock::Clock;
@@ -231,7 +232,7 @@ impl House {
             partners: Arc::new(partners(&store, &clock)),
             keys: keys(&plan),
             ears: Arc::new(ears),
-            gate: Gate::new(store.flows(), brands, clock.clone()),
+            gate: Gate::new(store.flows(), brands.clone(), clock.clone()),
             clock: clock.clone(),
             ramps: default_file().flows,
             settings: settings(&plan),
@@ -240,6 +241,7 @@ impl House {
             vault: Vault::new(&[3; 32]),
             watch: default_file().watch,
             look: Arc::new(|_| None),
+            bounces: Bounces::new(Arc::clone(&store), brands.clone(), clock.clone(), &registry),
             imports: Imports::new(&default_file().feeds, &registry).expect("no mappings"),
             try_out: plan.try_out,
             fire: Arc::new(move |claims| {

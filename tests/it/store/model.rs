@@ -13,7 +13,8 @@ use proptest::test_runner::{Config, TestRunner};
 use tokio::runtime::Runtime;
 use vigie::model::{
     Budget, Budgets, CaseRecord, ClaimId, Consent, ConsentRule, Deferral, Finish, FlowScope, FlowSetting,
-    FlowState, Grantee, Hold, Leaving, OnUncertain, Origin, SendSpec, Source,
+    FlowState, Grantee, Hold, Leaving, OnUncertain, Origin, SendSpec, Source, SuppressReason, SuppressScope,
+    Suppression,
 };
 use vigie::store::{Enqueued, Fenced, Rules, Touch};
 
@@ -264,6 +265,18 @@ impl<B: Backend> Both<B> {
                 store.consent(consent.clone()).await.expect("consent works");
                 self.reference.consent(&consent);
             }
+            Step::Suppress { who: n, brand } => {
+                let (recipient, scope, since) = (who(n), scope(brand), self.bench.now());
+                let detail = "5.1.1".to_owned();
+                let why = SuppressReason::HardBounce;
+                let suppression = Suppression { recipient, scope: scope.clone(), why, detail, since };
+                let suppressed = store.suppress(suppression).await.expect("suppress works");
+                assert_eq!(suppressed, self.reference.suppress(recipient, scope));
+            }
+            Step::Unsuppress { who: n, brand } => {
+                let lifted = store.unsuppress(who(n), scope(brand)).await.expect("unsuppress works");
+                assert_eq!(lifted, self.reference.unsuppress(who(n), scope(brand)));
+            }
             Step::Flow { brand, campaign, paused, until } => {
                 let scope =
                     FlowScope { brand: name(BRANDS[brand]), campaign: campaign.then(|| name("wave")) };
@@ -314,6 +327,8 @@ impl<B: Backend> Both<B> {
             assert_eq!(person.online, seen.copied());
             assert_eq!(person.contacts, self.reference.contacts(who(n)));
             assert_eq!(person.hints, self.reference.hints(who(n)));
+            let stopped: Vec<_> = person.suppressions.into_iter().map(|known| known.scope).collect();
+            assert_eq!(stopped, self.reference.scopes(who(n)));
             assert_eq!(person.hours, self.reference.hours.get(&who(n)).copied());
             let waiting: BTreeSet<_> = person.waiting.iter().map(|record| record.id).collect();
             assert_eq!(waiting, self.reference.waiting(who(n)));
@@ -329,6 +344,11 @@ impl<B: Backend> Both<B> {
             self.bench.due().await;
         }
     }
+}
+
+/// Of one brand, or of all.
+fn scope(brand: Option<usize>) -> SuppressScope {
+    brand.map_or(SuppressScope::All, |brand| SuppressScope::Brand(name(BRANDS[brand])))
 }
 
 async fn run<B: Backend>(steps: Vec<Step>, rules: Rules) {

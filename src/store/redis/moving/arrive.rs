@@ -28,6 +28,10 @@ impl Inner {
                 Item::Consent(consent) => consents.push((at, consent)),
                 Item::Mailbox(who, sealed) => mailboxes.push((at, (*who, sealed))),
                 Item::Case(case) => cases.push((at, &**case)),
+                Item::Suppression(suppression) => {
+                    let new = self.suppress(suppression).await?.new;
+                    answers[at] = if new { Adopted::New } else { Adopted::Same };
+                }
                 Item::Send(moved) => sends.push((at, &**moved)),
             }
         }
@@ -123,7 +127,8 @@ impl Inner {
         let mut call = partition.fcall(&functions().adopt);
         describe(&mut call, &moved.spec, moved.due);
         // In place of a request, how many it may claim, and when: nothing.
-        call.arg("").arg(0).arg(0).arg(0).arg(self.spans.most_live);
+        call.arg("").arg(0).arg(0).arg(&self.spans.pace).arg(self.spans.most_live);
+        call.arg(self.spans.keep_finished);
         call.arg(millis(moved.accepted_at)).arg(moved.attempts);
         call.arg(moved.dated.map_or(0, jiff::Timestamp::as_second));
         for line in &moved.history {
@@ -135,9 +140,13 @@ impl Inner {
     fn adopted(&self, moved: &Moved, outcome: Value) -> Result<Adopted, StoreError> {
         let mut reply = Reply::of(outcome)?;
         let (outcome, alarm) = (reply.int()?, reply.int()?);
-        self.turns.hint(self.partitions.number_of(moved.spec.recipient), alarm);
+        let number = self.partitions.number_of(moved.spec.recipient);
+        self.turns.hint(number, alarm);
+        if outcome == 4 {
+            self.follow_up(number, reply.gone()?);
+        }
         Ok(match outcome {
-            0 => Adopted::New,
+            0 | 4 => Adopted::New,
             1 => Adopted::Same,
             2 => Adopted::Conflict,
             _ => Adopted::Full,
