@@ -14,6 +14,7 @@
 //! What mail servers report by themselves takes none of these steps but the third: see [`reports`].
 
 mod body;
+mod bounces;
 mod brands;
 mod cases;
 mod consents;
@@ -34,6 +35,7 @@ mod sends;
 mod signals;
 mod stats;
 mod strict;
+mod suppressions;
 mod tokens;
 mod webhooks;
 mod whom;
@@ -54,9 +56,10 @@ pub use mailboxes::{Condition, Look};
 pub use problem::Problem;
 pub use sends::{Carried, Counter, Taken};
 
+use crate::bounces::Bounces;
 use crate::brands::Brands;
 use crate::clock::Clock;
-use crate::model::{Claim, SendSpec};
+use crate::model::{CaseFacts, Claim, SendSpec};
 use crate::partners::Partners;
 use crate::secrets::Vault;
 use crate::store::{Rules, Store};
@@ -73,8 +76,8 @@ pub struct Unfit {
     pub problem: String,
 }
 
-/// Tries whether a send can be rendered.
-pub type TryOut = Arc<dyn Fn(&SendSpec) -> Result<(), Unfit> + Send + Sync>;
+/// Tries whether a send can be rendered, with what its case says.
+pub type TryOut = Arc<dyn Fn(&SendSpec, Option<&CaseFacts>) -> Result<(), Unfit> + Send + Sync>;
 
 /// Takes claims that came back from the store, at once; the future resolves when more would not queue up.
 pub type Fire = Arc<dyn Fn(Vec<Claim>) -> BoxFuture + Send + Sync>;
@@ -119,6 +122,8 @@ pub struct Doors {
     pub look: Look,
     /// What imports of feeds know of each other.
     pub imports: Imports,
+    /// Takes in what comes back.
+    pub bounces: Bounces,
     /// The renderer.
     pub try_out: TryOut,
     /// The dispatcher.
@@ -170,6 +175,8 @@ fn routes(doors: &Doors) -> (Router, OpenApi) {
         .merge(cases::router(doors))
         .merge(tokens::router(doors))
         .merge(consents::router(doors))
+        .merge(bounces::router(doors))
+        .merge(suppressions::router(doors))
         .merge(mailboxes::router(doors))
         .merge(recipients::router(doors))
         .merge(flows::router(doors))

@@ -11,6 +11,7 @@
 //!
 //! This module only knows the shape; it imports no component.
 
+mod bounces;
 mod brakes;
 mod brand;
 mod budget;
@@ -43,6 +44,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+pub use bounces::{Bounces, LmtpAddress};
 pub use brakes::Brakes;
 pub use brand::{Brand, MailClass};
 pub use budget::{AtMost, Budget};
@@ -61,6 +63,7 @@ pub use network::{BadNetwork, Network};
 pub use own_relay::{OwnRelay, OwnTimeouts};
 pub use partner::{Partner, PartnerPurpose};
 pub use signals::{Ignore, Signals};
+pub(crate) use span::duration;
 pub use state::{Presence, Store};
 pub use store_url::{BadStoreUrl, RedisUrl, StoreUrl};
 pub use watch::{Watch, is_internal};
@@ -108,6 +111,8 @@ pub struct Config {
     pub watch: Watch,
     /// Files of sends, and the folders they are dropped into.
     pub feeds: Feeds,
+    /// How mails come back.
+    pub bounces: Bounces,
     /// Mailbox providers by name: the domains of each. Mails to others count as `other`.
     pub providers: BTreeMap<Name, Vec<String>>,
     /// Where sends and presence live.

@@ -1,4 +1,4 @@
-//! From a claim to its fate: render → relay → gate → hand over → finish, one straight line in [`attempt`].
+//! From a claim to its fate: gate → render → relay → gate → hand over → finish, one straight line in [`attempt`].
 //!
 //! A [`Claim`] given to the [`Dispatcher`] ends in exactly one [`Finish`], recorded in the store. Until then its
 //! lease is renewed by [`leases`]; if this process dies, or the record cannot be written, the lease runs out and the
@@ -21,6 +21,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::bounces::Bounces;
 use crate::brakes::Brakes;
 use crate::classify::Classifier;
 use crate::clock::Clock;
@@ -57,6 +58,7 @@ struct Inner {
     classifier: Arc<Classifier>,
     providers: Providers,
     brakes: Brakes,
+    bounces: Bounces,
     settings: config::Dispatch,
     places: Arc<Semaphore>,
     /// The half of the places that claims without a signal may take.
@@ -88,6 +90,8 @@ pub struct Parts {
     pub providers: Providers,
     /// Told what relays take and refuse.
     pub brakes: Brakes,
+    /// Told of recipients that the relay says do not exist.
+    pub bounces: Bounces,
 }
 
 /// A place among the attempts under way, held until the attempt has ended.
@@ -100,7 +104,8 @@ pub type Since = Option<Instant>;
 impl Dispatcher {
     /// Puts a dispatcher together and starts the renewal of leases.
     pub fn new(parts: Parts, settings: config::Dispatch, registry: &Registry) -> Self {
-        let Parts { store, gate, renderer, relays, intake, clock, classifier, providers, brakes } = parts;
+        let Parts { store, gate, renderer, relays, intake, clock, classifier, providers, brakes, bounces } =
+            parts;
         let places = Arc::new(Semaphore::new(settings.max_in_flight));
         let background = Arc::new(Semaphore::new((settings.max_in_flight / 2).max(1)));
         let leases = Leases::default();
@@ -117,6 +122,7 @@ impl Dispatcher {
             classifier,
             providers,
             brakes,
+            bounces,
             settings,
             places,
             background,

@@ -1,11 +1,13 @@
 //! The gate at the instant of sending, and the answer to "why has it not gone out?".
 //!
 //! The store never claims a send of a paused flow, but a flow may be paused between the claim and the hand-over;
-//! [`Gate::check`] is asked last, from memory. [`explain()`] walks through the same rules for one waiting send and
+//! [`Gate::check`] is asked last, from memory. It asks the brand's hours, too: no store knows of them, so a mail is claimed
+//! for somebody who comes online at night, and waits for the morning from then on. [`explain()`] walks through the same rules for one waiting send and
 //! says of each whether it holds the send back, with the figures it decides by.
 
 mod change;
 mod explain;
+mod hours;
 mod providers;
 mod standing;
 
@@ -20,26 +22,48 @@ pub use explain::{Judgement, Rule, explain};
 pub use providers::Providers;
 pub use standing::{InForce, SetBy, Standing, VIGIE};
 
+use crate::brands::Brands;
 use crate::clock::Clock;
+use crate::hours::Zones;
 use crate::model::{Claim, FlowScope, FlowSetting, FlowState, Flows, Name, SendSpec, Toll};
 
 /// Decides at the instant of sending, from settings the store publishes. Cheap to clone, never waits.
 #[derive(Debug, Clone)]
 pub struct Gate {
     flows: watch::Receiver<Arc<Flows>>,
+    brands: Brands,
+    zones: Zones,
     clock: Clock,
     standing: Standing,
 }
 
-/// Not now: why a claim must be released, in words for the send's history.
+/// Not now: why a claim must go back to waiting, in words for the send's history. None of these is an attempt.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Held(String);
+pub enum Held {
+    /// Its flow was paused after it was claimed.
+    #[error("{0}")]
+    Paused(String),
+    /// Where its recipient is, the brand does not write now.
+    #[error("{why}")]
+    Quiet {
+        /// When it may.
+        until: Timestamp,
+        /// Why, and where.
+        why: String,
+    },
+    /// Its deadline passed while it was quiet, as others' did, and its turn has not come. If its recipient is there it may
+    /// go all the same.
+    #[error("its deadline passed in quiet hours, and those take turns")]
+    Turn {
+        /// When it comes.
+        until: Timestamp,
+    },
+}
 
 impl Gate {
-    /// A gate that follows [`Store::flows`](crate::store::Store::flows).
-    pub fn new(flows: watch::Receiver<Arc<Flows>>, clock: Clock) -> Self {
-        Self { flows, clock, standing: Standing::default() }
+    /// A gate that follows [`Store::flows`](crate::store::Store::flows), and asks these brands for their hours.
+    pub fn new(flows: watch::Receiver<Arc<Flows>>, brands: Brands, clock: Clock) -> Self {
+        Self { flows, brands, zones: Zones::default(), clock, standing: Standing::default() }
     }
 
     /// The same, where these limits hold without an operator's word.
@@ -51,12 +75,13 @@ impl Gate {
     /// Whether this claim may be handed over now.
     ///
     /// # Errors
-    /// [`Held`] if its brand or campaign was paused after it was claimed.
+    /// [`Held`] if its brand or campaign was paused after it was claimed, or the brand's hours say no.
     pub fn check(&self, claim: &Claim) -> Result<(), Held> {
+        let now = self.clock.now();
         let flows = self.flows.borrow();
-        match flows.pausing(&claim.spec.brand, claim.spec.campaign.as_ref(), self.clock.now()) {
-            Some((scope, setting)) => Err(Held(Pause(scope, setting).to_string())),
-            None => Ok(()),
+        match flows.pausing(&claim.spec.brand, claim.spec.campaign.as_ref(), now) {
+            Some((scope, setting)) => Err(Held::Paused(Pause(scope, setting).to_string())),
+            None => hours::check(&self.brands, &self.zones, claim, now),
         }
     }
 

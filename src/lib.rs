@@ -21,8 +21,9 @@
 //! 4. **Render** ([`dispatch`], [`render`]). The claimed send and its compiled template become a complete MIME
 //!    message; every attempt of a send has the same bytes and the same Message-ID.
 //! 5. **Relay** ([`relay`]). A warm connection is taken from the pool: a permit, so the limit is real.
-//! 6. **Gate** ([`flow`]). At the instant of sending: is the flow still open? Then the store is told that the
-//!    hand-over begins; from here on a crash leaves the send *uncertain*, never silently doubled.
+//! 6. **Gate** ([`flow`]). At the instant of sending: is the flow still open, and is it one of the brand's [`hours`] where
+//!    the recipient is? Then the store is told that the hand-over begins; from here on a crash leaves the send *uncertain*,
+//!    never silently doubled.
 //! 7. **Hand-over** ([`relay`]). The whole SMTP transaction in one round trip where the relay offers it. Three
 //!    results, never two: accepted, refused, unknown.
 //! 8. **Finish** ([`dispatch`], [`store`]). The fate is recorded, fenced by the lease. The number that matters,
@@ -54,7 +55,7 @@
 //!   already costs one look into a cache and no hand-off between threads.
 //! - What a signal is worth depends on how old its mail is, which only the store knows, and asking first would cost a
 //!   round trip. So it is judged for every age at once ([`model::Judgement`]), and the touch goes by the age it finds.
-//! - The gate stands directly before the hand-over rather than before rendering: a mail may wait for a connection,
+//! - The gate stands directly before the hand-over as well as before rendering: a mail may wait for a connection,
 //!   and a flow paused meanwhile must hold it.
 //! - On Redis a send is accepted in two steps: its id is reserved where every gateway looks for it, then it is inserted
 //!   where its person is. One id names one send whoever its person is, and no slot of a cluster can hold both.
@@ -69,16 +70,17 @@
 //!
 //! | layer | modules | within the layer |
 //! | --- | --- | --- |
-//! | 0: words | `brands` `clock` `config` `model` `redact` `secrets` `telemetry` `token` | each other |
+//! | 0: words | `brands` `clock` `config` `hours` `model` `redact` `secrets` `telemetry` `token` | each other |
 //! | 1: doors to the outside | `dial` `feeds` `intake` `listener` `relay` `render` `store` | nothing |
-//! | 2: decisions | `classify` `servers` `flow` `brakes` `partners` `dispatch` `pipeline` `webhooks` | those to the left |
-//! | 3: edges | `api` `edge` `ops` `watch` | nothing |
+//! | 2: decisions | `classify` `servers` `flow` `brakes` `partners` `bounces` `dispatch` `pipeline` `webhooks` | those to the left |
+//! | 3: edges | `api` `edge` `lmtp` `ops` `watch` | nothing |
 //! | 4: composition | `app` | nothing |
 //! | 5: command line | `cli` | nothing |
 //! | 6: program | `main` | nothing |
 
 pub mod api;
 pub mod app;
+pub mod bounces;
 pub mod brakes;
 pub mod brands;
 pub mod classify;
@@ -90,8 +92,10 @@ pub mod dispatch;
 pub mod edge;
 pub mod feeds;
 pub mod flow;
+pub mod hours;
 pub mod intake;
 pub mod listener;
+pub mod lmtp;
 pub mod model;
 pub mod ops;
 pub mod partners;

@@ -54,7 +54,7 @@ use self::reply::Trouble;
 use self::target::{Security, Server, Target};
 use self::transaction::End;
 use crate::config;
-use crate::model::Letter;
+use crate::model::{Letter, MailStatus};
 use crate::redact;
 use crate::telemetry::Registry;
 
@@ -117,6 +117,8 @@ pub struct Refusal {
     pub slows: Slows,
     /// The relay's code and text or our own words, fit for logs and histories.
     pub reason: String,
+    /// The relay said of the recipient that there is no such mailbox, in these words of RFC 3463.
+    pub no_mailbox: Option<MailStatus>,
 }
 
 impl From<&Trouble> for Refusal {
@@ -124,6 +126,7 @@ impl From<&Trouble> for Refusal {
         Self {
             decision: trouble.decision(),
             slows: trouble.slows(),
+            no_mailbox: trouble.no_mailbox(),
             reason: redact::foreign(&trouble.reason()),
         }
     }

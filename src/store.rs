@@ -23,6 +23,7 @@
 //! 3. Highest priority first, then earliest deadline, then earliest arrival.
 
 mod answers;
+mod cases;
 pub mod embedded;
 mod errands;
 mod log;
@@ -38,15 +39,16 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 
 pub use self::answers::{
-    Cancelled, Counts, Enqueued, Fenced, Forgotten, Ignored, Person, Settled, Snapshot, Ticked, Touch,
-    Touched, Wait,
+    Cancelled, CaseCounts, Counts, Enqueued, Fenced, Forgotten, Ignored, Person, Snapshot, Suppressed,
+    Ticked, Touch, Touched, Wait,
 };
+pub use self::cases::{CasePut, Cases, Settled};
 pub use self::errands::{Errand, Errands};
 pub use self::log::{Heard, Log};
 use crate::brands::Brands;
 use crate::model::{
-    Budgets, ClaimId, Consent, Finish, FlowScope, FlowSetting, Flows, Hold, Leaving, Mailboxes, Name, Pass,
-    RecipientId, Sealed, SendId, SendRecord, SendSpec, Toll,
+    Budgets, ClaimId, Consent, Finish, FlowScope, FlowSetting, Flows, Hold, Leaving, Mailboxes, Pass,
+    RecipientId, Sealed, SendId, SendRecord, SendSpec, SuppressScope, Suppression, Toll,
 };
 
 /// What a store is told once, at its start.
@@ -119,7 +121,7 @@ pub enum StoreError {
 
 /// The contract of every store; see the [module doc](self) for what holds for all methods.
 #[async_trait]
-pub trait Store: Log + Errands + Send + Sync + 'static {
+pub trait Store: Cases + Log + Errands + Send + Sync + 'static {
     /// Accepts sends. Answers in the order given, only after every new send among them is as safe as `wait` asks. Two of the batch
     /// with the same id are treated as if they came one after the other. A send that is due and whose recipient is
     /// online comes back claimed under `request`.
@@ -183,16 +185,24 @@ pub trait Store: Log + Errands + Send + Sync + 'static {
     /// Cancels one send. A claim on it becomes stale, unless its hand-over has begun. Durable before it answers.
     async fn cancel(&self, send: SendId, reason: &str) -> Result<Cancelled, StoreError>;
 
-    /// Cancels every send of this case, and of no other. Durable before it answers.
-    async fn settle(&self, brand: &Name, case: &str, reason: &str) -> Result<Settled, StoreError>;
-
-    /// Erases a person: cancels their sends, drops presence, consents, contact history and their mailbox. Durable before it answers.
+    /// Erases a person: cancels their sends, settles their cases, drops presence, consents, suppressions, contact history
+    /// and their mailbox. Durable before it answers. Who is written to again after that begins anew: a mailbox that does
+    /// not exist says so again.
     async fn forget(&self, recipient: RecipientId) -> Result<Forgotten, StoreError>;
 
     /// Records a consent or its withdrawal. The later statement replaces the earlier, but a withdrawal always holds, so
     /// that no gateway's clock can undo it: one that seems older is recorded with the moment of what it replaces. It
     /// ends the presence that is known. Durable before it answers.
     async fn consent(&self, consent: Consent) -> Result<(), StoreError>;
+
+    /// From now on a person gets no more mail of these brands. Their sends that wait, or are claimed, are handed off; so
+    /// is one whose hand-over has begun, if it comes back, and every later one as soon as it is accepted. What is known
+    /// of this scope already stays: the first reason, and since when. Durable before it answers.
+    async fn suppress(&self, suppression: Suppression) -> Result<Suppressed, StoreError>;
+
+    /// Lifts that, for exactly this scope; tells whether there was something to lift. What was handed off stays so.
+    /// Durable before it answers.
+    async fn unsuppress(&self, recipient: RecipientId, scope: SuppressScope) -> Result<bool, StoreError>;
 
     /// Changes one flow's setting; every gateway follows within a second. Durable before it answers. A flow set to
     /// run again releases the recipients held by it at their next signal or deadline.

@@ -82,7 +82,12 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<()> {
     let brands = Brands::new(sample, Arc::new(ring));
     let classifier = Arc::new(classifier()?);
     let (_flows, flows) = tokio::sync::watch::channel(Arc::default());
-    let partners = Partners::new(&BTreeMap::new(), Gate::new(flows, clock.clone()), clock.clone(), &registry);
+    let partners = Partners::new(
+        &BTreeMap::new(),
+        Gate::new(flows, Brands::default(), clock.clone()),
+        clock.clone(),
+        &registry,
+    );
     let (unsubscriber, _recorder) = Unsubscriber::new(brands.clone(), clock.clone(), &registry);
     let parts = Parts {
         brands,

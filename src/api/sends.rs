@@ -1,6 +1,7 @@
 //! `/v1/sends`: push, look, cancel.
 
 mod carried;
+mod cased;
 mod counter;
 mod fed;
 mod request;
@@ -19,8 +20,10 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub use carried::{Carried, Taken};
+pub(super) use cased::closed;
 pub use counter::Counter;
-pub(super) use fed::{Fate, Order};
+pub(super) use fed::{Fate, Fed, Order};
+pub(super) use request::{To, check_case, check_name, whole_millis};
 pub(super) use view::SendView;
 
 use super::body::{self, Media, Params};
@@ -71,7 +74,7 @@ struct PushQuery {
             (Accepted = "application/json"),
             (String = "application/x-ndjson"),
         )),
-        (status = 409, description = "This id is taken by another send", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "This id is taken by another send, or its case is closed", body = Problem, content_type = "application/problem+json"),
     )
 )]
 async fn push(

@@ -18,15 +18,19 @@
 //! and most folders that vanish were not meant to.
 
 mod metrics;
+mod outside;
+mod seen;
 mod trial;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
 use self::metrics::Metrics;
+pub(super) use self::outside::Outside;
+use self::seen::Seen;
 use self::trial::{Candidate, Sound, Trial};
 use super::StartError;
 use crate::brands::{Brands, Known};
@@ -37,7 +41,6 @@ use crate::render::Renderer;
 use crate::secrets;
 use crate::telemetry::Registry;
 use crate::token::{Identity, KeyRing};
-use crate::webhooks::Webhooks;
 
 /// Reads brands again, and puts them into use.
 pub(super) struct Keeper {
@@ -50,19 +53,9 @@ pub(super) struct Keeper {
     /// The budgets that brands started with: the store counts by them until the restart.
     budgets: OnceLock<BTreeMap<Name, Vec<AtMost>>>,
     /// Who is told what happens, from when on somebody is.
-    webhooks: OnceLock<Webhooks>,
+    outside: OnceLock<Outside>,
     /// Held through a whole reading: there is one at a time.
     seen: Mutex<Seen>,
-}
-
-/// What the last reading went by.
-#[derive(Default)]
-struct Seen {
-    found: Found,
-    /// Brands whose folder is gone, which was told.
-    gone: BTreeSet<Name>,
-    /// The directory could not be read, which was told.
-    unreadable: bool,
 }
 
 /// What brands are used by.
@@ -85,8 +78,8 @@ impl Keeper {
         for name in brands.now().brands.keys() {
             metrics.stale(name, false);
         }
-        let (budgets, webhooks, seen) = (OnceLock::new(), OnceLock::new(), Mutex::default());
-        Self { config, identity, brands, renderer, relays, metrics, budgets, webhooks, seen }
+        let (budgets, outside, seen) = (OnceLock::new(), OnceLock::new(), Mutex::default());
+        Self { config, identity, brands, renderer, relays, metrics, budgets, outside, seen }
     }
 
     /// Puts the brands that have tables on the ways to their relays, and reads all folders.
@@ -174,8 +167,10 @@ impl Keeper {
         let well = refused.is_empty() && found.misnamed.is_empty();
         let loaded: Vec<_> = sound.iter().map(|sound| sound.name.clone()).collect();
         let known = self.known(&ring, &sound, refused.iter().map(|(name, _)| name.clone()), &found);
+        let before = self.brands.snapshot();
         self.put_into_use(sound, known);
         self.tell(&loaded, &refused);
+        self.tell_outside(&loaded, &before, &found, seen);
         self.tell_gone(&found, seen);
         *seen = Seen { found, unreadable: false, gone: std::mem::take(&mut seen.gone) };
         well
@@ -245,21 +240,25 @@ impl Keeper {
         self.renderer.replace(houses, Arc::clone(&known.ring));
         self.relays.assign(ways);
         self.brands.replace(known);
-        self.have_webhooks_follow();
-    }
-
-    /// From now on these webhooks follow the brands.
-    pub(super) fn have_followed(&self, webhooks: Webhooks) {
-        // It is the first and only time.
-        let _ = self.webhooks.set(webhooks);
-        self.have_webhooks_follow();
-    }
-
-    fn have_webhooks_follow(&self) {
-        if let Some(webhooks) = self.webhooks.get() {
-            let known = self.brands.now();
-            webhooks.follow(known.brands.iter().map(|(name, brand)| (name, &**brand)));
+        if let Some(outside) = self.outside.get() {
+            outside.follow(&self.brands.now());
         }
+    }
+
+    /// From now on it is heard outside what becomes of brands.
+    pub(super) fn have_followed(&self, outside: Outside) {
+        // It is the first and only time.
+        self.outside.get_or_init(|| outside).follow(&self.brands.now());
+    }
+
+    /// Tells outside of brands that are in use now as they were not before: another version of a folder, or a first sound one.
+    fn tell_outside(&self, loaded: &[Name], before: &Known, found: &Found, seen: &Seen) {
+        let Some(outside) = self.outside.get() else { return };
+        let is_news = |name: &&Name| {
+            let same = found.brands.get(*name) == seen.found.brands.get(*name);
+            !same || !before.brands.contains_key(*name)
+        };
+        loaded.iter().filter(is_news).for_each(|name| outside.reloaded(name));
     }
 
     fn tell(&self, loaded: &[Name], refused: &[(Name, String)]) {

@@ -13,6 +13,7 @@ use tokio_util::task::TaskTracker;
 use super::brands::{self, Keeper};
 use super::opening::open_store;
 use super::{Addresses, Gateway, Listener, folders, producers};
+use crate::bounces::Bounces;
 use crate::brakes::Brakes;
 use crate::brands::Brands;
 use crate::classify::Classifier;
@@ -34,7 +35,7 @@ use crate::store::{Counts, Store, StoreError};
 use crate::telemetry::Registry;
 use crate::token::Identity;
 use crate::webhooks::Webhooks;
-use crate::{api, ops};
+use crate::{api, lmtp, ops};
 
 /// Why a gateway does not start, in one sentence, sorted by who has to act.
 #[derive(Debug, thiserror::Error)]
@@ -84,6 +85,7 @@ struct Foundation {
     partners: Arc<Partners>,
     imports: api::Imports,
     webhooks: Webhooks,
+    bounces: Bounces,
 }
 
 /// The listeners, bound before anything can claim: an address in use must not leave half a gateway behind.
@@ -93,6 +95,8 @@ struct Bound {
     recorder: Recorder,
     api: TcpListener,
     ops: TcpListener,
+    /// For mails that come back, where it is configured.
+    lmtp: Option<lmtp::Door>,
 }
 
 impl Gateway {
@@ -111,7 +115,7 @@ impl Gateway {
         let doors = base.api_doors(keys, vault, &mailboxes, &dispatcher);
         let figures = base.ops_doors(&phase);
         if !base.config.store.guest {
-            base.keeper.have_followed(base.webhooks.clone());
+            base.keeper.have_followed(base.outside());
         }
         Ok(Self {
             addresses,
@@ -121,6 +125,9 @@ impl Gateway {
             folders: folders::watch(&base.config.feeds, &doors, base.clock.clone(), &base.registry),
             producers: producers::listen(&base.config.store, &doors, &base.registry),
             api: Listener::start(|stop| api::serve(bound.api, doors, stop)),
+            lmtp: bound
+                .lmtp
+                .map(|door| Listener::start(|stop| lmtp::serve(door, base.bounces.clone(), stop))),
             ops: Listener::start(|stop| ops::serve(bound.ops, figures, stop)),
             mailboxes: mailboxes.start(),
             webhooks: base.webhooks,
@@ -163,7 +170,7 @@ impl Foundation {
         let store = open_store(&config, &brands, known, &clock, &registry).await?;
         let store = Arc::new(Measured::new(store, &registry));
         let standing = Standing::new(brands.clone(), &config.limits, &config.providers);
-        let gate = Gate::new(store.flows(), clock.clone()).under(standing);
+        let gate = Gate::new(store.flows(), brands.clone(), clock.clone()).under(standing);
         let brakes =
             Brakes::new(Arc::clone(&store) as _, gate.clone(), clock.clone(), config.brakes, &registry);
         let (intake, outlets) = Intake::new(&config.intake, &config.presence, &registry);
@@ -173,6 +180,8 @@ impl Foundation {
         let webhooks = Webhooks::new(Arc::clone(&store) as _, clock.clone(), &config.webhooks, &registry)
             .map_err(|error| StartError::Configuration(format!("`webhooks.ca`: {error}")))?;
         let partners = Partners::new(&config.partners, gate.clone(), clock.clone(), &registry);
+        let bounces =
+            Bounces::new(Arc::clone(&store) as _, brands.clone(), brakes.clone(), clock.clone(), &registry);
         let imports = api::Imports::new(&config.feeds, &registry).map_err(configuration)?;
         let base = Self {
             config,
@@ -191,6 +200,7 @@ impl Foundation {
             partners: Arc::new(partners),
             imports,
             webhooks,
+            bounces,
         };
         Ok((base, outlets))
     }
@@ -216,7 +226,13 @@ impl Foundation {
         })?;
         let api = listen("api.listen", self.config.api.listen).await?;
         let ops = listen("ops.listen", self.config.ops.listen).await?;
-        Ok(Bound { edge, recorder, api, ops })
+        let lmtp = match &self.config.bounces.lmtp {
+            None => None,
+            Some(at) => Some(lmtp::Door::bind(at).await.map_err(|error| {
+                StartError::Unavailable(format!("bounces.lmtp = \"{at}\" cannot be bound: {error}"))
+            })?),
+        };
+        Ok(Bound { edge, recorder, api, ops, lmtp })
     }
 
     /// Starts what makes claims: the pipeline behind each outlet, and the time door.

@@ -52,7 +52,7 @@ impl House {
         let rules = Rules { keep_events: 1000, max_waiting: 10, ..Rules::default() };
         let store = Embedded::open(directory.path(), 8, rules, clock.clone()).expect("an empty store");
         let store: Arc<dyn Store> = Arc::new(store);
-        let gate = Gate::new(store.flows(), clock.clone());
+        let gate = Gate::new(store.flows(), crate::brands::Brands::default(), clock.clone());
         let brakes = Brakes::new(Arc::clone(&store), gate, clock.clone(), settings(), &Registry::new());
         let stop = CancellationToken::new();
         tokio::spawn(brakes.clone().run(stop.clone()));

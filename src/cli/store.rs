@@ -19,13 +19,13 @@ use show::Show;
 /// What can be done with stores.
 #[derive(Debug, Subcommand)]
 pub(super) enum Store {
-    /// Move waiting sends, consents, watched mailboxes and flow settings from one store to another
+    /// Move waiting sends, open cases, consents, watched mailboxes and flow settings from one store to another
     #[command(long_about = COPY, verbatim_doc_comment)]
     Copy(Copy),
 }
 
 const COPY: &str = "\
-Move waiting sends, consents, watched mailboxes and flow settings from one store to another.
+Move waiting sends, open cases, consents, watched mailboxes and flow settings from one store to another.
 
 Each send keeps its reference, its place among its recipient's sends, its attempts, Date header and history; in the old \
 store it ends as `cancelled`, with \"moved to another store\". Where both stores have a consent or a flow setting, the later \

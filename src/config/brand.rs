@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::events::Webhook;
 use super::{AtMost, Dkim, FlowLimits, OwnRelay, Relay, Warmup};
+use crate::hours::Timetable;
 use crate::model::{ConsentRule, Name, OnUncertain};
 
 /// One brand: its identity, its templates and its rules.
@@ -17,6 +18,9 @@ pub struct Brand {
     /// The envelope sender (bounces go there); empty means the address of `from`.
     #[serde(default)]
     pub return_path: String,
+    /// Whether each letter's envelope sender says, signed, whose it is: `user+…@domain`.
+    #[serde(default)]
+    pub verp: bool,
     /// Where answers go; empty means `from`.
     #[serde(default)]
     pub reply_to: String,
@@ -66,6 +70,9 @@ pub struct Brand {
     /// How a new sender domain begins.
     #[serde(default)]
     pub warmup: Option<Warmup>,
+    /// When it may write; always, if it does not say.
+    #[serde(default)]
+    pub hours: Option<Timetable>,
     /// What to do when nobody can know whether the relay took a mail.
     #[serde(default)]
     pub on_uncertain: OnUncertain,

@@ -10,6 +10,7 @@ mod doors;
 mod events;
 mod feeds;
 mod flows;
+mod hours;
 mod keys;
 mod limits;
 mod partners;
@@ -22,7 +23,7 @@ pub use brands::is_base_url;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::{Brand, Config};
+use super::{Brand, Config, LmtpAddress};
 use crate::model::Name;
 
 /// One thing that is wrong: a sentence that names the keys.
@@ -90,11 +91,14 @@ fn refuse_if(wrong: bool, problems: &mut Vec<Problem>, sentence: impl FnOnce() -
 
 /// Two listeners cannot share a port, unless the kernel chooses it.
 fn listeners_differ(config: &Config, problems: &mut Vec<Problem>) {
-    let all = [
+    let mut all = vec![
         ("edge.listen", config.edge.listen),
         ("api.listen", config.api.listen),
         ("ops.listen", config.ops.listen),
     ];
+    if let Some(LmtpAddress::Tcp(lmtp)) = config.bounces.lmtp {
+        all.push(("bounces.lmtp", lmtp));
+    }
     for (at, (first, a)) in all.iter().enumerate() {
         for (second, b) in &all[at + 1..] {
             refuse_if(collide(a, b), problems, || {

@@ -8,7 +8,7 @@ use serde::Deserializer;
 use serde::de::{self, Unexpected, Visitor};
 
 /// Reads a duration; a day is 24 hours.
-pub(super) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+pub(crate) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     deserializer.deserialize_str(DurationText)
 }
 

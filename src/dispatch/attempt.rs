@@ -1,14 +1,16 @@
 //! One attempt to send one mail, as a straight line whose stages cannot be taken in another order.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use backon::{ExponentialBuilder, Retryable};
 
 use super::leases::Lease;
 use super::{Inner, Room, Since, retry};
+use crate::bounces::{Bounce, Kind};
 use crate::clock::after;
-use crate::model::{Claim, Deferral, Finish, Letter, Name, Pass};
+use crate::flow::Held;
+use crate::model::{Claim, Deferral, Finish, Letter, MailStatus, Name, Pass};
 use crate::relay::{Delivery, Session};
 use crate::render::RenderError;
 use crate::store::{Fenced, StoreError};
@@ -24,6 +26,8 @@ pub(super) struct Attempt {
     inner: Arc<Inner>,
     claim: Claim,
     since: Since,
+    /// The relay's word that there is no such mailbox.
+    no_mailbox: OnceLock<(MailStatus, String)>,
     /// Keeps the claim alive; dropped last.
     lease: Lease,
 }
@@ -49,7 +53,7 @@ impl Attempt {
     /// An attempt at `claim`, whose lease is renewed from now on.
     pub(super) fn new(inner: Arc<Inner>, claim: Claim, since: Since) -> Self {
         let lease = inner.leases.hold(claim.hold);
-        Self { inner, claim, since, lease }
+        Self { inner, claim, since, no_mailbox: OnceLock::new(), lease }
     }
 
     /// Goes the whole way and records the fate.
@@ -57,6 +61,7 @@ impl Attempt {
         let under_way = self.inner.metrics.enter();
         match self.fate().await {
             Ok(finish) => {
+                self.bounced().await;
                 if self.finish(finish).await {
                     under_way.ended();
                 }
@@ -91,8 +96,10 @@ impl Attempt {
         }))
     }
 
-    /// Renders, waits for a connection, and looks whether the flow is still open at this instant.
+    /// Renders, waits for a connection, and looks whether the gate is still open at this instant: before all that, so that
+    /// nothing is done for a mail that must wait, and after it, since a connection may take its time.
     async fn prepare(&self) -> Result<Ready, Finish> {
+        self.admit().await?;
         let render = self.inner.metrics.stage.render.start_timer();
         let letter = self.inner.renderer.render(&self.claim);
         render.observe_duration();
@@ -105,9 +112,26 @@ impl Attempt {
             session = relay.checkout() => session.map_err(|refusal| self.refused(refusal))?,
         };
         connect.observe_duration();
-        self.inner.gate.check(&self.claim).map_err(|held| Finish::Released { reason: held.to_string() })?;
+        self.admit().await?;
         self.take_tokens().await?;
         Ok(Ready { letter, session })
+    }
+
+    /// Asks the gate. What takes turns after a night goes at once to somebody who is there.
+    async fn admit(&self) -> Result<(), Finish> {
+        let Err(held) = self.inner.gate.check(&self.claim) else { return Ok(()) };
+        let reason = held.to_string();
+        match held {
+            Held::Paused(_) => Err(Finish::Released { reason }),
+            Held::Quiet { until, .. } => Err(Finish::Deferred(Deferral { until, reason, counts: false })),
+            Held::Turn { .. } if self.is_there().await => Ok(()),
+            Held::Turn { until } => Err(Finish::Queued { until, reason }),
+        }
+    }
+
+    async fn is_there(&self) -> bool {
+        let person = self.inner.store.person(self.claim.spec.recipient).await;
+        person.is_ok_and(|person| person.online.is_some())
     }
 
     /// Takes a token of each limited flow it belongs to; without one the send waits its turn, which is no attempt.
@@ -196,7 +220,32 @@ impl Attempt {
     }
 
     fn refused(&self, refusal: crate::relay::Refusal) -> Finish {
+        if let Some(status) = refusal.no_mailbox {
+            // An attempt has one refusal that ends it.
+            let _ = self.no_mailbox.set((status, refusal.reason.clone()));
+        }
         retry::after_refusal(refusal, &self.claim, self.inner.clock.now(), &self.inner.settings.retry)
+    }
+
+    /// Nobody reads mail there: nothing more is sent to them, before this send has its fate, so that no signal sets off the
+    /// next one. Failing, the next one bounces, too.
+    async fn bounced(&self) {
+        let Some((status, detail)) = self.no_mailbox.get() else { return };
+        let Claim { hold, spec, .. } = &self.claim;
+        let bounce = Bounce {
+            id: hold.send.to_string(),
+            brand: Some(spec.brand.clone()),
+            recipient: spec.recipient,
+            kind: Kind::Hard,
+            status: Some(*status),
+            detail: detail.clone(),
+            scope: None,
+            reference: Some(spec.reference.clone()),
+            at: self.inner.clock.now(),
+        };
+        if let Err(error) = self.inner.bounces.take(bounce).await {
+            tracing::warn!(send = %hold.send, %error, "a mailbox that does not exist could not be written down");
+        }
     }
 
     fn defer(&self, reason: &str) -> Finish {
@@ -238,6 +287,7 @@ impl Attempt {
             Finish::Deferred(deferral) => {
                 tracing::info!(%send, %brand, until = %deferral.until, reason = deferral.reason, "deferred");
             }
+            Finish::Queued { until, reason } => tracing::info!(%send, %brand, %until, reason, "deferred"),
             Finish::Rejected { reason } => tracing::warn!(%send, %brand, reason, "failed"),
             Finish::Released { reason } => tracing::info!(%send, %brand, reason, "given back"),
             Finish::Uncertain { reason } => tracing::error!(%send, %brand, reason, "outcome unknown"),

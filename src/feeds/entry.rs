@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::Fault;
 use super::field::{Fact, Field};
+use crate::hours::Zone;
 use crate::model::{Amount, Currency, Name, OnDeadline};
 
 /// A send as a line of a feed means it, in the words of `POST /v1/sends`; what it leaves out is for the import to say.
@@ -37,6 +38,8 @@ pub struct Entry {
     pub deadline: Option<Timestamp>,
     /// What happens then.
     pub on_deadline: Option<OnDeadline>,
+    /// The person's time zone.
+    pub zone: Option<String>,
     /// Higher goes first.
     pub priority: Option<i16>,
     /// What the line says of the case.
@@ -81,6 +84,7 @@ impl Entry {
             Field::NotBefore => self.not_before = Some(moment(field, value)?),
             Field::Deadline => self.deadline = Some(moment(field, value)?),
             Field::OnDeadline => self.on_deadline = Some(on_deadline(field, value)?),
+            Field::Zone => self.zone = Some(zone(field, value)?),
             Field::Priority => self.priority = Some(priority(field, value)?),
             Field::Var(name) => drop(self.vars.insert(name.clone(), value)),
             Field::Fact(fact) => self.facts.set(field, fact, value)?,
@@ -104,22 +108,12 @@ impl Entry {
             Field::Name => or_empty(self.name.as_ref()),
             Field::NotBefore => or_empty(self.not_before.as_ref()),
             Field::Deadline => or_empty(self.deadline.as_ref()),
+            Field::Zone => or_empty(self.zone.as_ref()),
             Field::Priority => or_empty(self.priority.as_ref()),
             Field::Var(name) => self.vars.get(name).map(plain).unwrap_or_default(),
             Field::Fact(fact) => self.facts.shown(fact),
             Field::OnDeadline | Field::Nothing => String::new(),
         }
-    }
-
-    /// The entry with what it says of its case among the template's variables, under the names under which a case's
-    /// values reach templates; variables of these names that the line sets itself win.
-    #[must_use]
-    pub fn with_facts_as_variables(mut self) -> Self {
-        let facts = std::mem::take(&mut self.facts);
-        for (name, value) in facts.into_variables() {
-            self.vars.entry(name).or_insert(value);
-        }
-        self
     }
 }
 
@@ -154,24 +148,9 @@ impl CaseFacts {
         }
     }
 
-    /// As a template sees a case's values.
-    fn into_variables(self) -> Map<String, Value> {
-        let mut variables = self.attributes;
-        let mut put = |name: &str, value: Option<String>| {
-            value.map(|value| variables.insert(name.to_owned(), value.into()))
-        };
-        put("amount", self.amount.map(|amount| amount.as_str().to_owned()));
-        put("currency", self.currency.map(|currency| currency.code().to_owned()));
-        put("due_date", self.due_date.map(|day| day.to_string()));
-        put("language", self.language);
-        let date = self.letter_date.map(|day| day.to_string());
-        let parts = [("reference", self.letter_reference), ("date", date)];
-        let letter: Map<_, _> =
-            parts.into_iter().filter_map(|(name, part)| Some((name.to_owned(), part?.into()))).collect();
-        if !letter.is_empty() {
-            variables.insert("first_letter".into(), letter.into());
-        }
-        variables
+    /// Whether the line says nothing of its case.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
     }
 }
 
@@ -219,8 +198,8 @@ fn priority(field: &Field, value: Value) -> Result<i16, Fault> {
 
 fn zone(field: &Field, value: Value) -> Result<String, Fault> {
     let zone = text(field, value)?;
-    match jiff::tz::TimeZone::get(&zone) {
+    match Zone::named(&zone) {
         Ok(_) => Ok(zone),
-        Err(_) => Err(Fault::of(field.to_string(), "must be a time zone such as Europe/Paris")),
+        Err(bad) => Err(Fault::of(field.to_string(), format!("must be {bad}"))),
     }
 }

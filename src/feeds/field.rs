@@ -16,6 +16,7 @@ pub(super) enum Field {
     NotBefore,
     Deadline,
     OnDeadline,
+    Zone,
     Priority,
     /// `vars.X`: a variable of the template.
     Var(String),
@@ -41,7 +42,7 @@ pub(super) enum Fact {
 }
 
 /// Every name but those that end in a name of the producer's own.
-const NAMES: [(&str, Field); 20] = [
+const NAMES: [(&str, Field); 21] = [
     ("id", Field::Id),
     ("brand", Field::Brand),
     ("campaign", Field::Campaign),
@@ -52,6 +53,7 @@ const NAMES: [(&str, Field); 20] = [
     ("not_before", Field::NotBefore),
     ("deadline", Field::Deadline),
     ("on_deadline", Field::OnDeadline),
+    ("zone", Field::Zone),
     ("priority", Field::Priority),
     ("case.amount", Field::Fact(Fact::Amount)),
     ("case.currency", Field::Fact(Fact::Currency)),

@@ -12,7 +12,7 @@ use crate::store::{Person, Rules};
 /// One rule and what it says about one send now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Rule {
-    /// Which: `state`, `flow`, `not_before`, `presence`, `min_gap`, `budget`, `deadline`, `consent` or `limits`.
+    /// Which: `state`, `flow`, `hours`, `not_before`, `presence`, `min_gap`, `budget`, `deadline`, `consent` or `limits`.
     #[schema(value_type = String)]
     pub name: &'static str,
     /// Whether it holds the send back.
@@ -44,6 +44,7 @@ pub fn explain(
         let overdue = spec.on_deadline == OnDeadline::Send && spec.deadline.is_some_and(|at| at <= now);
         all.extend([
             flow(spec, flows, now),
+            hours(spec, rules, now),
             not_before(record, spec, now),
             presence(person, rules, overdue),
             min_gap(record, person, rules, now),
@@ -77,6 +78,14 @@ fn flow(spec: &SendSpec, flows: &Flows, now: Timestamp) -> Rule {
     match flows.pausing(&spec.brand, spec.campaign.as_ref(), now) {
         Some((scope, setting)) => hold("flow", Pause(scope, setting).to_string()),
         None => pass("flow", "running"),
+    }
+}
+
+/// Asked at the instant of sending, and so a send that is held by them was tried, or will be.
+fn hours(spec: &SendSpec, rules: &Rules, now: Timestamp) -> Rule {
+    match super::hours::words(&rules.brands, spec, now) {
+        Ok(open) => pass("hours", open),
+        Err(quiet) => hold("hours", quiet),
     }
 }
 

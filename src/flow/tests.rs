@@ -1,3 +1,5 @@
+mod hours;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,9 +36,23 @@ pub(super) fn spec() -> SendSpec {
         not_before: None,
         deadline: None,
         on_deadline: OnDeadline::Send,
+        zone: None,
         priority: 0,
         on_uncertain: OnUncertain::Hold,
         digest: String::new(),
+    }
+}
+
+fn claim(spec: SendSpec) -> Claim {
+    Claim {
+        facts: None,
+        hold: Hold { send: spec.id, claim: ClaimId([1; 16]), recipient: spec.recipient },
+        spec: Arc::new(spec),
+        cause: Cause::Touch,
+        attempt: 1,
+        dated: at(0),
+        tracked: true,
+        overdue: false,
     }
 }
 
@@ -115,7 +131,7 @@ fn a_send_that_nothing_holds_passes_every_rule() {
     let names: Vec<_> = all.iter().map(|rule| rule.name).collect();
     assert_eq!(
         names,
-        ["state", "flow", "not_before", "presence", "min_gap", "budget", "deadline", "consent"]
+        ["state", "flow", "hours", "not_before", "presence", "min_gap", "budget", "deadline", "consent"]
     );
     assert!(all.iter().all(|rule| rule.verdict == Judgement::Pass), "{all:?}");
 }
@@ -209,17 +225,8 @@ fn what_is_under_way_or_final_has_only_its_state_left() {
 fn the_gate_follows_a_pause_and_its_end() {
     let (sender, receiver) = watch::channel(Arc::new(Flows::default()));
     let clock = Clock::manual(at(0));
-    let gate = Gate::new(receiver, clock.clone());
-    let claim = Claim {
-        facts: None,
-        hold: Hold { send: spec().id, claim: ClaimId([1; 16]), recipient: spec().recipient },
-        spec: Arc::new(spec()),
-        cause: Cause::Touch,
-        attempt: 1,
-        dated: at(0),
-        tracked: true,
-        overdue: false,
-    };
+    let gate = Gate::new(receiver, presumed(), clock.clone());
+    let claim = claim(spec());
     assert_eq!(gate.check(&claim), Ok(()));
     sender.send_replace(Arc::new(paused(None)));
     let held = gate.check(&claim).expect_err("the brand is paused").to_string();

@@ -1,24 +1,28 @@
-//! What is known of a debt: the values its letters are about.
-//!
-//! Amounts are exact: decimal text from the producer to the letter, never a binary fraction in between.
+//! A debt file: what its letters are about, how far it has got, and what became of it.
 
 use std::fmt;
-use std::str::FromStr;
 
+use jiff::Timestamp;
 use jiff::civil::Date;
-use serde::de::{Error, Visitor};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+
+use super::{Amount, Currency, Name, RecipientId, SendId};
+use crate::redact::Mailbox;
 
 /// The facts of one case, as its brand last stated them. `Debug` shows no value.
-#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct CaseFacts {
     /// What is owed now.
+    #[schema(value_type = String, example = "120.50")]
     pub amount: Amount,
     /// In which currency.
+    #[schema(value_type = String, example = "EUR")]
     pub currency: Currency,
     /// Since when, or until when, it is due.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "2026-03-01")]
     pub due_date: Option<Date>,
     /// The letter that opened the collection: later ones recall it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -31,6 +35,7 @@ pub struct CaseFacts {
     pub language: Option<String>,
     /// Anything else that templates want to say, by name.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
+    #[schema(value_type = Object)]
     pub attributes: Map<String, Value>,
 }
 
@@ -41,11 +46,13 @@ impl fmt::Debug for CaseFacts {
 }
 
 /// The letter that opened a collection.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct FirstLetter {
     /// What it called itself.
     pub reference: String,
     /// The day it is dated.
+    #[schema(value_type = String, example = "2026-02-01")]
     pub date: Date,
 }
 
@@ -55,132 +62,111 @@ impl fmt::Debug for FirstLetter {
     }
 }
 
-/// Most digits before the point: beyond a hundred million million nobody collects.
-const MOST_WHOLE: usize = 15;
+/// Which case: the first 16 bytes of SHA-256(brand, 0, the brand's name for it).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct CaseId(pub SendId);
 
-/// Most digits behind the point: no currency has more than four.
-const MOST_FRACTION: usize = 6;
+impl CaseId {
+    /// No case.
+    pub const NONE: Self = Self(SendId::NONE);
 
-/// Digits that a binary fraction keeps exactly (`f64::DIGITS`).
-const EXACT: usize = 15;
-
-/// An exact decimal amount: `-`, digits, and a point with more digits where there are cents.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Amount(String);
-
-/// A text or number that is no exact amount; to be read after the name of its field. Does not repeat it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum BadAmount {
-    /// Not written as one.
-    #[error("is no amount: write digits, with a point before the cents, such as \"1234.50\"")]
-    Shape,
-    /// A JSON number that may have been rounded.
-    #[error("has more digits than a JSON number keeps exactly: write it as text, such as \"1234.50\"")]
-    Rounded,
-}
-
-impl Amount {
-    /// The amount as it was written.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// The amount a JSON number says.
-    ///
-    /// # Errors
-    /// If it has more digits than such a number keeps.
-    pub fn from_number(number: f64) -> Result<Self, BadAmount> {
-        let text = number.to_string();
-        let digits = text.bytes().filter(u8::is_ascii_digit).count();
-        if digits > EXACT { Err(BadAmount::Rounded) } else { text.parse() }
+    /// The case a brand calls so.
+    pub fn of(brand: &Name, case: &str) -> Self {
+        Self(SendId::derive(brand, case))
     }
 }
 
-impl FromStr for Amount {
-    type Err = BadAmount;
-    fn from_str(text: &str) -> Result<Self, BadAmount> {
-        let digits = |text: &str, most| {
-            matches!(text.len(), 1..) && text.len() <= most && text.bytes().all(|b| b.is_ascii_digit())
-        };
-        let unsigned = text.strip_prefix('-').unwrap_or(text);
-        let fits = match unsigned.split_once('.') {
-            Some((whole, fraction)) => digits(whole, MOST_WHOLE) && digits(fraction, MOST_FRACTION),
-            None => digits(unsigned, MOST_WHOLE),
-        };
-        if fits { Ok(Self(text.to_owned())) } else { Err(BadAmount::Shape) }
+/// A case as its brand states it. Holds the address: stores keep it only while the case is open.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CaseSpec {
+    /// Whose case.
+    pub brand: Name,
+    /// Its name, in the brand's own words: visible characters, at most 128 bytes.
+    pub case: String,
+    /// Who owes, as the store knows them.
+    pub recipient: RecipientId,
+    /// Who owes, as the relay knows them.
+    pub to: Mailbox,
+    /// What its letters say.
+    pub facts: CaseFacts,
+    /// When the case leaves e-mail for the call centre, whatever waits of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<Timestamp>,
+}
+
+impl CaseSpec {
+    /// Which case it is.
+    pub fn id(&self) -> CaseId {
+        CaseId::of(&self.brand, &self.case)
+    }
+
+    /// Tells one statement of a case from another.
+    pub fn digest(&self) -> [u8; 16] {
+        let json = serde_json::to_vec(self).expect("plain data has a JSON form");
+        let hash = Sha256::digest(json);
+        let mut digest = [0; 16];
+        digest.copy_from_slice(&hash[..16]);
+        digest
     }
 }
 
-impl fmt::Debug for Amount {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Amount")
-    }
+/// Where a case stands.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum CaseState {
+    /// E-mail may be sent about it.
+    Open,
+    /// It leaves e-mail as soon as the mail under way has ended: nothing new is sent about it.
+    Leaving,
+    /// Nothing more is to be collected: paid, a plan, a dispute, insolvency, withdrawn.
+    Settled,
+    /// It is with the call centre, or another channel.
+    HandedOff,
 }
 
-impl Serialize for Amount {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.0)
-    }
-}
+impl CaseState {
+    /// Every state.
+    pub const ALL: [Self; 4] = [Self::Open, Self::Leaving, Self::Settled, Self::HandedOff];
 
-impl<'de> Deserialize<'de> for Amount {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct TextOrNumber;
-        impl Visitor<'_> for TextOrNumber {
-            type Value = Amount;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an amount such as \"1234.50\"")
-            }
-            fn visit_str<E: Error>(self, text: &str) -> Result<Amount, E> {
-                text.parse().map_err(E::custom)
-            }
-            fn visit_i64<E: Error>(self, number: i64) -> Result<Amount, E> {
-                number.to_string().parse().map_err(E::custom)
-            }
-            fn visit_u64<E: Error>(self, number: u64) -> Result<Amount, E> {
-                number.to_string().parse().map_err(E::custom)
-            }
-            fn visit_f64<E: Error>(self, number: f64) -> Result<Amount, E> {
-                Amount::from_number(number).map_err(E::custom)
-            }
+    /// The word for labels and the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Leaving => "leaving",
+            Self::Settled => "settled",
+            Self::HandedOff => "handed_off",
         }
-        deserializer.deserialize_any(TextOrNumber)
+    }
+
+    /// Whether no letter of it goes out any more.
+    pub const fn is_closed(self) -> bool {
+        matches!(self, Self::Settled | Self::HandedOff)
     }
 }
 
-/// A currency by its ISO 4217 code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Currency(iso_currency::Currency);
-
-/// A text that is no currency's code; to be read after the name of its field.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("is no currency: write its ISO 4217 code, such as \"EUR\"")]
-pub struct BadCurrency;
-
-impl Currency {
-    /// Three capital letters.
-    pub fn code(self) -> &'static str {
-        self.0.code()
-    }
-}
-
-impl FromStr for Currency {
-    type Err = BadCurrency;
-    fn from_str(text: &str) -> Result<Self, BadCurrency> {
-        iso_currency::Currency::from_code(text).map(Self).ok_or(BadCurrency)
-    }
-}
-
-impl Serialize for Currency {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.code())
-    }
-}
-
-impl<'de> Deserialize<'de> for Currency {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
-    }
+/// A case as the store sees it now.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CaseRecord {
+    /// Whose case.
+    pub brand: Name,
+    /// Its name, in the brand's own words.
+    pub case: String,
+    /// Where it stands.
+    pub state: CaseState,
+    /// What its brand last stated; gone once it is closed.
+    pub spec: Option<CaseSpec>,
+    /// When it was opened.
+    pub opened: Timestamp,
+    /// When its brand last changed it.
+    pub updated: Timestamp,
+    /// When it was closed.
+    pub closed: Option<Timestamp>,
+    /// Why it was closed, or leaves.
+    pub reason: Option<String>,
+    /// How many mails about it a relay took, or may have taken.
+    pub mails: u32,
 }
 
 #[cfg(test)]
@@ -188,25 +174,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-
-    #[test]
-    fn amounts_are_exact_or_refused() {
-        for (written, read) in [
-            (json!("120.50"), "120.50"),
-            (json!(120.5), "120.5"),
-            (json!(-3), "-3"),
-            (json!(0.1), "0.1"),
-            (json!("999999999999999.999999"), "999999999999999.999999"),
-        ] {
-            assert_eq!(serde_json::from_value::<Amount>(written).expect("an amount").as_str(), read);
-        }
-        for bad in ["", "-", "1.", ".5", "1,50", "1e3", "+1", " 1", "1.2.3", "120 €", "9999999999999999"] {
-            assert_eq!(bad.parse::<Amount>(), Err(BadAmount::Shape), "{bad:?}");
-        }
-        let rounded = serde_json::from_value::<Amount>(json!(12_345_678_901_234.56)).expect_err("rounded");
-        assert!(rounded.to_string().contains("write it as text"), "{rounded}");
-        assert!(serde_json::from_value::<Amount>(json!(1e300)).is_err());
-    }
 
     #[test]
     fn facts_survive_their_text_form_and_show_nothing() {
@@ -218,6 +185,5 @@ mod tests {
             format!("{facts:?} {:?}", facts.first_letter),
             "CaseFacts(1 attributes) Some(FirstLetter)"
         );
-        assert!("EURO".parse::<Currency>().is_err() && "eur".parse::<Currency>().is_err());
     }
 }

@@ -75,6 +75,15 @@ pub enum Finish {
     },
     /// Not now: back to waiting, not claimed again before the given moment.
     Deferred(Deferral),
+    /// Its deadline has passed, and so have others': back to waiting, and it does not count as an attempt. It is claimed at
+    /// this moment, or before that if its recipient is seen or the store was restarted. What is overdue of the same person and
+    /// flow and ranks lower may wait as long.
+    Queued {
+        /// When its turn comes.
+        until: Timestamp,
+        /// Why.
+        reason: String,
+    },
     /// The relay refused it for good, or it cannot be rendered.
     Rejected {
         /// Why, without addresses.
@@ -101,6 +110,7 @@ impl Finish {
             Self::Deferred(deferral) => {
                 (2, &deferral.reason, deferral.until.as_millisecond(), deferral.counts)
             }
+            Self::Queued { until, reason } => (6, reason, until.as_millisecond(), false),
             Self::Rejected { reason } => (3, reason, 0, false),
             Self::Released { reason } => (4, reason, 0, false),
             Self::Uncertain { reason } => (5, reason, 0, false),

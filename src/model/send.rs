@@ -41,6 +41,9 @@ pub struct SendSpec {
     /// What happens at the deadline.
     #[serde(default)]
     pub on_deadline: OnDeadline,
+    /// The recipient's time zone, an IANA name, where the send itself says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
     /// Higher goes first among one person's sends; then the earlier deadline, then the earlier arrival.
     #[serde(default)]
     pub priority: i16,

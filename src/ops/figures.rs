@@ -29,6 +29,12 @@ const FINISHED: Metric = Metric {
     meaning: "Sends that reached a final state, by that state.",
     alert: "failed or uncertain above 1 % of all outcomes over 15 minutes.",
 };
+const CASES: Metric = Metric {
+    name: "vigie_cases",
+    labels: &["brand", "state"],
+    meaning: "Cases by state: open (or leaving), settled, handed_off; closed ones count for ever.",
+    alert: "open growing from day to day: deadlines are missing; handed_off growing faster than settled.",
+};
 const ONLINE: Metric = Metric {
     name: "vigie_presence_online",
     labels: &[],
@@ -58,6 +64,7 @@ impl Figures {
             (Kind::Gauge, SENDS),
             (Kind::Counter, ACCEPTED),
             (Kind::Counter, FINISHED),
+            (Kind::Gauge, CASES),
             (Kind::Gauge, ONLINE),
             (Kind::Gauge, GAP),
         ];
@@ -87,6 +94,7 @@ struct Families {
     sends: IntGaugeVec,
     accepted: IntCounterVec,
     finished: IntCounterVec,
+    cases: IntGaugeVec,
     online: IntGauge,
     gap: IntGaugeVec,
 }
@@ -101,13 +109,14 @@ impl Families {
             sends: IntGaugeVec::new(opts(SENDS), SENDS.labels).expect(LITERAL),
             accepted: IntCounterVec::new(opts(ACCEPTED), ACCEPTED.labels).expect(LITERAL),
             finished: IntCounterVec::new(opts(FINISHED), FINISHED.labels).expect(LITERAL),
+            cases: IntGaugeVec::new(opts(CASES), CASES.labels).expect(LITERAL),
             online: IntGauge::with_opts(opts(ONLINE)).expect(LITERAL),
             gap: IntGaugeVec::new(opts(GAP), GAP.labels).expect(LITERAL),
         }
     }
 
-    fn collectors(&self) -> [&dyn Collector; 5] {
-        [&self.sends, &self.accepted, &self.finished, &self.online, &self.gap]
+    fn collectors(&self) -> [&dyn Collector; 6] {
+        [&self.sends, &self.accepted, &self.finished, &self.cases, &self.online, &self.gap]
     }
 
     fn descriptions(&self) -> Vec<Desc> {
@@ -118,6 +127,13 @@ impl Families {
         self.online.set(signed(snapshot.online));
         for (brand, counts) in by_brand(snapshot) {
             self.fill(brand.as_str(), &counts);
+        }
+        for (brand, counts) in &snapshot.cases {
+            let states =
+                [("open", counts.open), ("settled", counts.settled), ("handed_off", counts.handed_off)];
+            for (state, count) in states {
+                self.cases.with_label_values(&[brand.as_str(), state]).set(signed(count));
+            }
         }
         self.collectors().iter().flat_map(|collector| collector.collect()).collect()
     }

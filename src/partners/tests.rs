@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::*;
+use crate::brands::Brands;
 use crate::model::{FlowState, Flows};
 
 fn name(text: &str) -> Name {
@@ -22,7 +23,7 @@ fn desk(more: &str) -> Desk {
     let partner: config::Partner = toml::from_str(&text).expect("a partner");
     let (flows, receiver) = watch::channel(Arc::default());
     let clock = Clock::manual(Timestamp::from_second(1_000_000).expect("a moment"));
-    let gate = Gate::new(receiver, clock.clone());
+    let gate = Gate::new(receiver, Brands::default(), clock.clone());
     let all = BTreeMap::from([(name("news"), partner)]);
     Desk { partners: Partners::new(&all, gate, clock.clone(), &Registry::new()), flows, clock }
 }

@@ -36,6 +36,8 @@ fn brand() -> Brand {
     Brand {
         limits: None,
         warmup: None,
+        hours: None,
+        verp: false,
         budget: Vec::new(),
         from: "\"Démo, recouvrement\" <dunning@démo.example>".into(),
         return_path: "bounces@demo.example".into(),
@@ -105,6 +107,7 @@ fn spec(template: &str, vars: Value) -> SendSpec {
         not_before: None,
         deadline: None,
         on_deadline: OnDeadline::Send,
+        zone: None,
         priority: 0,
         on_uncertain: OnUncertain::Hold,
         digest: String::new(),

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::StoreError;
 #[cfg(doc)]
 use super::{Rules, Store};
 use crate::model::{
-    Claim, ClaimId, Consent, Contact, FlowScope, Hint, Hours, Landed, MailAge, Origin, RecipientId, Sealed,
-    SendId, SendRecord, SendState, Source, Worth,
+    CaseState, Claim, ClaimId, Consent, Contact, FlowScope, Hint, Hours, Landed, MailAge, Name, Origin,
+    RecipientId, Sealed, SendId, SendRecord, SendState, Source, Suppression, Worth,
 };
 
 /// When an [`Store::enqueue`] answers.
@@ -35,6 +36,8 @@ pub enum Enqueued {
     Conflict,
     /// Not accepted: [`Rules::max_waiting`] is reached.
     Full,
+    /// Not accepted: its case is not open any more.
+    Closed(CaseState),
     /// Not accepted, or not known whether, or not as safe as was asked; the others have their own answers. Repeating
     /// is safe.
     Failed(StoreError),
@@ -107,11 +110,13 @@ pub enum Cancelled {
     Unknown,
 }
 
-/// The answer to [`Store::settle`].
+/// The answer to [`Store::suppress`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Settled {
-    /// Sends that will not go out any more.
-    pub cancelled: u64,
+pub struct Suppressed {
+    /// Nothing was known of this scope before.
+    pub new: bool,
+    /// Sends handed off by this call.
+    pub handed_off: u64,
     /// Sends whose hand-over had begun.
     pub in_hand_over: u64,
 }
@@ -123,6 +128,8 @@ pub struct Forgotten {
     pub sends: u64,
     /// Sends whose hand-over had begun; they end by themselves and keep nothing of the person.
     pub in_hand_over: u64,
+    /// Cases that were open.
+    pub cases: u64,
     /// Recorded consents.
     pub consents: u64,
     /// Whether a presence was known.
@@ -140,6 +147,8 @@ pub struct Person {
     pub waiting: Vec<SendRecord>,
     /// Recorded consents.
     pub consents: Vec<Consent>,
+    /// Whose mail they get no more, if anybody's.
+    pub suppressions: Vec<Suppression>,
     /// Signs of presence of the last moments, by kind.
     pub hints: Vec<Hint>,
     /// In which hours of the week this person was seen.
@@ -193,11 +202,35 @@ impl Counts {
     }
 }
 
+/// How many cases of a brand there are: their sum is how many were ever opened.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CaseCounts {
+    /// Those that are open, or leaving.
+    pub open: u64,
+    /// Those that were settled.
+    pub settled: u64,
+    /// Those that were handed off, and not settled since.
+    pub handed_off: u64,
+}
+
+impl CaseCounts {
+    /// The counter of a state.
+    pub fn of(&mut self, state: CaseState) -> &mut u64 {
+        match state {
+            CaseState::Open | CaseState::Leaving => &mut self.open,
+            CaseState::Settled => &mut self.settled,
+            CaseState::HandedOff => &mut self.handed_off,
+        }
+    }
+}
+
 /// All counters at one instant.
 #[derive(Debug, Clone, Default)]
 pub struct Snapshot {
     /// Counters by brand and campaign.
     pub flows: BTreeMap<FlowScope, Counts>,
+    /// Cases by brand.
+    pub cases: BTreeMap<Name, CaseCounts>,
     /// People online.
     pub online: u64,
 }

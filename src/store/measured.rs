@@ -8,12 +8,13 @@ use prometheus::{Histogram, HistogramVec};
 use tokio::sync::watch;
 
 use super::{
-    Cancelled, Enqueued, Errand, Errands, Fenced, Forgotten, Heard, Log, Person, Settled, Snapshot, Store,
-    StoreError, Ticked, Touch, Touched, Wait,
+    Cancelled, CasePut, Cases, Enqueued, Errand, Errands, Fenced, Forgotten, Heard, Log, Person, Settled,
+    Snapshot, Store, StoreError, Suppressed, Ticked, Touch, Touched, Wait,
 };
 use crate::model::{
-    ClaimId, Consent, Event, Finish, FlowScope, FlowSetting, Flows, Hold, Leaving, Mailboxes, Name, Pass,
-    Position, RecipientId, Sealed, SendId, SendRecord, SendSpec, Toll,
+    CaseRecord, CaseSpec, ClaimId, Consent, Event, Finish, FlowScope, FlowSetting, Flows, Hold, Leaving,
+    Mailboxes, Name, Pass, Position, RecipientId, Sealed, SendId, SendRecord, SendSpec, SuppressScope,
+    Suppression, Toll,
 };
 use crate::telemetry::{Metric, Registry};
 
@@ -110,16 +111,20 @@ impl Store for Measured {
         self.timed("cancel", self.store.cancel(send, reason)).await
     }
 
-    async fn settle(&self, brand: &Name, case: &str, reason: &str) -> Result<Settled, StoreError> {
-        self.timed("settle", self.store.settle(brand, case, reason)).await
-    }
-
     async fn forget(&self, recipient: RecipientId) -> Result<Forgotten, StoreError> {
         self.timed("forget", self.store.forget(recipient)).await
     }
 
     async fn consent(&self, consent: Consent) -> Result<(), StoreError> {
         self.timed("consent", self.store.consent(consent)).await
+    }
+
+    async fn suppress(&self, suppression: Suppression) -> Result<Suppressed, StoreError> {
+        self.timed("suppress", self.store.suppress(suppression)).await
+    }
+
+    async fn unsuppress(&self, recipient: RecipientId, scope: SuppressScope) -> Result<bool, StoreError> {
+        self.timed("unsuppress", self.store.unsuppress(recipient, scope)).await
     }
 
     async fn set_flow(&self, scope: FlowScope, setting: FlowSetting) -> Result<(), StoreError> {
@@ -174,6 +179,25 @@ impl Store for Measured {
 
     async fn close(&self) -> Result<(), StoreError> {
         self.store.close().await
+    }
+}
+
+#[async_trait]
+impl Cases for Measured {
+    async fn put_cases(&self, cases: Vec<CaseSpec>) -> Vec<Result<CasePut, StoreError>> {
+        self.timed("put_cases", self.store.put_cases(cases)).await
+    }
+
+    async fn cases(&self, ids: &[(Name, String)]) -> Result<Vec<Option<CaseRecord>>, StoreError> {
+        self.timed("cases", self.store.cases(ids)).await
+    }
+
+    async fn settle(&self, brand: &Name, case: &str, reason: &str) -> Result<Settled, StoreError> {
+        self.timed("settle", self.store.settle(brand, case, reason)).await
+    }
+
+    async fn hand_off(&self, brand: &Name, case: &str, reason: &str) -> Result<Settled, StoreError> {
+        self.timed("hand_off", self.store.hand_off(brand, case, reason)).await
     }
 }
 

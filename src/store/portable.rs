@@ -3,7 +3,7 @@
 //! ```text
 //!  FROM                                                TO
 //!  shut ─── no gateway opens it from here on
-//!  export ── a page: settings, consents, sends ──▶ adopt ── durable, waiting; claims nothing
+//!  export ── a page: settings, consents, cases, sends ──▶ adopt ── durable, waiting; claims nothing
 //!  depart ◀───────────────────────────────────────── New, Same
 //!   │  ended as cancelled, "moved to another store"
 //!  reopen ── once no send lives in both
@@ -25,7 +25,10 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::{Cancelled, Store, StoreError};
-use crate::model::{Consent, FlowScope, FlowSetting, HistoryEntry, RecipientId, Sealed, SendId, SendSpec};
+use crate::model::{
+    CaseId, CaseRecord, Consent, FlowScope, FlowSetting, HistoryEntry, RecipientId, Sealed, SendId, SendSpec,
+    Suppression,
+};
 
 pub use copy::{CopyError, Progress, Report, Seen, copy};
 
@@ -63,6 +66,10 @@ pub enum Item {
     Consent(Consent),
     /// A watched mailbox; it can be opened with the same `secrets.toml` only.
     Mailbox(RecipientId, Sealed),
+    /// A person who gets no more mail.
+    Suppression(Suppression),
+    /// An open case.
+    Case(Box<CaseRecord>),
     /// A waiting send.
     Send(Box<Moved>),
 }
@@ -122,12 +129,13 @@ pub trait Portable: Store {
     /// The next items after a position, or the first, without changing anything (but that claims whose lease has run out may
     /// be given back first, as [`tick`](Store::tick) does). A page may be empty and not the last.
     ///
-    /// - All flow settings come first, then all consents and watched mailboxes, then the waiting sends: nothing may go out of the other store that
-    ///   its operator or its recipient has stopped in this one.
+    /// - All flow settings come first, then all consents, watched mailboxes and suppressions, then the open cases, then the
+    ///   waiting sends: nothing may go out of the other store that its operator or its recipient has stopped in this one, or
+    ///   without what its case says.
     /// - The sends of one person come in the order of their arrival, within a page and from page to page.
     /// - What stays all the time from the first call to the last is given at least once, and each page has at most about
     ///   `most` items.
-    /// - Claimed and final sends are left out, as are sends whose recipient was forgotten.
+    /// - Claimed and final sends are left out, as are sends whose recipient was forgotten; and cases that are leaving or closed.
     async fn export(&self, after: Option<Position>, most: usize) -> Result<Page, StoreError>;
 
     /// Takes items in, answering in the order given, only after what is new among them survives a power cut (or is as safe as
@@ -138,13 +146,18 @@ pub trait Portable: Store {
     /// - It counts as accepted here, and keeps its attempts, due moment, `Date` and history.
     /// - A send that [departed](Self::depart) from this store before is taken back in: it is [`Adopted::New`]. Any other send
     ///   that is known by the same id, live or final, is [`Adopted::Same`] or [`Adopted::Conflict`], as its digest says.
+    /// - A case is open here from then on, as it was there; one that is known here is [`Adopted::Same`].
     /// - A consent holds unless a later one by the same person to the same grantee is known; a setting unless one for the same
     ///   flow is known that is not older (one without `since` is older than any other); a mailbox unless one of this
-    ///   person is watched here. It is not counted against [`Rules::max_mailboxes`](super::Rules::max_mailboxes).
+    ///   person is watched here. It is not counted against [`Rules::max_mailboxes`](super::Rules::max_mailboxes). A suppression
+    ///   does what [`suppress`](Store::suppress) does.
     async fn adopt(&self, items: Vec<Item>) -> Result<Vec<Adopted>, StoreError>;
 
     /// Ends sends as cancelled, with [`DEPARTED`] in their history and a mark that they live on elsewhere. Answers in the order
     /// given, durably: [`Cancelled::Done`] if the send departed now or before, [`Cancelled::Ended`] if it ended otherwise,
     /// be it cancelled. A claim on it becomes stale, unless its hand-over has begun.
     async fn depart(&self, sends: Vec<SendId>) -> Result<Vec<Cancelled>, StoreError>;
+
+    /// Forgets open cases, as they live on elsewhere: nothing is told of it, and no deadline comes. What is not open stays.
+    async fn depart_cases(&self, cases: Vec<CaseId>) -> Result<(), StoreError>;
 }

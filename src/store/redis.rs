@@ -35,6 +35,7 @@ pub mod rights;
 pub mod server;
 
 mod after;
+mod cases;
 mod claims;
 mod ending;
 mod enqueue;
@@ -55,6 +56,7 @@ mod reserve;
 mod router;
 mod settings;
 mod show;
+mod suppression;
 mod turns;
 
 use std::sync::Arc;
@@ -67,12 +69,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::{
-    Cancelled, Enqueued, Fenced, Forgotten, Person, Settled, Snapshot, Store, StoreError, Ticked, Touch,
+    Cancelled, Enqueued, Fenced, Forgotten, Person, Snapshot, Store, StoreError, Suppressed, Ticked, Touch,
     Touched, Wait,
 };
 use crate::model::{
-    ClaimId, Consent, Finish, FlowScope, FlowSetting, Flows, Hold, Leaving, Mailboxes, Name, Pass,
-    RecipientId, Sealed, SendId, SendRecord, SendSpec, Toll,
+    ClaimId, Consent, Finish, FlowScope, FlowSetting, Flows, Hold, Leaving, Mailboxes, Pass, RecipientId,
+    Sealed, SendId, SendRecord, SendSpec, SuppressScope, Suppression, Toll,
 };
 
 pub use self::figures::Figures;
@@ -189,16 +191,20 @@ impl Store for RedisStore {
         self.running_store()?.cancel(send, reason).await
     }
 
-    async fn settle(&self, brand: &Name, case: &str, reason: &str) -> Result<Settled, StoreError> {
-        self.running_store()?.settle(brand, case, reason).await
-    }
-
     async fn forget(&self, recipient: RecipientId) -> Result<Forgotten, StoreError> {
         self.running_store()?.forget(recipient).await
     }
 
     async fn consent(&self, consent: Consent) -> Result<(), StoreError> {
         self.running_store()?.consent(&consent).await
+    }
+
+    async fn suppress(&self, suppression: Suppression) -> Result<Suppressed, StoreError> {
+        self.running_store()?.suppress(&suppression).await
+    }
+
+    async fn unsuppress(&self, recipient: RecipientId, scope: SuppressScope) -> Result<bool, StoreError> {
+        self.running_store()?.unsuppress(recipient, &scope).await
     }
 
     async fn set_flow(&self, scope: FlowScope, setting: FlowSetting) -> Result<(), StoreError> {

@@ -2,6 +2,7 @@
 
 mod changes;
 mod gateways;
+mod hours;
 mod refusals;
 mod relays;
 mod storm;

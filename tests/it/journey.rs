@@ -1,6 +1,7 @@
 //! The real binary from the outside: what producers, mail clients and operators do with it, and what the contract
 //! promises them.
 
+mod cases;
 mod first_letter;
 mod machines;
 mod moments;

@@ -90,6 +90,7 @@ fn send(id: SendId, recipient: RecipientId) -> SendSpec {
         not_before: None,
         deadline: None,
         on_deadline: OnDeadline::Send,
+        zone: None,
         priority: 0,
         on_uncertain: OnUncertain::Hold,
         digest: const_hex::encode(id.0),

@@ -16,6 +16,7 @@
 
 mod alone;
 pub(crate) mod bench;
+mod cases;
 mod claiming;
 mod consent;
 mod crowd;
@@ -34,6 +35,7 @@ mod model;
 mod moving;
 mod sharing;
 mod spacing;
+mod suppression;
 mod worth;
 
 /// Makes one test of each case.
@@ -104,6 +106,17 @@ macro_rules! timeless {
             forgetting_a_person_leaves_nothing,
             a_forgotten_send_in_hand_over_ends_and_keeps_nothing,
         ],
+        cases: [
+            a_case_is_opened_and_changed,
+            a_claim_says_what_is_owed_now,
+            a_settled_case_takes_nothing_more,
+            a_settlement_and_a_hand_over_have_one_winner,
+            what_comes_back_of_a_closed_case_ends,
+            a_case_that_was_handed_off_may_be_settled,
+            a_hundred_sends_are_settled_together,
+            a_forgotten_person_owes_nothing,
+            beyond_the_bound_cases_are_refused,
+        ],
         consent: [
             without_consent_there_is_no_presence,
             a_withdrawal_wins_over_presumption,
@@ -133,6 +146,17 @@ macro_rules! timeless {
             a_position_that_is_gone_is_named,
         ],
         errands: [one_holds_an_errand, what_is_changed_is_nobodys],
+        suppression: [
+            what_waits_and_what_is_claimed_is_handed_off,
+            what_comes_later_is_handed_off_at_once,
+            each_of_them_is_told,
+            one_brand_or_all,
+            a_send_in_hand_over_ends_or_is_handed_off,
+            lifted_it_lets_mail_through_again,
+            forgotten_with_the_person,
+            an_address_in_its_words_is_taken_out,
+            many_waiting_sends_are_handed_off_together,
+        ],
         );
     };
 }
@@ -141,6 +165,12 @@ macro_rules! timeless {
 macro_rules! timed {
     ($tests:ident, $backend:ident) => {
         $tests!($backend, "current_thread",
+        cases: [
+            a_deadline_takes_a_case_out_of_e_mail,
+            a_mail_that_is_handed_off_takes_its_case_along,
+            a_mail_under_way_ends_before_its_case_leaves,
+            closed_cases_are_forgotten_in_time,
+        ],
         limits: [
             a_rate_holds_in_every_second,
             a_day_holds_in_every_24_hours,
@@ -186,6 +216,7 @@ macro_rules! timed {
             a_deadline_waits_for_its_flow,
             a_deadline_waits_for_a_setting_to_end,
             a_deadline_waits_for_the_gap,
+            whoever_is_overdue_takes_turns,
             a_deadline_waits_for_the_claim_before_it,
             a_claimed_send_is_left_alone_at_its_deadline,
             a_deferral_beyond_the_deadline_goes_without_presence,
@@ -203,6 +234,7 @@ macro_rules! timed {
         ],
         lasting: [finished_sends_are_purged_in_time],
         errands: [an_errand_comes_free_with_its_lease],
+        suppression: [a_lease_that_ends_hands_off],
         );
     };
 }
@@ -211,6 +243,7 @@ macro_rules! timed {
 macro_rules! lasting {
     ($tests:ident, $backend:ident) => {
         $tests!($backend, "current_thread",
+        cases: [cases_survive_a_crash],
         limits: [a_day_outlives_the_process],
         lasting: [
             everything_survives_a_clean_stop,
@@ -223,6 +256,7 @@ macro_rules! lasting {
         mailboxes: [mailboxes_survive_a_crash],
         events: [no_event_is_lost_in_a_crash, positions_survive],
         errands: [notes_survive_a_crash],
+        suppression: [it_survives_a_crash],
         );
     };
 }
@@ -289,6 +323,9 @@ macro_rules! moving {
             many_sends_arrive,
             consents_and_settings_arrive,
             mailboxes_arrive,
+            open_cases_arrive,
+            suppressions_arrive,
+            what_moves_to_where_its_person_gets_no_mail_is_handed_off,
             there_and_back_again,
             an_interrupted_copy_is_taken_up,
             a_copy_stops_between_pages,

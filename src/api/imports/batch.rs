@@ -1,5 +1,6 @@
 //! Some lines together on their way through the store.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
@@ -7,9 +8,9 @@ use tokio::time::{Duration, Instant};
 
 use super::{PATIENCE, Shared};
 use crate::api::Problem;
-use crate::api::sends::Fate;
+use crate::api::sends::{Counter, Fate, Fed};
 use crate::feeds::{Fault, Original};
-use crate::model::SendSpec;
+use crate::model::{CaseSpec, SendSpec};
 
 /// A line that was read.
 pub(super) struct Line {
@@ -23,8 +24,8 @@ pub(super) struct Line {
 
 /// What was found out of a line without the store.
 pub(super) enum Judged {
-    /// A send, if the store has no objection.
-    Send(Box<SendSpec>),
+    /// A send, a case or both, if the store has no objection.
+    Fed(Box<Fed>),
     /// The same as an earlier line.
     Duplicate,
     /// Refused.
@@ -51,12 +52,12 @@ pub(super) type Stopped = Problem;
 
 /// Deals with lines, in the order given.
 pub(super) async fn deal(shared: Arc<Shared>, lines: Vec<Line>, dry_run: bool) -> Result<Vec<Done>, Stopped> {
-    let mut sends = Vec::new();
+    let mut fed = Vec::new();
     let mut places = Vec::with_capacity(lines.len());
     for line in lines {
         let end = match line.judged {
-            Judged::Send(spec) => {
-                sends.push(*spec);
+            Judged::Fed(line) => {
+                fed.push(*line);
                 None
             }
             Judged::Duplicate => Some(End::Duplicate),
@@ -64,7 +65,7 @@ pub(super) async fn deal(shared: Arc<Shared>, lines: Vec<Line>, dry_run: bool) -
         };
         places.push((line.number, line.original, end));
     }
-    let fates = if dry_run { foresee(&shared, sends).await? } else { hand_in(&shared, sends).await? };
+    let fates = if dry_run { foresee(&shared, fed).await? } else { hand_in(&shared, fed).await? };
     let mut fates = fates.into_iter();
     let mut next = || fates.next().unwrap_or_else(|| Err(Problem::internal()));
     let done = places.into_iter().map(|(number, original, end)| {
@@ -85,10 +86,10 @@ pub(super) fn fault(problem: &Problem) -> Fault {
 
 type Fates = Vec<Result<Fate, Problem>>;
 
-async fn foresee(shared: &Shared, sends: Vec<SendSpec>) -> Result<Fates, Stopped> {
-    let mut fates = Vec::with_capacity(sends.len());
-    for send in sends {
-        match shared.counter.foresee(&send).await {
+async fn foresee(shared: &Shared, lines: Vec<Fed>) -> Result<Fates, Stopped> {
+    let mut fates = Vec::with_capacity(lines.len());
+    for line in lines {
+        match foresee_line(shared, &line).await {
             Err(problem) if problem.is_ours() => return Err(problem),
             fate => fates.push(fate),
         }
@@ -96,24 +97,84 @@ async fn foresee(shared: &Shared, sends: Vec<SendSpec>) -> Result<Fates, Stopped
     Ok(fates)
 }
 
-/// Asks the store until it has taken or refused each send, or for too long.
-async fn hand_in(shared: &Shared, sends: Vec<SendSpec>) -> Result<Fates, Stopped> {
-    let mut fates: Vec<Option<Result<Fate, Problem>>> = vec![None; sends.len()];
-    let mut left: Vec<(usize, SendSpec)> = sends.into_iter().enumerate().collect();
+async fn foresee_line(shared: &Shared, line: &Fed) -> Result<Fate, Problem> {
+    if let Some(case) = &line.case {
+        shared.counter.foresee_case(case).await?;
+    }
+    match &line.send {
+        Some(send) => shared.counter.foresee(send, line.case.as_ref()).await,
+        None => Ok(Fate::Accepted),
+    }
+}
+
+/// First all cases, then the sends of those lines whose case was taken.
+async fn hand_in(shared: &Shared, lines: Vec<Fed>) -> Result<Fates, Stopped> {
+    let (mut cases, mut sends) = (Vec::new(), Vec::new());
+    for (at, line) in lines.into_iter().enumerate() {
+        cases.extend(line.case.map(|case| (at, case)));
+        sends.push((at, line.send));
+    }
+    let mut refused: BTreeMap<usize, Problem> = BTreeMap::new();
+    for (at, answer) in insist(shared, cases).await? {
+        if let Err(problem) = answer {
+            refused.insert(at, problem);
+        }
+    }
+    let wanted = |(at, send): &(usize, Option<SendSpec>)| Some((*at, send.clone()?));
+    let asked = sends.iter().filter(|(at, _)| !refused.contains_key(at)).filter_map(wanted).collect();
+    let mut accepted: BTreeMap<_, _> = insist(shared, asked).await?.into_iter().collect();
+    let fate = |at: usize| match (refused.remove(&at), accepted.remove(&at)) {
+        (Some(problem), _) => Err(problem),
+        (None, Some(fate)) => fate,
+        (None, None) => Ok(Fate::Accepted),
+    };
+    Ok((0..sends.len()).map(fate).collect())
+}
+
+/// What the counter takes.
+trait Item: Clone + Send {
+    /// What it answers.
+    type Answer: Send;
+    fn hand_in(counter: &Counter, items: Vec<Self>) -> impl Future<Output = Answers<Self>> + Send;
+}
+
+/// In the order given.
+type Answers<T> = Vec<Result<<T as Item>::Answer, Problem>>;
+
+impl Item for CaseSpec {
+    type Answer = ();
+    fn hand_in(counter: &Counter, items: Vec<Self>) -> impl Future<Output = Answers<Self>> + Send {
+        counter.put_cases(items)
+    }
+}
+
+impl Item for SendSpec {
+    type Answer = Fate;
+    fn hand_in(counter: &Counter, items: Vec<Self>) -> impl Future<Output = Answers<Self>> + Send {
+        counter.accept_fed(items)
+    }
+}
+
+/// Asks the store until it has taken or refused each of these, or for too long.
+async fn insist<T: Item>(
+    shared: &Shared,
+    items: Vec<(usize, T)>,
+) -> Result<Vec<(usize, Result<T::Answer, Problem>)>, Stopped> {
+    let mut answers = Vec::with_capacity(items.len());
+    let mut left = items;
     let (since, mut pauses) = (Instant::now(), pauses());
     while !left.is_empty() {
-        let asked = left.iter().map(|(_, send)| send.clone()).collect();
-        let answers = shared.counter.accept_fed(asked).await;
+        let asked = left.iter().map(|(_, item)| item.clone()).collect();
         let mut again = Vec::new();
         let mut passing = None;
-        for ((at, send), answer) in left.into_iter().zip(answers) {
+        for ((at, item), answer) in left.into_iter().zip(T::hand_in(&shared.counter, asked).await) {
             match answer {
                 Err(problem) if problem.is_passing() => {
-                    again.push((at, send));
+                    again.push((at, item));
                     passing = Some(problem);
                 }
                 Err(problem) if problem.is_ours() => return Err(problem),
-                fate => fates[at] = Some(fate),
+                answer => answers.push((at, answer)),
             }
         }
         left = again;
@@ -124,7 +185,7 @@ async fn hand_in(shared: &Shared, sends: Vec<SendSpec>) -> Result<Fates, Stopped
             tokio::time::sleep(pauses.next().unwrap_or(PATIENCE)).await;
         }
     }
-    Ok(fates.into_iter().map(|fate| fate.unwrap_or_else(|| Err(Problem::internal()))).collect())
+    Ok(answers)
 }
 
 fn pauses() -> impl Iterator<Item = Duration> {

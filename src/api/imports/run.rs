@@ -141,17 +141,18 @@ impl Import {
     }
 
     fn judge(&mut self, entry: Entry) -> Result<Judged, Problem> {
-        let spec = match self.shared.counter.examine_entry(&self.job.access, &self.job.order, entry) {
-            Ok(spec) => spec,
+        let fed = match self.shared.counter.examine_entry(&self.job.access, &self.job.order, entry) {
+            Ok(fed) => fed,
             Err(problem) if problem.is_passing() => return Err(problem),
             Err(problem) => return Ok(Judged::Refused(batch::fault(&problem))),
         };
-        Ok(match self.seen.meet(&spec) {
+        let met = fed.send.as_ref().map_or(Met::First, |send| self.seen.meet(send));
+        Ok(match met {
             Met::Again => Judged::Duplicate,
             Met::Otherwise if self.job.dry_run => {
                 Judged::Refused(Fault::of("id", "is taken by an earlier line that says something else"))
             }
-            Met::First | Met::Otherwise => Judged::Send(Box::new(spec)),
+            Met::First | Met::Otherwise => Judged::Fed(Box::new(fed)),
         })
     }
 

@@ -10,23 +10,24 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::carried::Taken;
+use super::cased::{self, KnownCases};
 use super::request::SendRequest;
 use crate::api::brands::Brands;
 use crate::api::ndjson::{Answer, Refused, Work};
 use crate::api::{Access, Doors, Fire, Problem, TryOut, strict};
 use crate::clock::Clock;
-use crate::model::{ClaimId, RecipientId, SendSpec, SendState};
+use crate::model::{CaseFacts, ClaimId, RecipientId, SendSpec, SendState};
 use crate::store::{Enqueued, Store, StoreError, Wait};
 use crate::token::Identity;
 
 /// Where sends are accepted, whichever way they came.
 pub struct Counter {
-    store: Arc<dyn Store>,
-    brands: Brands,
-    identity: Identity,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) brands: Brands,
+    pub(super) identity: Identity,
     try_out: TryOut,
     fire: Fire,
-    clock: Clock,
+    pub(super) clock: Clock,
     /// Longest JSON of one send, in bytes.
     pub(super) max_body: usize,
 }
@@ -78,9 +79,17 @@ impl Counter {
         self.tried(spec)
     }
 
+    /// One of a case is tried with what the case says, which the store knows: [`hand_in`](Self::hand_in).
     fn tried(&self, spec: SendSpec) -> Result<SendSpec, Problem> {
-        (self.try_out)(&spec).map_err(|unfit| Problem::field(unfit.field, unfit.problem))?;
+        if spec.case.is_none() {
+            self.try_with(&spec, None)?;
+        }
         Ok(spec)
+    }
+
+    /// Renders a send for a try, with what its case says.
+    pub(super) fn try_with(&self, spec: &SendSpec, facts: Option<&CaseFacts>) -> Result<(), Problem> {
+        (self.try_out)(spec, facts).map_err(|unfit| Problem::field(unfit.field, unfit.problem))
     }
 
     /// Hands sends to the store and what comes back claimed to the dispatcher; answers in the order given.
@@ -100,19 +109,30 @@ impl Counter {
         answers
     }
 
-    /// Hands to the store what is in time, and what comes back claimed to the dispatcher; answers in the order given.
+    /// Hands to the store what is in time and fits its case, and what comes back claimed to the dispatcher; answers in the
+    /// order given.
     pub(super) async fn hand_in(&self, specs: Vec<SendSpec>, wait: Wait) -> Vec<Result<Outcome, Problem>> {
-        let mut late = Vec::with_capacity(specs.len());
-        let mut in_time = Vec::with_capacity(specs.len());
+        let cases = match self.cases_of(&specs).await {
+            Ok(cases) => cases,
+            Err(problem) => return vec![Err(problem); specs.len()],
+        };
+        let mut refused = Vec::with_capacity(specs.len());
+        let mut fit = Vec::with_capacity(specs.len());
         for spec in specs {
-            late.push(self.check_deadline(&spec).await.err());
-            if late.last().is_some_and(Option::is_none) {
-                in_time.push(spec);
+            refused.push(self.check(&spec, &cases).await.err());
+            if refused.last().is_some_and(Option::is_none) {
+                fit.push(spec);
             }
         }
-        let mut outcomes = self.enqueue(in_time, wait).await.into_iter();
+        let mut outcomes = self.enqueue(fit, wait).await.into_iter();
         let mut next = || outcomes.next().unwrap_or_else(|| Err(Problem::internal()));
-        late.into_iter().map(|late| late.map_or_else(&mut next, Err)).collect()
+        refused.into_iter().map(|refused| refused.map_or_else(&mut next, Err)).collect()
+    }
+
+    /// All that is checked of a send with the store's help.
+    pub(super) async fn check(&self, spec: &SendSpec, cases: &KnownCases) -> Result<(), Problem> {
+        self.check_deadline(spec).await?;
+        self.check_case(spec, cases)
     }
 
     /// Whether this send was accepted before.
@@ -121,7 +141,7 @@ impl Counter {
     }
 
     /// A deadline in the past is refused, unless this is a send that was accepted while there was time.
-    pub(super) async fn check_deadline(&self, spec: &SendSpec) -> Result<(), Problem> {
+    async fn check_deadline(&self, spec: &SendSpec) -> Result<(), Problem> {
         match spec.deadline {
             Some(at) if at <= self.clock.now() && self.store.send(spec.id).await?.is_none() => {
                 Err(Problem::field("deadline", format!("{at} is in the past; leave it out or move it")))
@@ -153,6 +173,7 @@ impl Counter {
                 Enqueued::Same => Ok(Outcome::Same),
                 Enqueued::Conflict => Err(conflict()),
                 Enqueued::Full => Err(Problem::full()),
+                Enqueued::Closed(state) => Err(cased::closed(state)),
                 Enqueued::Failed(error) => Err(failures.of(error)),
             })
             .collect();

@@ -5,10 +5,11 @@ use sha2::{Digest, Sha256};
 
 use super::counter::{Counter, Outcome};
 use super::request::{SendRequest, To};
+use crate::api::cases::{self, CaseRequest};
 use crate::api::{Access, Problem};
-use crate::feeds::Entry;
-use crate::model::{Name, OnDeadline, RecipientId, SendSpec};
-use crate::store::Wait;
+use crate::feeds::{CaseFacts as Facts, Entry};
+use crate::model::{CaseRecord, CaseSpec, CaseState, FirstLetter, Name, OnDeadline, RecipientId, SendSpec};
+use crate::store::{CasePut, Wait};
 
 /// What an import says for lines that do not say it themselves.
 #[derive(Debug, Clone)]
@@ -21,6 +22,14 @@ pub(in crate::api) struct Order {
     pub(in crate::api) template: Option<Name>,
 }
 
+/// What a line says: of its case, of a letter, or both.
+pub(in crate::api) struct Fed {
+    /// Opened or changed before the letter is looked at.
+    pub(in crate::api) case: Option<CaseSpec>,
+    /// The letter, unless neither the line nor its import names a template.
+    pub(in crate::api) send: Option<SendSpec>,
+}
+
 /// What became of a send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::api) enum Fate {
@@ -31,7 +40,7 @@ pub(in crate::api) enum Fate {
 }
 
 impl Counter {
-    /// Checks everything about a line's send that needs no store, as for one that was pushed.
+    /// Checks everything about what a line says that needs no store, as for what was pushed.
     ///
     /// # Errors
     /// 403 for another brand than the key's, 422 for the first field at fault.
@@ -39,11 +48,70 @@ impl Counter {
         &self,
         access: &Access,
         order: &Order,
-        entry: Entry,
-    ) -> Result<SendSpec, Problem> {
+        mut entry: Entry,
+    ) -> Result<Fed, Problem> {
         let brand = order.brand.clone();
+        if entry.brand.as_ref().is_some_and(|brand| *brand != order.brand) {
+            let problem = format!("this import is for {brand}: import other brands' lines by themselves");
+            return Err(Problem::field("brand", problem));
+        }
+        let facts = std::mem::take(&mut entry.facts);
+        let case = if facts.is_empty() { None } else { Some(self.case_of(&brand, &entry, facts)?) };
+        if case.is_some() && entry.template.is_none() && order.template.is_none() {
+            return Ok(Fed { case, send: None });
+        }
         let request = order.request(entry)?;
-        self.examine_named(access, request, |digest, recipient| derived(&brand, digest, recipient))
+        let named = |digest: &str, recipient| derived(&brand, digest, recipient);
+        let send = self.examine_named(access, request, named)?;
+        Ok(Fed { case, send: Some(send) })
+    }
+
+    /// What a line says of its case.
+    fn case_of(&self, brand: &Name, entry: &Entry, facts: Facts) -> Result<CaseSpec, Problem> {
+        let lacking =
+            |field: &str| Problem::field(field, "is missing: a line that says more of its case needs it");
+        let first_letter = match (facts.letter_reference, facts.letter_date) {
+            (None, None) => None,
+            (Some(reference), Some(date)) => Some(FirstLetter { reference, date }),
+            (None, Some(_)) => return Err(lacking("case.first_letter.reference")),
+            (Some(_), None) => return Err(lacking("case.first_letter.date")),
+        };
+        let request = CaseRequest {
+            to: To {
+                email: entry.email.clone().ok_or_else(|| Problem::field("to.email", "is missing"))?,
+                name: entry.name.clone(),
+            },
+            amount: facts.amount.ok_or_else(|| lacking("case.amount"))?,
+            currency: facts.currency.ok_or_else(|| lacking("case.currency"))?,
+            due_date: facts.due_date,
+            first_letter,
+            zone: facts.zone,
+            language: facts.language,
+            deadline: facts.deadline,
+            attributes: facts.attributes,
+        };
+        let name = entry.case.clone().ok_or_else(|| lacking("case"))?;
+        request.into_spec(brand.clone(), name, &self.identity)
+    }
+
+    /// Hands cases to the store; answers in the order given.
+    pub(in crate::api) async fn put_cases(&self, cases: Vec<CaseSpec>) -> Vec<Result<(), Problem>> {
+        let answers = self.store.put_cases(cases).await.into_iter();
+        answers.map(|answer| cases::put(answer?).map(drop)).collect()
+    }
+
+    /// What would become of a case, were it put.
+    pub(in crate::api) async fn foresee_case(&self, case: &CaseSpec) -> Result<(), Problem> {
+        let known = self.store.cases(&[(case.brand.clone(), case.case.clone())]).await?;
+        match known.into_iter().flatten().next() {
+            Some(CaseRecord { spec: Some(said), .. }) if said.recipient != case.recipient => {
+                cases::put(CasePut::OfAnother).map(drop)
+            }
+            Some(record) if record.state != CaseState::Open => {
+                cases::put(CasePut::Closed(record.state)).map(drop)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Hands sends to the store, and what comes back claimed to the dispatcher; answers in the order given.
@@ -56,9 +124,20 @@ impl Counter {
         outcomes.map(|outcome| outcome.map(fate)).collect()
     }
 
-    /// What would become of a send, were it handed in.
-    pub(in crate::api) async fn foresee(&self, spec: &SendSpec) -> Result<Fate, Problem> {
-        self.check_deadline(spec).await?;
+    /// What would become of a send, were it handed in behind what its line says of its case.
+    pub(in crate::api) async fn foresee(
+        &self,
+        spec: &SendSpec,
+        case: Option<&CaseSpec>,
+    ) -> Result<Fate, Problem> {
+        let mut cases = self.cases_of(std::slice::from_ref(spec)).await?;
+        if let (Some(case), Some(record)) = (case, case.and_then(|case| cases.get_mut(&case.id()))) {
+            record.spec = Some(case.clone());
+        }
+        match case.filter(|case| !cases.contains_key(&case.id())) {
+            Some(new) => self.try_with(spec, Some(&new.facts))?,
+            None => self.check(spec, &cases).await?,
+        }
         Ok(if self.knows(spec).await? { Fate::Same } else { Fate::Accepted })
     }
 }
@@ -66,13 +145,6 @@ impl Counter {
 impl Order {
     /// The line's send as if it had been pushed.
     fn request(&self, entry: Entry) -> Result<SendRequest, Problem> {
-        if entry.brand.as_ref().is_some_and(|brand| *brand != self.brand) {
-            let problem =
-                format!("this import is for {}: import other brands' lines by themselves", self.brand);
-            return Err(Problem::field("brand", problem));
-        }
-        // Until the store keeps cases, what a line says of its case reaches templates as variables.
-        let entry = entry.with_facts_as_variables();
         let lacking = |field: &str, what: &str| Problem::field(field, format!("is missing{what}"));
         let template = entry.template.or_else(|| self.template.clone());
         Ok(SendRequest {
@@ -86,6 +158,7 @@ impl Order {
             not_before: entry.not_before,
             deadline: entry.deadline,
             on_deadline: entry.on_deadline.unwrap_or(OnDeadline::Send),
+            zone: entry.zone,
             priority: entry.priority.unwrap_or(0),
         })
     }

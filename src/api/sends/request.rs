@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::api::{Problem, strict};
+use crate::hours::Zone;
 use crate::model::{Name, OnDeadline, OnUncertain, RecipientId, SendId, SendSpec};
 use crate::redact::Mailbox;
 use crate::token::{Identity, normalise};
@@ -53,6 +54,10 @@ pub(super) struct SendRequest {
     /// What happens at the deadline.
     #[serde(default)]
     pub(super) on_deadline: OnDeadline,
+    /// The recipient's time zone (an IANA name), for the brand's hours; without it their case's, else the brand's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "Europe/Paris")]
+    pub(super) zone: Option<String>,
     /// Higher goes first among one person's sends.
     #[serde(default)]
     pub(super) priority: i16,
@@ -61,14 +66,14 @@ pub(super) struct SendRequest {
 /// A recipient, as given.
 #[derive(Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct To {
+pub(in crate::api) struct To {
     /// The address.
     #[schema(example = "marie@example.org")]
-    pub(super) email: String,
+    pub(in crate::api) email: String,
     /// The person's name, for the header `To`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 200)]
-    pub(super) name: Option<String>,
+    pub(in crate::api) name: Option<String>,
 }
 
 /// Longest id and case.
@@ -118,6 +123,7 @@ impl SendRequest {
         check_name(self.to.name.as_deref())?;
         let (not_before, deadline) = (self.not_before.map(whole_millis), self.deadline.map(whole_millis));
         check_order(not_before, deadline)?;
+        let zone = self.zone.as_deref().map(zone).transpose()?;
         Ok(SendSpec {
             id: SendId::derive(&self.brand, &reference),
             reference,
@@ -131,6 +137,7 @@ impl SendRequest {
             not_before,
             deadline,
             on_deadline: self.on_deadline,
+            zone,
             priority: self.priority,
             on_uncertain,
             digest,
@@ -172,7 +179,8 @@ fn reference(id: String) -> Result<String, Problem> {
     Ok(id)
 }
 
-fn check_case(case: Option<&str>) -> Result<(), Problem> {
+/// The name of a case, if there is one.
+pub(in crate::api) fn check_case(case: Option<&str>) -> Result<(), Problem> {
     let invisible = |c: char| c.is_control() || c.is_whitespace();
     match case {
         Some(case) if !matches!(case.chars().count(), 1..=LONGEST_WORD) || case.contains(invisible) => {
@@ -183,7 +191,7 @@ fn check_case(case: Option<&str>) -> Result<(), Problem> {
 }
 
 /// The name goes into a header: a line end in it would start another one.
-fn check_name(name: Option<&str>) -> Result<(), Problem> {
+pub(in crate::api) fn check_name(name: Option<&str>) -> Result<(), Problem> {
     match name {
         Some(name) if name.chars().count() > LONGEST_NAME => {
             Err(Problem::field("to.name", "is longer than 200 characters"))
@@ -204,8 +212,14 @@ fn check_order(not_before: Option<Timestamp>, deadline: Option<Timestamp>) -> Re
     }
 }
 
+/// The zone's name as it should be written.
+fn zone(name: &str) -> Result<String, Problem> {
+    let known = Zone::named(name).map_err(|bad| Problem::field("zone", format!("must be {bad}")))?;
+    Ok(known.name().to_owned())
+}
+
 /// Stores keep milliseconds.
-fn whole_millis(at: Timestamp) -> Timestamp {
+pub(in crate::api) fn whole_millis(at: Timestamp) -> Timestamp {
     Timestamp::from_millisecond(at.as_millisecond()).unwrap_or(at)
 }
 

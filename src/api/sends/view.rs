@@ -57,6 +57,9 @@ struct Asked {
     deadline: Option<Timestamp>,
     /// What happens at the deadline.
     on_deadline: OnDeadline,
+    /// The recipient's time zone, where the send said it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    zone: Option<String>,
     /// Higher goes first among one person's sends.
     priority: i16,
 }
@@ -71,6 +74,7 @@ impl SendView {
             not_before: spec.not_before,
             deadline: spec.deadline,
             on_deadline: spec.on_deadline,
+            zone: spec.zone,
             priority: spec.priority,
         });
         Self {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use super::super::brands::Outside;
 use super::super::mailboxes::{Mailboxes, Parts as Watching};
 use super::super::opening::rules;
 use super::{Foundation, StartError};
@@ -38,8 +39,13 @@ impl Foundation {
             classifier: Arc::clone(&self.classifier),
             providers: Providers::new(&self.config.providers),
             brakes: self.brakes.clone(),
+            bounces: self.bounces.clone(),
         };
         Dispatcher::new(parts, self.config.dispatch.clone(), &self.registry)
+    }
+
+    pub(super) fn outside(&self) -> Outside {
+        Outside { webhooks: self.webhooks.clone(), store: Arc::clone(&self.store), clock: self.clock.clone() }
     }
 
     pub(super) fn mailboxes(&self, vault: Vault) -> Result<Mailboxes, StartError> {
@@ -94,9 +100,10 @@ impl Foundation {
                 Some(api::Condition { state: seen.state.as_str(), trouble: seen.trouble })
             }),
             imports: self.imports.clone(),
-            try_out: Arc::new(move |spec| {
+            bounces: self.bounces.clone(),
+            try_out: Arc::new(move |spec, facts| {
                 renderer
-                    .try_out(spec, None)
+                    .try_out(spec, facts)
                     .map_err(|unfit| api::Unfit { field: unfit.field, problem: unfit.problem })
             }),
             fire: Arc::new(move |claims| {

@@ -1,5 +1,6 @@
 mod feeds;
 mod flows;
+mod hours;
 mod verdicts;
 
 use sha2::Digest;

@@ -54,8 +54,7 @@ fn a_mapping_makes_fields_of_columns() {
             .as_object()
             .expect("an object")
     );
-    let vars = entry.with_facts_as_variables().vars;
-    assert_eq!((&vars["due_date"], &vars["amount"]), (&json!("2026-03-01"), &json!("1234.50")));
+    assert_eq!(entry.facts.due_date.map(|day| day.to_string()).as_deref(), Some("2026-03-01"));
 }
 
 #[test]
@@ -79,12 +78,15 @@ fn faults_name_the_field_and_never_the_value() {
 
 #[test]
 fn a_header_of_our_own_names_needs_no_mapping() {
-    let feed = "to.email,id,case,vars.amount,priority,on_deadline,case.attributes.score,vigie_problem\n\
-                a@b.fr,s-1,K,1,5,handoff,77,line 9: to.email: is wrong\n";
+    let feed = "to.email,id,case,vars.amount,priority,on_deadline,case.attributes.score,zone,vigie_problem\n\
+                a@b.fr,s-1,K,1,5,handoff,77,Asia/Tokyo,line 9: to.email: is wrong\n";
     let entry = one("", feed);
     assert_eq!((entry.id.as_deref(), entry.priority), (Some("s-1"), Some(5)));
     assert_eq!(entry.on_deadline, Some(crate::model::OnDeadline::Handoff));
-    assert_eq!(entry.facts.attributes["score"], "77");
+    assert_eq!(
+        (entry.facts.attributes["score"].as_str(), entry.zone.as_deref()),
+        (Some("77"), Some("Asia/Tokyo"))
+    );
 }
 
 #[test]
@@ -104,7 +106,8 @@ fn objects_speak_for_themselves_or_through_a_mapping() {
         (entry.case.as_deref(), entry.facts.amount.as_ref().map(Amount::as_str)),
         (Some("K"), Some("12.5"))
     );
-    assert_eq!(entry.with_facts_as_variables().vars["first_letter"], json!({"date": "2026-01-02"}));
+    assert_eq!(entry.facts.letter_date.map(|day| day.to_string()).as_deref(), Some("2026-01-02"));
+    assert!(entry.facts.letter_reference.is_none() && !entry.facts.is_empty());
     let entry = one(
         "[columns]\n\"who.mail\" = \"to.email\"\nsum = \"vars.amount\"",
         r#"{"who":{"mail":"a@b.fr"},"sum":3}"#,
@@ -127,6 +130,7 @@ fn mappings_that_cannot_be_are_refused() {
             "column \"a\": a moment needs its `zone`",
         ),
         ("constants = { priority = \"high\" }", "constants: priority: must be a whole number"),
+        ("constants = { zone = \"Paris\" }", "constants: zone: must be an IANA time zone such as"),
         ("templates = { id = \"{case\" }", "the template \"{case\" has a brace"),
         ("[columns]\nMail = \"to.email\"\n[templates]\nid = \"{Mail}\"", "an id must not be made of"),
         ("templates = { id = \"{to.email}\" }", "an id must not be made of"),

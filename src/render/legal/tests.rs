@@ -76,6 +76,7 @@ fn spec(template: &str) -> SendSpec {
         not_before: None,
         deadline: None,
         on_deadline: OnDeadline::Send,
+        zone: None,
         priority: 0,
         on_uncertain: OnUncertain::Hold,
         digest: String::new(),

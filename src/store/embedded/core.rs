@@ -4,6 +4,7 @@
 //! microseconds, done where the caller runs. If a write fails, memory and disk no longer agree, so the store stops
 //! answering for good; a restart goes on from disk.
 
+mod cases;
 mod errands;
 mod mailboxes;
 mod moving;
@@ -25,7 +26,6 @@ use super::state::State;
 use super::time::{Millis, NEVER, millis, span};
 use errands::Holders;
 use mailboxes::Watched;
-pub(super) use view::claim;
 
 /// What sleepers in [`due`](super::Store::due) listen to.
 #[derive(Debug)]
@@ -132,9 +132,12 @@ impl Core {
 
     fn note_ends(&self, changes: &[Change]) {
         for change in changes {
-            if let Change::End(_, end) = change {
-                self.oldest_end.fetch_min(end.at, Ordering::Relaxed);
-            }
+            let ended = match change {
+                Change::End(_, end) => Some(end.at),
+                Change::Case(_, head) => head.closed,
+                _ => None,
+            };
+            self.oldest_end.fetch_min(ended.unwrap_or(NEVER), Ordering::Relaxed);
         }
     }
 

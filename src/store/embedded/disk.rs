@@ -11,6 +11,7 @@
 //! process loses nothing. What must also survive the machine waits for [`Disk::sync`]; there is one journal, so one sync
 //! covers every step before it.
 
+mod cases;
 mod damage;
 mod errands;
 mod hours;
@@ -20,6 +21,7 @@ mod mailboxes;
 mod moving;
 mod scan;
 mod shut;
+mod suppressions;
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -55,6 +57,11 @@ enum Kind {
     Hours = b'h',
     Mailbox = b'm',
     Errand = b'g',
+    Case = b'k',
+    CaseSays = b'w',
+    CaseClosedAt = b'y',
+    Cases = b'n',
+    Suppression = b'p',
     Format = b'v',
 }
 
@@ -127,8 +134,10 @@ impl Disk {
             return Ok(());
         }
         let mut step = self.step();
-        for change in changes {
-            step.change(change);
+        for (at, change) in changes.iter().enumerate() {
+            if !cases::is_moot(change, &changes[at + 1..]) {
+                step.change(change);
+            }
         }
         for event in self.ends(changes)? {
             step.announce(&event);
@@ -251,6 +260,12 @@ impl Step<'_> {
                 self.batch.remove(records, key(Kind::Contacts, &[&who.0]));
             }
             Change::Contacts(who, mails) => self.put(records, key(Kind::Contacts, &[&who.0]), mails),
+            Change::Case(id, head) => self.case(*id, head),
+            Change::CaseSays(id, says) => self.case_says(*id, says),
+            Change::CaseGone(id) => self.case_gone(*id),
+            Change::Cases(brand, counts) => self.put(records, key(Kind::Cases, &[&json(brand)]), counts),
+            Change::Suppress(suppression) => self.suppress(suppression),
+            Change::Unsuppress(who, scope) => self.unsuppress(*who, scope),
             Change::Announce(event) => self.announce(event),
         }
     }

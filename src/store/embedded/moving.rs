@@ -8,7 +8,7 @@ use super::disk::Disk;
 use super::writer::Job;
 use super::{Embedded, Rules, StoreError};
 use crate::clock::Clock;
-use crate::model::SendId;
+use crate::model::{CaseId, SendId};
 use crate::store::Cancelled;
 use crate::store::portable::{Adopted, Item, Page, Portable, Position};
 
@@ -58,5 +58,11 @@ impl Portable for Embedded {
         let departed = open.core.depart(&sends)?;
         open.sync().await?;
         Ok(departed)
+    }
+
+    async fn depart_cases(&self, cases: Vec<CaseId>) -> Result<(), StoreError> {
+        let open = self.open_store().await?;
+        open.core.step(|state, _| cases.iter().for_each(|case| state.depart_case(*case)))?;
+        open.sync().await
     }
 }

@@ -10,9 +10,14 @@
 //! | ended at | moment, send | at the end | with the label |
 //! | [`Tally`] | flow, which | with whatever it counts | never |
 //! | consent | person, grantee | at each statement | when the person is forgotten |
+//! | suppression | person, scope | when mail to them is stopped | when it is lifted, or the person is forgotten |
 //! | hours | person | when they are seen in a new hour; 88 bytes, no JSON | when they withdraw or are forgotten, or nine weeks later |
 //! | mailbox | person | when it is to be watched; sealed, no JSON | when it is not any more, or the person is forgotten |
 //! | contacts | person | at each mail they got, or may have got | when no rule looks back so far, or when forgotten |
+//! | [`CaseHead`] | case | at each change of a case | `keep_finished` after it was closed |
+//! | [`CaseSpec`](crate::model::CaseSpec) | case | whenever its brand states it | when it is closed |
+//! | case closed at | moment, case | when it is closed | with it |
+//! | [`CaseCounts`] | brand | with each case opened or closed | never |
 //! | errand | its name | at each note, no JSON of ours | never |
 //! | [event](crate::model::Event) | its number, in the keyspace `events` | with the step it tells of | when `keep_events` newer ones are there |
 //! | flow setting | flow | at each change | never |
@@ -23,10 +28,12 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    ClaimId, FlowScope, HistoryEntry, Name, OnDeadline, OnUncertain, RecipientId, SendId, SendSpec, SendState,
+    CaseId, CaseState, ClaimId, FlowScope, HistoryEntry, Name, OnDeadline, OnUncertain, RecipientId, SendId,
+    SendSpec, SendState, SuppressScope, Suppression,
 };
 
 use super::time::Millis;
+use crate::store::CaseCounts;
 
 /// The version of everything below; a store with another one is not opened.
 pub(super) const FORMAT: u32 = 1;
@@ -38,8 +45,8 @@ pub(super) struct Head {
     pub(super) brand: Name,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) campaign: Option<Name>,
-    /// [`Case::key`] of its case; all zero without one.
-    pub(super) case: Case,
+    /// Its case; all zero without one.
+    pub(super) case: CaseId,
     pub(super) priority: i16,
     pub(super) due: Millis,
     pub(super) deadline: Millis,
@@ -55,6 +62,9 @@ pub(super) struct Head {
     /// Its recipient was forgotten while the hand-over was under way.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) forgotten: bool,
+    /// It may not wait again: what it becomes if its hand-over comes to nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) leaves: Option<SendState>,
     /// The claim in force, or the last one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) held: Option<Held>,
@@ -71,20 +81,6 @@ pub(super) struct Held {
     /// Over: with the fingerprint of the `finish` that ended it, or zero if something else did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) ended: Option<u64>,
-}
-
-/// The key a case is found by: the first 16 bytes of SHA-256(brand, 0, case).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(super) struct Case(pub(super) SendId);
-
-impl Case {
-    /// No case.
-    pub(super) const NONE: Self = Self(SendId::NONE);
-
-    /// The key of a brand's case.
-    pub(super) fn key(brand: &Name, case: &str) -> Self {
-        Self(SendId::derive(brand, case))
-    }
 }
 
 /// What a send is called, for as long as its id is taken.
@@ -175,6 +171,28 @@ impl From<Mails> for Vec<Contacted> {
     }
 }
 
+/// All that is known of a case but what its brand states, which is a record of its own while it is open.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct CaseHead {
+    pub(super) brand: Name,
+    pub(super) case: String,
+    pub(super) state: CaseState,
+    /// Whose case; all zero once it is closed.
+    pub(super) recipient: RecipientId,
+    /// When it leaves e-mail.
+    pub(super) deadline: Millis,
+    pub(super) opened: Millis,
+    pub(super) updated: Millis,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) closed: Option<Millis>,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(super) reason: String,
+    /// Mails that a relay took, or may have taken.
+    pub(super) mails: u32,
+    /// [`CaseSpec::digest`](crate::model::CaseSpec::digest).
+    pub(super) digest: [u8; 16],
+}
+
 /// Which of a flow's counters: one record each, because different threads write them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) enum Tally {
@@ -203,8 +221,20 @@ pub(super) enum Change {
     NoHours(RecipientId),
     /// The mails a person got; none: nobody needs to know any more.
     Contacts(RecipientId, Vec<Contacted>),
+    /// A person gets no more of this mail.
+    Suppress(Box<Suppression>),
+    /// They do again.
+    Unsuppress(RecipientId, SuppressScope),
     /// So many tokens of a flow were taken in a slice of the day; none: it is over.
     Taken(FlowScope, i64, u32),
+    /// A case; a closed one loses what its brand stated.
+    Case(CaseId, Box<CaseHead>),
+    /// What its brand states of a case, as JSON.
+    CaseSays(CaseId, Vec<u8>),
+    /// A case lives on in another store.
+    CaseGone(CaseId),
+    /// How many cases of a brand there are.
+    Cases(Name, CaseCounts),
     /// An event is told with this step. The end of a send is told without it.
     Announce(Box<crate::model::Event>),
 }

@@ -15,6 +15,7 @@
 //! need no presence, so something must come back for each: either its timer, or its flow in `held` (looked at when
 //! the flow opens), or, where one mail decides over the next, the end of the claim that is in its way.
 
+mod cases;
 mod claim;
 mod consents;
 mod contacts;
@@ -30,6 +31,7 @@ mod queue;
 mod recent;
 mod seen;
 mod sends;
+mod suppressions;
 mod tick;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -43,6 +45,7 @@ use crate::model::{
 use crate::redact::foreign;
 use crate::store::{Rules, Snapshot};
 
+use cases::Cases;
 pub(super) use claim::Taken;
 use consents::Consents;
 use contacts::Contacts;
@@ -54,6 +57,7 @@ use queue::Queue;
 use recent::Recent;
 pub(super) use seen::Seen;
 use sends::{Entry, Sends, Slot, Stand};
+use suppressions::Suppressions;
 pub(super) use tick::Turn;
 
 use super::presence::Presence;
@@ -65,6 +69,7 @@ use super::time::{EVER, Millis, NEVER, span, timestamp};
 pub(super) struct State {
     rules: Rules,
     sends: Sends,
+    cases: Cases,
     queue: Queue,
     timers: BTreeSet<(Millis, Slot)>,
     /// When an overdue send may go, as far as is known. Looked at after all other timers have done their work, so that
@@ -81,6 +86,7 @@ pub(super) struct State {
     recent: Recent,
     hints: Hints,
     consents: Consents,
+    suppressions: Suppressions,
     flows: FlowTable,
     meters: Meters,
     /// The arrival number of the next send.
@@ -93,6 +99,7 @@ impl State {
     pub(super) fn new(rules: Rules) -> Self {
         Self {
             sends: Sends::new(rules.max_waiting),
+            cases: Cases::default(),
             queue: Queue::default(),
             timers: BTreeSet::new(),
             overdue: BTreeSet::new(),
@@ -104,6 +111,7 @@ impl State {
             recent: Recent::new(span(rules.recent)),
             hints: Hints::new(span(rules.hint_ttl)),
             consents: Consents::new(),
+            suppressions: Suppressions::new(),
             flows: FlowTable::default(),
             meters: Meters::default(),
             arrivals: 0,
@@ -138,7 +146,11 @@ impl State {
 
     /// All counters.
     pub(super) fn snapshot(&self, now: Millis) -> Snapshot {
-        Snapshot { flows: self.flows.snapshot(), online: self.presence.count(now) }
+        Snapshot {
+            flows: self.flows.snapshot(),
+            cases: self.cases.counts(),
+            online: self.presence.count(now),
+        }
     }
 
     /// The operators' settings.
@@ -237,6 +249,7 @@ impl State {
             events: entry.events,
             dated: entry.dated,
             forgotten: entry.forgotten,
+            leaves: entry.leaves,
             held: self.holds.get(&slot).copied(),
         }
     }
@@ -270,12 +283,23 @@ impl State {
         }
     }
 
-    /// A claimed entry waits again; its claim was ended before. Whoever was forgotten meanwhile gets nothing more.
+    /// A claimed entry waits again; its claim was ended before. Whoever was forgotten meanwhile gets nothing more, nor does
+    /// whoever gets no more mail; and what was to leave while it was handed over leaves now.
     fn come_back(&mut self, slot: Slot, now: Millis) -> SendState {
         let (flow, who) = (self.sends.at(slot).flow, self.sends.at(slot).recipient);
+        if let Some(to) = self.sends.at(slot).leaves {
+            let why =
+                if to == SendState::Cancelled { "its case was settled" } else { "its case left e-mail" };
+            self.finalise(slot, SendState::Claimed, to, now, why);
+            return to;
+        }
         if self.sends.at(slot).forgotten {
             self.finalise(slot, SendState::Claimed, SendState::Cancelled, now, "forgotten");
             return SendState::Cancelled;
+        }
+        if let Some(words) = self.stopped(slot) {
+            self.finalise(slot, SendState::Claimed, SendState::HandedOff, now, words);
+            return SendState::HandedOff;
         }
         self.shelve(slot, now);
         self.flows.shift(flow, SendState::Claimed, SendState::Waiting);

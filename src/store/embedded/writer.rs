@@ -9,11 +9,11 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::model::{ClaimId, FlowScope, RecipientId, SendId, SendSpec};
+use crate::model::{CaseState, ClaimId, FlowScope, RecipientId, SendId, SendSpec};
 use crate::store::portable::{Adopted, Item};
 use crate::store::{Enqueued, StoreError};
 
-use super::core::{Core, claim};
+use super::core::Core;
 use super::records::{Head, Label};
 use super::state::Taken;
 use super::time::Millis;
@@ -75,6 +75,7 @@ enum Fate {
     Same,
     Conflict,
     Full,
+    Closed(CaseState),
 }
 
 impl Group {
@@ -151,7 +152,7 @@ impl Group {
 }
 
 /// Refuses new sends while the disk has little space left.
-fn room_on_disk(core: &Core) -> Result<(), StoreError> {
+pub(super) fn room_on_disk(core: &Core) -> Result<(), StoreError> {
     if core.disk.free_space() < RESERVE {
         return Err(StoreError::Full(format!("less than {} MiB are left on the disk", RESERVE >> 20)));
     }
@@ -178,6 +179,9 @@ impl Draft {
             None if self.room == 0 => return Ok(Fate::Full),
             None => {}
         }
+        if let Some(closed) = core.closed_case_of(spec)? {
+            return Ok(Fate::Closed(closed));
+        }
         self.room -= 1;
         self.digests.insert(spec.id, spec.digest.clone());
         let scope = FlowScope { brand: spec.brand.clone(), campaign: spec.campaign.clone() };
@@ -189,7 +193,7 @@ impl Draft {
 impl Call {
     /// Lets the call's new sends into the state, claims what is due and answers.
     fn conclude(self, core: &Core, fates: Vec<Fate>) {
-        let admitted = core.step(|state, now| {
+        let admitted = core.step(|state, now| -> Result<_, StoreError> {
             let mut before: HashMap<SendId, Taken> = state
                 .held_under(self.request, crate::model::Cause::Enqueue, now)
                 .into_iter()
@@ -202,31 +206,41 @@ impl Call {
                 let room = room.entry(spec.recipient).or_insert_with(|| state.claims_per_call());
                 let first = seen.insert(spec.id);
                 let claimed = match fate {
-                    Fate::New(head) => state.admit(spec.id, head, self.request, *room, now),
+                    Fate::New(head) => match core.end_of_new(state, spec)? {
+                        None => state.admit(spec.id, head, self.request, *room, now),
+                        Some(end) => {
+                            state.admit_and_end(spec.id, head, end, now);
+                            None
+                        }
+                    },
                     Fate::Same if first => before.remove(&spec.id),
-                    Fate::Same | Fate::Conflict | Fate::Full => None,
+                    Fate::Same | Fate::Conflict | Fate::Full | Fate::Closed(_) => None,
                 };
                 *room -= usize::from(claimed.is_some()).min(*room);
                 taken.push(claimed);
             }
-            taken
+            Ok(taken)
         });
-        let answers = admitted.map(|taken| {
+        let answers = admitted.flatten().map(|taken| {
             let sends = self.sends.into_iter().zip(fates).zip(taken);
-            sends.map(|(((spec, _), fate), taken)| answer(spec, &fate, taken)).collect()
+            sends.map(|(((spec, _), fate), taken)| answer(core, spec, &fate, taken)).collect()
         });
         drop(self.answer.send(answers));
     }
 }
 
 /// What the caller hears. A send claimed by this very request before is new to a caller who lost the answer.
-fn answer(spec: SendSpec, fate: &Fate, taken: Option<Taken>) -> Enqueued {
-    let claim = taken.map(|taken| claim(&taken, Arc::new(spec)));
+fn answer(core: &Core, spec: SendSpec, fate: &Fate, taken: Option<Taken>) -> Enqueued {
+    let claim = match taken.map(|taken| core.claim(&taken, Arc::new(spec))).transpose() {
+        Ok(claim) => claim,
+        Err(error) => return Enqueued::Failed(error),
+    };
     match fate {
         Fate::New(_) => Enqueued::New(claim),
         Fate::Same if claim.is_some() => Enqueued::New(claim),
         Fate::Same => Enqueued::Same,
         Fate::Conflict => Enqueued::Conflict,
         Fate::Full => Enqueued::Full,
+        Fate::Closed(state) => Enqueued::Closed(*state),
     }
 }

@@ -3,7 +3,7 @@
 use tokio_util::sync::CancellationToken;
 
 use super::{Adopted, Item, Portable, Position};
-use crate::model::{Name, SendId, SendState};
+use crate::model::{CaseId, Name, SendId, SendState};
 use crate::store::{Cancelled, Counts, StoreError};
 
 /// Items in one page: enough to share a sync of the disk, few enough to stop soon and to fit in memory with any letters.
@@ -27,6 +27,10 @@ pub struct Progress {
     pub consents: u64,
     /// Watched mailboxes that the other store did not have.
     pub mailboxes: u64,
+    /// Suppressions that the other store did not have.
+    pub suppressions: u64,
+    /// Open cases that the other store did not have.
+    pub cases: u64,
     /// Settings of flows that the other store did not have.
     pub flows: u64,
 }
@@ -77,7 +81,7 @@ pub enum CopyError {
     Store(#[from] StoreError),
 }
 
-/// Moves all that waits in `from`, its consents, watched mailboxes and flow settings to `to`; see the [module doc](super) for what that
+/// Moves all that waits in `from`, its open cases, consents, watched mailboxes, suppressions and flow settings to `to`; see the [module doc](super) for what that
 /// means. `stop` ends it after the page in hand. Calls `watch` as things happen.
 ///
 /// # Errors
@@ -175,15 +179,18 @@ impl Mover<'_> {
             Err(StoreError::Full(why)) => return Err(CopyError::Full(why)),
             answers => answers?,
         };
-        let mut there = Vec::with_capacity(labels.len());
+        let (mut there, mut cases) = (Vec::with_capacity(labels.len()), Vec::new());
         let mut full = false;
         for (label, adopted) in labels.iter().zip(answers) {
             full |= adopted == Adopted::Full;
             self.count(label, adopted, watch);
-            if let (Label::Send { id, .. }, Adopted::New | Adopted::Same) = (label, adopted) {
-                there.push(*id);
+            match (label, adopted) {
+                (Label::Send { id, .. }, Adopted::New | Adopted::Same) => there.push(*id),
+                (Label::Case(id), Adopted::New | Adopted::Same) => cases.push(*id),
+                _ => {}
             }
         }
+        self.from.depart_cases(cases).await?;
         self.depart(there).await?;
         if full { Err(CopyError::Full("`store.max_waiting` is reached".into())) } else { Ok(()) }
     }
@@ -199,6 +206,8 @@ impl Mover<'_> {
             }
             (Label::Consent, Adopted::New) => progress.consents += 1,
             (Label::Mailbox, Adopted::New) => progress.mailboxes += 1,
+            (Label::Suppression, Adopted::New) => progress.suppressions += 1,
+            (Label::Case(_), Adopted::New) => progress.cases += 1,
             (Label::Flow, Adopted::New) => progress.flows += 1,
             _ => {}
         }
@@ -222,6 +231,8 @@ enum Label {
     Flow,
     Consent,
     Mailbox,
+    Suppression,
+    Case(CaseId),
     Send { id: SendId, brand: Name, reference: String },
 }
 
@@ -231,6 +242,8 @@ impl Label {
             Item::Flow(..) => Self::Flow,
             Item::Consent(_) => Self::Consent,
             Item::Mailbox(..) => Self::Mailbox,
+            Item::Suppression(_) => Self::Suppression,
+            Item::Case(case) => Self::Case(CaseId::of(&case.brand, &case.case)),
             Item::Send(moved) => Self::Send {
                 id: moved.spec.id,
                 brand: moved.spec.brand.clone(),

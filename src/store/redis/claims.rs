@@ -131,6 +131,7 @@ impl Inner {
         let (how, text, until, counts) = match finish {
             Finish::Accepted { reply, .. } => ("a", reply, 0, false),
             Finish::Deferred(deferral) => ("d", &deferral.reason, millis(deferral.until), deferral.counts),
+            Finish::Queued { until, reason } => ("q", reason, millis(*until), false),
             Finish::Rejected { reason } => ("r", reason, 0, false),
             Finish::Released { reason } => ("l", reason, 0, false),
             Finish::Uncertain { reason } => ("u", reason, 0, false),

@@ -1,10 +1,10 @@
-//! Ending sends from outside: one, a case, a person; and what holds them back: a person's word, an operator's.
+//! Ending sends from outside: one, a person; and what holds them back: a person's word, an operator's.
 //!
 //! All of it is as safe as an enqueue before it is answered (`store.enqueue_wait`), and may be repeated.
 
 use redis::{Cmd, Value};
 
-use super::enqueue::{case_key, words};
+use super::enqueue::words;
 use super::inner::{Inner, set};
 use super::keys::{self, FLOWS, Partition};
 use super::library::functions;
@@ -12,12 +12,12 @@ use super::reply::{Reply, damaged, state};
 use super::router::{Lane, Place};
 use super::settings::written;
 use super::show;
-use crate::model::{Consent, FlowScope, FlowSetting, Name, RecipientId, SendId};
+use crate::model::{Consent, FlowScope, FlowSetting, RecipientId, SendId};
 use crate::store::time::millis;
-use crate::store::{Cancelled, Forgotten, Settled, StoreError, Wait};
+use crate::store::{Cancelled, Forgotten, StoreError, Wait};
 
-/// Most sends one call of `settle` or `forget` deals with.
-const AT_ONCE: usize = 200;
+/// Most sends one call of `settle`, `hand_off` or `forget` deals with.
+pub(super) const AT_ONCE: usize = 200;
 
 impl Inner {
     pub(super) async fn cancel(&self, send: SendId, reason: &str) -> Result<Cancelled, StoreError> {
@@ -44,28 +44,6 @@ impl Inner {
         })
     }
 
-    pub(super) async fn settle(&self, brand: &Name, case: &str, reason: &str) -> Result<Settled, StoreError> {
-        let key = case_key(brand, case);
-        let mut settled = Settled::default();
-        for partition in self.everywhere("a", &key).await? {
-            let mut call = partition.fcall(&functions().settle);
-            call.arg(&key[..])
-                .arg(words(reason))
-                .arg(self.spans.keep_finished)
-                .arg(&self.spans.pace)
-                .arg(AT_ONCE);
-            let mut late = 0;
-            self.until_none_is_left(partition, &call, |reply| {
-                settled.cancelled += reply.small::<u64>()?;
-                late = reply.small()?;
-                Ok(reply.int()? == 1)
-            })
-            .await?;
-            settled.in_hand_over += late;
-        }
-        Ok(settled)
-    }
-
     pub(super) async fn forget(&self, who: RecipientId) -> Result<Forgotten, StoreError> {
         let partition = self.partitions.of(who);
         let mut call = partition.fcall(&functions().forget);
@@ -74,17 +52,21 @@ impl Inner {
         self.until_none_is_left(partition, &call, |reply| {
             forgotten.sends += reply.small::<u64>()?;
             forgotten.in_hand_over += reply.small::<u64>()?;
+            forgotten.cases += reply.small::<u64>()?;
             forgotten.consents += reply.small::<u64>()?;
             forgotten.presence |= reply.int()? == 1;
             Ok(reply.int()? == 1)
         })
         .await?;
+        if forgotten.cases > 0 {
+            self.outbox_has(self.partitions.number_of(who));
+        }
         self.follow_mailbox_of(who).await;
         Ok(forgotten)
     }
 
     /// Calls until `heed`, which reads the answer's beginning, says that no more is left, and that is safe.
-    async fn until_none_is_left(
+    pub(super) async fn until_none_is_left(
         &self,
         partition: &Partition,
         call: &Cmd,

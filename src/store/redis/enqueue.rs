@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use jiff::Timestamp;
 use redis::{Cmd, Value};
 
-use crate::model::{Cause, ClaimId, Finish, OnDeadline, OnUncertain, SendId, SendSpec};
+use crate::model::{CaseId, CaseState, Cause, ClaimId, Finish, OnDeadline, OnUncertain, SendId, SendSpec};
 use crate::redact::foreign;
 use crate::store::time::{EVER, Millis, NEVER, millis};
 use crate::store::{Enqueued, StoreError, Wait};
@@ -83,7 +83,7 @@ impl Inner {
             let id = spec.id;
             let answer = outcome.map_err(StoreError::from).and_then(|told| self.answer(request, spec, told));
             let answer = answer.unwrap_or_else(Enqueued::Failed);
-            if reserved == Reserved::Now && matches!(answer, Enqueued::Full) {
+            if reserved == Reserved::Now && matches!(answer, Enqueued::Full | Enqueued::Closed(_)) {
                 full.push(self.unreserve_call(id));
             }
             answers.push(answer);
@@ -111,7 +111,8 @@ impl Inner {
     fn answer(&self, request: ClaimId, spec: SendSpec, outcome: Value) -> Result<Enqueued, StoreError> {
         let mut reply = Reply::of(outcome)?;
         let (outcome, alarm) = (reply.int()?, reply.int()?);
-        self.turns.hint(self.partitions.number_of(spec.recipient), alarm);
+        let number = self.partitions.number_of(spec.recipient);
+        self.turns.hint(number, alarm);
         Ok(match outcome {
             0 => {
                 let told = reply.claims()?.pop();
@@ -122,6 +123,13 @@ impl Inner {
             }
             1 => Enqueued::Same,
             2 => Enqueued::Conflict,
+            4 => Enqueued::Closed(CaseState::Leaving),
+            5 => Enqueued::Closed(CaseState::Settled),
+            6 => Enqueued::Closed(CaseState::HandedOff),
+            7 => {
+                self.follow_up(number, reply.gone()?);
+                Enqueued::New(None)
+            }
             _ => Enqueued::Full,
         })
     }
@@ -134,7 +142,8 @@ impl Inner {
             .arg(self.spans.claims_per_touch)
             .arg(self.spans.lease)
             .arg(&self.spans.pace)
-            .arg(self.spans.most_live);
+            .arg(self.spans.most_live)
+            .arg(self.spans.keep_finished);
         self.hold_back(&mut call);
         (partition.place, call)
     }
@@ -143,7 +152,7 @@ impl Inner {
 /// The arguments 1 to 12 of `insert` and `adopt`: a send that is `due` then.
 pub(super) fn describe(call: &mut Cmd, spec: &SendSpec, due: Option<Timestamp>) {
     let scope = crate::model::FlowScope { brand: spec.brand.clone(), campaign: spec.campaign.clone() };
-    let case = spec.case.as_ref().map(|case| case_key(&spec.brand, case));
+    let case = spec.case.as_ref().map(|case| CaseId::of(&spec.brand, case).0.0);
     let deadline = spec.deadline.map_or(NEVER, millis).max(0);
     let due = due.map_or(EVER, millis);
     let on_deadline = match spec.on_deadline {
@@ -184,11 +193,6 @@ fn rank(priority: i16, deadline: Millis) -> [u8; 8] {
     rank[..2].copy_from_slice(&i16::MAX.abs_diff(priority).to_be_bytes());
     rank[2..].copy_from_slice(&deadline.clamp(0, LATEST).to_be_bytes()[2..]);
     rank
-}
-
-/// The key a case is found by.
-pub(super) fn case_key(brand: &crate::model::Name, case: &str) -> [u8; 16] {
-    SendId::derive(brand, case).0
 }
 
 /// Sends in their order, cut wherever an id comes again: two with one id are treated one after the other.

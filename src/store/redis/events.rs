@@ -85,7 +85,6 @@ impl Inner {
 
     /// A function told something other than the end of a send (`announce` in `lua/events.lua`): it is looked for in the
     /// outbox at once, instead of some seconds later.
-    #[expect(dead_code, reason = "for the steps that are to tell of cases")]
     pub(super) fn outbox_has(&self, partition: u16) {
         self.events.told.lock().unwrap_or_else(PoisonError::into_inner).insert(partition);
         self.events.look.notify_one();

@@ -17,7 +17,7 @@ use super::reply::{Gone, Reply, Told};
 use super::router::{Lane, Place, Router, Safe};
 use super::server::Sync;
 use super::turns::Turns;
-use crate::model::{Budget, Cause, Claim, ClaimId, ConsentRule, SendId, SendSpec};
+use crate::model::{Budget, Cause, Claim, ClaimId, ConsentRule, SendId, SendSpec, SendState};
 use crate::store::time::span;
 use crate::store::{Rules, StoreError, Wait};
 
@@ -186,8 +186,12 @@ impl Inner {
     }
 
     /// Tells of sends of a partition that are gone, and lets their index entries go in time.
-    pub(super) fn follow_up(&self, partition: u16, gone: Vec<Gone>) {
-        let partition = &self.partitions.all()[usize::from(partition)];
+    pub(super) fn follow_up(&self, number: u16, gone: Vec<Gone>) {
+        let partition = &self.partitions.all()[usize::from(number)];
+        if gone.iter().any(|gone| gone.state == SendState::HandedOff) {
+            // Its case may have left with it.
+            self.outbox_has(number);
+        }
         for gone in gone {
             // A full queue leaves an entry without end; see `after`.
             let _ = self.gone.try_send(gone.send);

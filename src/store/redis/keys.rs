@@ -11,6 +11,7 @@
 //! | `{v<p>}:q:<person>` | sorted set | their live sends in claiming order (`lua/queue.lua`) | when empty |
 //! | `{v<p>}:l:<person>` | string | the mails they got: when, whose (`lua/pace.lua`) | when no rule looks back so far |
 //! | `{v<p>}:y:<person>` | hash | consents: `b:<brand>` or `p:<partner>` → 1 or 0, when, proof | when forgotten |
+//! | `{v<p>}:z:<person>` | hash | whose mail they get no more: `*` or brand → why, since when, words; most have none | when lifted or forgotten |
 //! | `{v<p>}:s:<send>` | hash | a send's head ([`Head`](super::head)) | `keep_finished` after its end |
 //! | `{v<p>}:b:<send>` | string | its payload, the [`SendSpec`](crate::model::SendSpec) as JSON | with the final state |
 //! | `{v<p>}:h:<send>` | list | its history, at most 19 lines | with the head |
@@ -19,13 +20,17 @@
 //! | `{v<p>}:u:<person>` | string | in which hours of the week they are seen ([`Hours`](crate::model::Hours)) | after nine weeks, when they withdraw |
 //! | `{v<p>}:m` | hash | watched mailboxes: person → sealed; `v` → how often that changed | person: when not watched any more; `v`: never |
 //! | `{v<p>}:a:<case>` | set | the live sends of a case | when empty |
+//! | `{v<p>}:d:<case>` | hash | a case ([`lua/cases.lua`](super::cases)) | `keep_finished` after it was closed |
+//! | `{v<p>}:r:<person>` | set | their open cases | when empty |
 //! | `{v<p>}:t` | sorted set | send → when [`tick`](super::super::Store::tick) looks at it | when empty |
+//! | `{v<p>}:v` | sorted set | case → when [`tick`](super::super::Store::tick) looks at it | when empty |
 //! | `{v<p>}:o` | sorted set | overdue send → when it may go, as far as is known | when empty |
 //! | `{v<p>}:f` | sorted set | overdue sends that only wait for their flow | when empty |
-//! | `{v<p>}:c` | hash | counters by flow and state, live sends, arrivals | never |
+//! | `{v<p>}:c` | hash | counters by flow and state, of cases by brand and state, live sends, open cases, arrivals | never |
 //! | `{v<p>}:k:<request>` | list | what a tick claimed | after a lease |
 //! | `{v<p>}:e` | hash | events that are not on `vigie:events` yet (`lua/events.lua`) | when they are |
 //! | `{v<p>}:x` | set | sends set aside because their keys are broken | never |
+//! | `{v<q>}:j:<case>` | string | partition of a case, *q* by the case's own id | with the case |
 //! | `{v<q>}:i:<send>` | string | digest and partition of a send, *q* by the send's own id | with the head |
 //!
 //! | other key | type | what |

@@ -7,13 +7,15 @@ use std::sync::LazyLock;
 
 use sha2::{Digest, Sha256};
 
-/// The files in the order they need each other: what all share, the pace, the queue, claims, ends, then one per operation.
+/// The files in the order they need each other: what all share, the pace, the queue, cases, claims, ends, then one per operation.
 const SOURCE: &str = concat!(
     include_str!("lua/prelude.lua"),
     include_str!("lua/events.lua"),
     include_str!("lua/pace.lua"),
     include_str!("lua/queue.lua"),
+    include_str!("lua/cases.lua"),
     include_str!("lua/claims.lua"),
+    include_str!("lua/suppressed.lua"),
     include_str!("lua/ends.lua"),
     include_str!("lua/worth.lua"),
     include_str!("lua/touch.lua"),
@@ -25,6 +27,8 @@ const SOURCE: &str = concat!(
     include_str!("lua/finish.lua"),
     include_str!("lua/mailbox.lua"),
     include_str!("lua/cancel.lua"),
+    include_str!("lua/case.lua"),
+    include_str!("lua/suppress.lua"),
     include_str!("lua/consent.lua"),
     include_str!("lua/tick.lua"),
     include_str!("lua/depart.lua"),
@@ -69,9 +73,14 @@ pub(super) struct Functions {
     pub(super) take: String,
     pub(super) finish: String,
     pub(super) cancel: String,
+    pub(super) put_case: String,
+    pub(super) depart_case: String,
     pub(super) settle: String,
+    pub(super) hand_off: String,
     pub(super) forget: String,
     pub(super) consent: String,
+    pub(super) suppress: String,
+    pub(super) unsuppress: String,
     pub(super) tick: String,
     pub(super) leaving: String,
     pub(super) depart: String,
@@ -103,9 +112,14 @@ pub(super) fn functions() -> &'static Functions {
             take: named("take"),
             finish: named("finish"),
             cancel: named("cancel"),
+            put_case: named("put_case"),
+            depart_case: named("depart_case"),
             settle: named("settle"),
+            hand_off: named("hand_off"),
             forget: named("forget"),
             consent: named("consent"),
+            suppress: named("suppress"),
+            unsuppress: named("unsuppress"),
             tick: named("tick"),
             leaving: named("leaving"),
             depart: named("depart"),
@@ -133,7 +147,7 @@ mod tests {
     fn every_function_that_is_called_is_registered_under_the_librarys_name() {
         let text = format!("{:?}", functions());
         let called: Vec<_> = text.split('"').filter(|part| part.starts_with(&library().name)).collect();
-        assert_eq!(called.len(), 27);
+        assert_eq!(called.len(), 32);
         for name in called {
             assert_eq!(library().source.matches(&format!("'{name}'")).count(), 1, "{name}");
         }

@@ -9,7 +9,7 @@
 //! | --- | --- |
 //! | [`chart`] | the servers, by a mark that changes with them |
 //! | [`scan`] | everybody who has a key of one kind, server by server |
-//! | [`export`] | pages of settings, consents, sends |
+//! | [`export`] | pages of settings, consents, cases, sends |
 //! | [`arrive`] | what is taken in, and what has gone |
 
 mod arrive;
@@ -31,7 +31,7 @@ use super::router::{Lane, Place};
 use super::{Inner, RedisStore};
 use crate::clock::Clock;
 use crate::config::RedisUrl;
-use crate::model::SendId;
+use crate::model::{CaseId, SendId};
 use crate::store::portable::{Adopted, Item, Page, Portable, Position};
 use crate::store::{Cancelled, Rules, StoreError, Wait};
 
@@ -175,5 +175,9 @@ impl Portable for RedisStore {
     /// As safe as an enqueue is. What departs is not told on `vigie:events`: it has not ended.
     async fn depart(&self, sends: Vec<SendId>) -> Result<Vec<Cancelled>, StoreError> {
         self.open_store()?.depart(&sends).await
+    }
+
+    async fn depart_cases(&self, cases: Vec<CaseId>) -> Result<(), StoreError> {
+        self.open_store()?.depart_cases(&cases).await
     }
 }

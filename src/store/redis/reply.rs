@@ -1,9 +1,11 @@
 //! Reading what functions answer.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use redis::Value;
 
-use crate::model::{Cause, Claim, ClaimId, Hold, RecipientId, SendId, SendSpec, SendState};
+use crate::model::{CaseSpec, Cause, Claim, ClaimId, Hold, RecipientId, SendId, SendSpec, SendState};
 use crate::store::StoreError;
 use crate::store::log::Ended;
 
@@ -20,6 +22,8 @@ pub(super) struct Told {
     /// What the person said to the brand about presence, if anything.
     pub(super) said: Option<bool>,
     overdue: bool,
+    /// What its case says, as JSON; empty if it has none.
+    case: Vec<u8>,
     payload: Vec<u8>,
 }
 
@@ -101,21 +105,22 @@ impl Reply {
 
     /// All that is left, as claims.
     pub(super) fn claims(self) -> Result<Vec<Told>, StoreError> {
-        self.sixes(|six| {
+        self.groups(7, |told| {
             Ok(Told {
-                send: six.send()?,
-                attempt: six.small()?,
-                dated: six.int()?,
-                said: six.bytes()?.first().map(|said| *said == b'1'),
-                overdue: six.int()? == 1,
-                payload: six.bytes()?,
+                send: told.send()?,
+                attempt: told.small()?,
+                dated: told.int()?,
+                said: told.bytes()?.first().map(|said| *said == b'1'),
+                overdue: told.int()? == 1,
+                case: told.bytes()?,
+                payload: told.bytes()?,
             })
         })
     }
 
     /// All that is left, as sends that are gone.
     pub(super) fn gone(self) -> Result<Vec<Gone>, StoreError> {
-        self.sixes(|six| {
+        self.groups(6, |six| {
             Ok(Gone {
                 send: six.send()?,
                 state: six.state()?,
@@ -127,17 +132,21 @@ impl Reply {
         })
     }
 
-    /// All that is left, six elements each of which the first is a send. One that cannot be read is left out: the others
+    /// All that is left, so many elements each, of which the first is a send. One that cannot be read is left out: the others
     /// have happened too.
-    fn sixes<T>(mut self, read: impl Fn(&mut Self) -> Result<T, StoreError>) -> Result<Vec<T>, StoreError> {
-        let mut all = Vec::with_capacity(self.0.len() / 6);
+    fn groups<T>(
+        mut self,
+        elements: usize,
+        read: impl Fn(&mut Self) -> Result<T, StoreError>,
+    ) -> Result<Vec<T>, StoreError> {
+        let mut all = Vec::with_capacity(self.0.len() / elements);
         while !self.is_empty() {
             let send = self.send()?;
-            let mut six = vec![Value::BulkString(send.0.to_vec())];
-            for _ in 1..6 {
-                six.push(self.next()?);
+            let mut group = vec![Value::BulkString(send.0.to_vec())];
+            for _ in 1..elements {
+                group.push(self.next()?);
             }
-            match read(&mut Self(six.into_iter())) {
+            match read(&mut Self(group.into_iter())) {
                 Ok(one) => all.push(one),
                 Err(error) => tracing::error!(%send, %error, "what Redis says of a send cannot be read"),
             }
@@ -219,8 +228,10 @@ impl Told {
     /// The claim on a send that is at hand.
     pub(super) fn claim(self, claim: ClaimId, cause: Cause, spec: SendSpec, tracked: bool) -> Claim {
         let recipient: RecipientId = spec.recipient;
+        // Of a case that cannot be read nothing is known: the letter says so, where it needs it.
+        let case: Option<CaseSpec> = serde_json::from_slice(&self.case).ok();
         Claim {
-            facts: None,
+            facts: case.map(|case| Arc::new(case.facts)),
             hold: Hold { send: self.send, claim, recipient },
             spec: spec.into(),
             cause,

@@ -6,7 +6,7 @@
 //! another gateway is late by [`BEAT`] at most, and the partitions of a gateway that died are taken over after [`ALIVE`].
 //! Two gateways that look at one partition at the same time do no harm: a tick is atomic.
 //!
-//! Idle, this costs a Redis two `ZRANGE` and a quarter of a `HGET` for each partition and five commands for each gateway,
+//! Idle, this costs a Redis three `ZRANGE` and a quarter of a `HGET` for each partition and five commands for each gateway,
 //! every [`BEAT`]. [Mailboxes](mailboxes) to watch are shared the same way.
 
 mod beat;

@@ -43,6 +43,8 @@ async fn fields_that_cannot_be_accepted_are_named() {
         ("on_deadline", json!("explode")),
         ("priority", json!(32_768)),
         ("priority", json!(1.5)),
+        ("zone", json!("Paris")),
+        ("zone", json!("+01:00")),
         ("subject", json!("Hi")),
         ("bcc", json!("eve@example.org")),
     ] {

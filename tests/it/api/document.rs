@@ -32,6 +32,7 @@ async fn every_route_of_the_contract_is_documented() {
     found.sort();
     let mut contract = vec![
         "delete /v1/sends/{id}",
+        "get /v1/cases/{brand}/{case}",
         "get /v1/events",
         "get /v1/flows",
         "get /v1/openapi.json",
@@ -39,6 +40,8 @@ async fn every_route_of_the_contract_is_documented() {
         "get /v1/sends/{id}",
         "get /v1/stats",
         "get /v1/webhooks",
+        "post /v1/cases/{brand}/{case}/handoff",
+        "post /v1/bounces",
         "post /v1/cases/{brand}/{case}/settle",
         "post /v1/imports",
         "post /v1/recipients/export",
@@ -54,7 +57,9 @@ async fn every_route_of_the_contract_is_documented() {
         "post /v1/signals/webmail",
         "post /v1/tokens",
         "post /v1/webhooks/{brand}/{name}/replay",
+        "put /v1/cases/{brand}/{case}",
         "put /v1/consents",
+        "put /v1/suppressions",
         "put /v1/flows/{brand}",
         "put /v1/flows/{brand}/{campaign}",
         "put /v1/mailboxes",

@@ -12,13 +12,15 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use vigie::api::{Doors, Ears, Imports, Keys, TryOut, Unfit};
+use vigie::bounces::Bounces;
+use vigie::brakes::Brakes;
 use vigie::brands::Brands;
 use vigie::classify::Classifier;
 use vigie::clock::Clock;
 use vigie::config::{Api, ApiKey, Brand, Config, Events, Role, Signals};
 use vigie::flow::Gate;
 use vigie::intake::{Intake, Outlet};
-use vigie::model::{Claim, ClaimId, Grantee, Name, Origin, SendSpec, Source, Worth};
+use vigie::model::{CaseFacts, Claim, ClaimId, Grantee, Name, Origin, SendSpec, Source, Worth};
 use vigie::ops::Phase;
 use vigie::partners::Partners;
 use vigie::redact::Secret;
@@ -96,12 +98,12 @@ fn ears(plan: &Plan, identity: &Identity, clock: &Clock, registry: &Registry) ->
 }
 
 /// Stands in for the renderer: the template is `reminder` and needs `amount`.
-fn amount_needed(spec: &SendSpec) -> Result<(), Unfit> {
+fn amount_needed(spec: &SendSpec, facts: Option<&CaseFacts>) -> Result<(), Unfit> {
     let unfit = |field: &str, problem: &str| Unfit { field: field.into(), problem: problem.into() };
     match spec.vars.get("amount") {
         _ if spec.template.as_str() != "reminder" => Err(unfit("template", "there is no such template")),
-        None => Err(unfit("vars.amount", "the template needs this variable")),
-        Some(_) => Ok(()),
+        None if facts.is_none() => Err(unfit("vars.amount", "the template needs this variable")),
+        None | Some(_) => Ok(()),
     }
 }
 
@@ -143,7 +145,7 @@ fn brands() -> BTreeMap<Name, Brand> {
 /// One partner, called `paper`.
 fn partners(store: &Arc<dyn Store>, clock: &Clock) -> Partners {
     let paper = toml::from_str("tracking_url = 'https://t.paper.example'").expect("a partner");
-    let gate = Gate::new(store.flows(), clock.clone());
+    let gate = Gate::new(store.flows(), Brands::default(), clock.clone());
     Partners::new(&[(name("paper"), paper)].into(), gate, clock.clone(), &Registry::new())
 }
 
@@ -223,15 +225,18 @@ impl House {
         let (fire, fired) = watch::channel(Vec::new());
         let (identity, registry) = (Identity::new(&[2; 32]), Registry::new());
         let (ears, outlets) = ears(&plan, &identity, &clock, &registry);
+        let gate = Gate::new(store.flows(), brands.clone(), clock.clone());
+        let limits = default_file().brakes;
+        let brakes = Brakes::new(Arc::clone(&store), gate.clone(), clock.clone(), limits, &registry);
         let doors = Doors {
             store: Arc::clone(&store),
             rules: Arc::new(rules),
             identity: identity.clone(),
-            brands,
+            brands: brands.clone(),
             partners: Arc::new(partners(&store, &clock)),
             keys: keys(&plan),
             ears: Arc::new(ears),
-            gate: Gate::new(store.flows(), clock.clone()),
+            gate: gate.clone(),
             clock: clock.clone(),
             ramps: default_file().flows,
             settings: settings(&plan),
@@ -240,6 +245,7 @@ impl House {
             vault: Vault::new(&[3; 32]),
             watch: default_file().watch,
             look: Arc::new(|_| None),
+            bounces: Bounces::new(Arc::clone(&store), brands.clone(), brakes, clock.clone(), &registry),
             imports: Imports::new(&default_file().feeds, &registry).expect("no mappings"),
             try_out: plan.try_out,
             fire: Arc::new(move |claims| {

@@ -61,7 +61,7 @@ async fn beyond_the_limit_requests_are_refused_at_once() {
 
 #[tokio::test]
 async fn a_panic_ends_one_request_only() {
-    let panics = Plan { try_out: Arc::new(|_| panic!("a bug in a template engine")), ..Plan::default() };
+    let panics = Plan { try_out: Arc::new(|_, _| panic!("a bug in a template engine")), ..Plan::default() };
     let house = House::with(panics).await;
     let problem = house.producer().post("/v1/sends", &send("s-1", "marie@example.org")).await.problem(500);
     assert!(!problem.to_string().contains("template engine"), "nothing of the inside is shown");
@@ -73,7 +73,7 @@ async fn a_claim_is_fired_although_the_client_has_gone() {
     let (entered, has_entered) = mpsc::channel();
     let (go_on, may_go_on) = mpsc::channel::<()>();
     let may_go_on = Mutex::new(may_go_on);
-    let slow = move |_: &_| {
+    let slow = move |_: &_, _: Option<&_>| {
         entered.send(()).expect("the test listens");
         may_go_on.lock().expect("one at a time").recv().expect("the test says so");
         Ok(())

@@ -46,6 +46,7 @@ fn claim(number: usize, (subject, text, name): (String, String, String)) -> Clai
         not_before: None,
         deadline: None,
         on_deadline: OnDeadline::Send,
+        zone: None,
         priority: 0,
         on_uncertain: OnUncertain::Hold,
         digest: String::new(),

@@ -164,8 +164,12 @@ impl House {
         let now = Timestamp::from_second(i64::from(TODAY) * 86_400 + 7).expect("a moment");
         let (clock, identity) = (Clock::manual(now), Identity::new(&[9; 32]));
         let (flows, receiver) = watch::channel(Arc::default());
-        let partners =
-            Partners::new(&partners(), Gate::new(receiver, clock.clone()), clock.clone(), &registry);
+        let partners = Partners::new(
+            &partners(),
+            Gate::new(receiver, Brands::default(), clock.clone()),
+            clock.clone(),
+            &registry,
+        );
         let parts = Parts {
             brands: brands.clone(),
             identity: identity.clone(),

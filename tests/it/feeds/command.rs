@@ -12,9 +12,9 @@ use tokio::io::AsyncWriteExt;
 use super::rig::{Desk, Done, HEADER, command, feed, lines};
 use crate::support::gateway::{Gateway, KEY};
 
-const FRENCH: &str = "Dossier;Courriel;Prénom;Nom;Montant dû;Échéance;Limite;Civilité;Référence\n\
-    K-17;Canary-Marie@Example.TEST;Marie;Curie;1 234,50 €;01/12/2026;;Madame;LR-88\n\
-    K-18;canary-paul@example.test;Paul;Ruiz;12.50;01/12/2026;;;\n";
+const FRENCH: &str = "Dossier;Courriel;Prénom;Nom;Montant dû;Échéance;Limite;Civilité;Référence;Du\n\
+    K-17;Canary-Marie@Example.TEST;Marie;Curie;1 234,50 €;01/12/2026;;Madame;LR-88;02/11/2026\n\
+    K-18;canary-paul@example.test;Paul;Ruiz;12.50;01/12/2026;;;;\n";
 
 #[tokio::test]
 async fn a_feed_is_imported_corrected_and_imported_again() {
@@ -53,6 +53,8 @@ async fn mappings_encodings_and_compression() {
     assert_eq!((latin.code, latin.count("accepted"), latin.count("rejected")), (65, 1, 1), "{latin:?}");
     let zipped = desk.import(&gateway, "utf8.csv.gz", &["--mapping", sample]).await;
     assert_eq!((zipped.code, zipped.count("accepted before")), (65, 1), "whatever the encoding: {zipped:?}");
+    let case = gateway.case("demo", "K-17").await;
+    assert_eq!((&case["amount"], &case["first_letter"]["reference"]), (&json!("1234.50"), &json!("LR-88")));
     let send = gateway.send("K-17-rappel-1").await;
     assert_eq!((&send["case"], &send["state"]), (&json!("K-17"), &json!("waiting")));
     gateway.leaves_undecided(1);

@@ -8,7 +8,7 @@ use vigie::model::{
     SendState,
 };
 use vigie::store::redis::RedisStore;
-use vigie::store::{Cancelled, Enqueued, Fenced, Store, Wait};
+use vigie::store::{Cancelled, Cases, Enqueued, Fenced, Store, Wait};
 
 use super::{accepted, brand, open, rules, send, signal};
 use crate::support::redis::{Options, RedisServer};

@@ -14,7 +14,7 @@ use vigie::store::{Counts, Enqueued, Rules, Store, Ticked};
 
 pub(crate) use embedded::{EmbeddedBackend, copy};
 pub(crate) use remote::{ClusterBackend, Kind, RedisBackend, Remote, SpreadBackend, ValkeyBackend};
-pub(crate) use words::{accepted, name, references, rules, send, send_of, signal, start, who};
+pub(crate) use words::{accepted, case_of, name, references, rules, send, send_of, signal, start, who};
 
 /// Where the stores of cases stand.
 pub(crate) trait Grounded {

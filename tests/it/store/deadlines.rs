@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use vigie::model::{Cause, ClaimId, Deferral, Finish, FlowSetting, Leaving, OnDeadline, SendSpec, SendState};
+use vigie::store::Fenced;
 
 use super::bench::{Backend, Bench, references, send, who};
 use super::flows::{paused, scope};
@@ -128,6 +129,31 @@ pub(crate) async fn a_deadline_waits_for_the_claim_before_it<B: Backend>() {
     assert!(bench.tick().await.claims.is_empty());
     bench.pass(GAP);
     assert_eq!(references(&bench.tick().await.claims), ["c"]);
+}
+
+pub(crate) async fn whoever_is_overdue_takes_turns<B: Backend>() {
+    let bench = Bench::<B>::new().await;
+    let letters = [1, 2].map(|n| until(&bench, &format!("s-{n}"), n, OnDeadline::Send));
+    bench.enqueue(&letters).await;
+    bench.pass(HOUR);
+    let turn = bench.later(GAP);
+    for claim in bench.tick().await.claims {
+        let queued = Finish::Queued { until: turn, reason: "in turn".into() };
+        bench.store().finish(claim.hold, queued.clone()).await.expect("finish works");
+        let again = bench.store().finish(claim.hold, queued).await.expect("finish works");
+        assert_eq!(again, Fenced::Done, "said again it is the same");
+    }
+    assert!(bench.tick().await.claims.is_empty(), "it is nobody's turn");
+    let there = bench.touch(who(2)).await;
+    assert_eq!(references(&there), ["s-2"], "she is there");
+    bench.sent(there[0].hold).await;
+    bench.pass(GAP.saturating_sub(Duration::from_secs(1)));
+    assert!(bench.tick().await.claims.is_empty(), "not yet");
+    bench.pass(Duration::from_secs(1));
+    let claims = bench.tick().await.claims;
+    assert_eq!((references(&claims), claims[0].attempt), (vec!["s-1"], 1), "to wait is no attempt");
+    assert_eq!(bench.events(&letters[0]).await, ["accepted", "claimed", "deferred", "claimed"]);
+    bench.counts().await;
 }
 
 pub(crate) async fn a_claimed_send_is_left_alone_at_its_deadline<B: Backend>() {

@@ -12,14 +12,15 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use tokio::runtime::Runtime;
 use vigie::model::{
-    Budget, Budgets, ClaimId, Consent, ConsentRule, Deferral, Finish, FlowScope, FlowSetting, FlowState,
-    Grantee, Hold, Leaving, OnUncertain, Origin, SendSpec, Source,
+    Budget, Budgets, CaseRecord, ClaimId, Consent, ConsentRule, Deferral, Finish, FlowScope, FlowSetting,
+    FlowState, Grantee, Hold, Leaving, OnUncertain, Origin, SendSpec, Source, SuppressReason, SuppressScope,
+    Suppression,
 };
 use vigie::store::{Enqueued, Fenced, Rules, Touch};
 
 use super::bench::{
     Backend, Bench, ClusterBackend, EmbeddedBackend, Habits, RedisBackend, SpreadBackend, ValkeyBackend,
-    name, send_of, signal, who,
+    case_of, name, send_of, signal, who,
 };
 use history::{End, Step, Visit, WORTHS, Wish, step};
 use reference::{Fate, Reference};
@@ -67,7 +68,8 @@ impl<B: Backend> Both<B> {
         let brand = BRANDS[usize::from(wish.reference) % 2];
         let mut spec = send_of(brand, &wish.reference.to_string(), who(wish.reference % 3));
         spec.campaign = wish.campaign.then(|| name("wave"));
-        spec.case = wish.case.then(|| "7".to_owned());
+        // A case is one person's.
+        spec.case = wish.case.then(|| (wish.reference % 3).to_string());
         (spec.not_before, spec.deadline) = (seconds(wish.due), seconds(wish.deadline));
         (spec.priority, spec.on_deadline) = (wish.priority, wish.on_deadline);
         spec.on_uncertain = if wish.resend { OnUncertain::Resend } else { OnUncertain::Hold };
@@ -121,7 +123,8 @@ impl<B: Backend> Both<B> {
         loop {
             let request = self.request();
             let ticked = self.bench.store().tick(request, limit).await.expect("tick works");
-            self.reference.tick(request, &ticked);
+            let cases = self.cases().await;
+            self.reference.tick(request, &ticked, &cases.into_iter().flatten().collect::<Vec<_>>());
             self.holds.extend(ticked.claims.iter().map(|claim| claim.hold));
             let left = self.reference.has_work();
             let told = ticked.more || B::HABITS.partitions > 1;
@@ -147,6 +150,7 @@ impl<B: Backend> Both<B> {
             Enqueued::Same => Fate::Same,
             Enqueued::Conflict => Fate::Conflict,
             Enqueued::Full => Fate::Full,
+            Enqueued::Closed(state) => Fate::Closed(*state),
             Enqueued::Failed(error) => panic!("{error}"),
         });
         assert_eq!(fates.collect::<Vec<_>>(), self.reference.enqueue(request, &specs));
@@ -175,6 +179,9 @@ impl<B: Backend> Both<B> {
         assert_eq!((touched.ignored, touched.age, touched.joined), (seen.ignored, seen.age, seen.joined));
         let landed = touched.landed.map(|landed| landed.after);
         assert_eq!((claims, landed), (seen.claims, seen.landed));
+        for claim in &touched.claims {
+            self.reference.check_facts(claim);
+        }
         self.holds.extend(touched.claims.iter().map(|claim| claim.hold));
         let again = self.bench.store().touch(touch).await.expect("touch works").claims;
         if !touched.claims.is_empty() {
@@ -230,10 +237,16 @@ impl<B: Backend> Both<B> {
                 let cancelled = store.cancel(id, "paid").await.expect("cancel works");
                 assert_eq!(cancelled, self.reference.cancel(id));
             }
-            Step::Settle(n) => {
-                let brand = name(BRANDS[usize::from(n)]);
-                let settled = store.settle(&brand, "7", "paid").await.expect("settle works");
-                assert_eq!(settled, self.reference.settle(&brand, "7"));
+            Step::PutCase { .. } => self.put_case(step).await,
+            Step::Settle { brand, case } => {
+                let (brand, case) = (name(BRANDS[brand]), case.to_string());
+                let settled = store.settle(&brand, &case, "paid").await.expect("settle works");
+                assert_eq!(settled, self.reference.settle(&brand, &case));
+            }
+            Step::HandOff { brand, case } => {
+                let (brand, case) = (name(BRANDS[brand]), case.to_string());
+                let settled = store.hand_off(&brand, &case, "asked").await.expect("hand_off works");
+                assert_eq!(settled, self.reference.hand_off(&brand, &case));
             }
             Step::Forget(n) => {
                 let forgotten = store.forget(who(n)).await.expect("forget works");
@@ -252,6 +265,18 @@ impl<B: Backend> Both<B> {
                 store.consent(consent.clone()).await.expect("consent works");
                 self.reference.consent(&consent);
             }
+            Step::Suppress { who: n, brand } => {
+                let (recipient, scope, since) = (who(n), scope(brand), self.bench.now());
+                let detail = "5.1.1".to_owned();
+                let why = SuppressReason::HardBounce;
+                let suppression = Suppression { recipient, scope: scope.clone(), why, detail, since };
+                let suppressed = store.suppress(suppression).await.expect("suppress works");
+                assert_eq!(suppressed, self.reference.suppress(recipient, scope));
+            }
+            Step::Unsuppress { who: n, brand } => {
+                let lifted = store.unsuppress(who(n), scope(brand)).await.expect("unsuppress works");
+                assert_eq!(lifted, self.reference.unsuppress(who(n), scope(brand)));
+            }
             Step::Flow { brand, campaign, paused, until } => {
                 let scope =
                     FlowScope { brand: name(BRANDS[brand]), campaign: campaign.then(|| name("wave")) };
@@ -265,12 +290,36 @@ impl<B: Backend> Both<B> {
         }
     }
 
+    async fn put_case(&mut self, step: Step) {
+        let Step::PutCase { brand, case: n, who: person, amount, deadline } = step else { return };
+        let (brand, case) = (name(BRANDS[brand]), n.to_string());
+        // Whose case it was is not known any more of one that is closed.
+        let open =
+            self.reference.cases.get(&(brand.clone(), case.clone())).is_some_and(|case| case.is_open());
+        let mut spec =
+            case_of(brand.as_str(), &case, who(if open { person } else { n }), &amount.to_string());
+        spec.deadline = deadline.map(|by| self.bench.later(Duration::from_secs(by.into())));
+        let put = self.bench.store().put_cases(vec![spec.clone()]).await.pop().expect("an answer");
+        assert_eq!(put.expect("put_cases works"), self.reference.put_case(spec));
+    }
+
+    /// All cases there may be, as the store has them.
+    async fn cases(&self) -> Vec<Option<CaseRecord>> {
+        let ids: Vec<_> =
+            BRANDS.iter().flat_map(|brand| (0..3).map(|n| (name(brand), n.to_string()))).collect();
+        self.bench.store().cases(&ids).await.expect("cases works")
+    }
+
     /// Everything that can be seen is the same.
     async fn compare(&self) {
         let store = self.bench.store();
         let snapshot = store.snapshot().await.expect("snapshot works");
         assert_eq!(snapshot.flows, self.reference.counts());
         assert!(snapshot.flows.values().all(|counts| counts.gap() == 0));
+        assert_eq!(snapshot.cases, self.reference.case_counts());
+        for record in self.cases().await.into_iter().flatten() {
+            self.reference.compare_case(&record);
+        }
         let mut online = 0;
         for n in 0..3 {
             let person = store.person(who(n)).await.expect("person works");
@@ -278,6 +327,8 @@ impl<B: Backend> Both<B> {
             assert_eq!(person.online, seen.copied());
             assert_eq!(person.contacts, self.reference.contacts(who(n)));
             assert_eq!(person.hints, self.reference.hints(who(n)));
+            let stopped: Vec<_> = person.suppressions.into_iter().map(|known| known.scope).collect();
+            assert_eq!(stopped, self.reference.scopes(who(n)));
             assert_eq!(person.hours, self.reference.hours.get(&who(n)).copied());
             let waiting: BTreeSet<_> = person.waiting.iter().map(|record| record.id).collect();
             assert_eq!(waiting, self.reference.waiting(who(n)));
@@ -293,6 +344,11 @@ impl<B: Backend> Both<B> {
             self.bench.due().await;
         }
     }
+}
+
+/// Of one brand, or of all.
+fn scope(brand: Option<usize>) -> SuppressScope {
+    brand.map_or(SuppressScope::All, |brand| SuppressScope::Brand(name(BRANDS[brand])))
 }
 
 async fn run<B: Backend>(steps: Vec<Step>, rules: Rules) {

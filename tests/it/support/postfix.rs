@@ -35,6 +35,9 @@ const QUEUE_FOLDERS: [&str; 14] = [
     "public", "saved", "trace", "data",
 ];
 
+/// Where mail goes that does not stay.
+const TRANSPORT: &str = "transport";
+
 /// A Postfix of its own, as a relay out in the world would run it: it offers
 /// PIPELINING and CHUNKING, and answers 250 once the mail is safe on disk.
 ///
@@ -81,6 +84,11 @@ impl Postfix {
         self.server.site().addr
     }
 
+    /// Has mail for some addresses or domains go elsewhere, a line each as in Postfix's `transport(5)`. Before the first mail.
+    pub fn route(&self, lines: &str) {
+        self.server.site().write(TRANSPORT, lines);
+    }
+
     /// Waits until `count` mails or more are delivered, and returns them:
     /// Postfix delivers a mail shortly after it has accepted it.
     pub async fn wait_for_messages(&self, count: usize) -> Vec<Vec<u8>> {
@@ -117,6 +125,7 @@ async fn answer_policies(
 fn prepare(site: &Site, asking: &str) -> Vec<String> {
     make_queue(site);
     site.make_folder(maildir::FOLDER, &User::named("nobody"));
+    site.write(TRANSPORT, "");
     site.write("main.cf", &main_cf(site, asking));
     make_old(&site.path("main.cf"));
     site.write("master.cf", &master_cf(site.addr));
@@ -182,6 +191,10 @@ virtual_mailbox_maps = static:{mail}/
 virtual_uid_maps = static:{uid}
 virtual_gid_maps = static:{gid}
 default_transport = error:no mail leaves a test
+
+# But what a test routes elsewhere.
+transport_maps = texthash:{dir}/{TRANSPORT}
+recipient_delimiter = +
 "
     )
 }
@@ -201,6 +214,8 @@ flush unix n - n - 0 flush
 error unix - - n - - error
 retry unix - - n - - error
 virtual unix - n n - - virtual
+smtp unix - - n - - smtp
+lmtp unix - - n - - lmtp
 anvil unix - - n - 1 anvil
 proxymap unix - - n - - proxymap
 postlog unix-dgram n - n - 1 postlogd

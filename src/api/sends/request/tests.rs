@@ -32,6 +32,12 @@ fn a_good_request_becomes_a_send() {
     assert_eq!(spec.to.email(), "marie@example.org");
     assert_eq!(spec.not_before.expect("kept").to_string(), "2026-01-01T07:00:00Z");
     assert_eq!((spec.on_deadline, spec.priority), (OnDeadline::Send, 0));
+    assert_eq!(spec.zone, None);
+    let mut elsewhere = good();
+    elsewhere["zone"] = "asia/tokyo".into();
+    let elsewhere = examined(&elsewhere).expect("accepted");
+    assert_eq!(elsewhere.zone.as_deref(), Some("Asia/Tokyo"), "as it should be written");
+    assert_ne!(elsewhere.digest, spec.digest);
     let anonymous = examined(&with("/id", Value::Null)).expect("accepted");
     assert_eq!(anonymous.reference.len(), 36, "an id is made");
 }

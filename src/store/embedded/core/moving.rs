@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::model::{FlowScope, FlowSetting, RecipientId, SendId};
+use crate::model::{CaseId, CaseState, FlowScope, FlowSetting, RecipientId, SendId};
 use crate::store::portable::{Adopted, Item, Moved, Page, Position};
 use crate::store::{Cancelled, StoreError};
 
@@ -23,6 +23,9 @@ enum At {
     Consents(Option<Vec<u8>>),
     /// Behind this person.
     Mailboxes(Option<RecipientId>),
+    /// Behind this case.
+    Cases(CaseId),
+    Suppressions(Option<Vec<u8>>),
     Sends(Option<Place>),
 }
 
@@ -47,6 +50,8 @@ impl Core {
                 Ok(Page { items, next: Some(next.position()) })
             }
             At::Mailboxes(after) => Ok(self.export_mailboxes(after, most)),
+            At::Cases(after) => self.export_cases(after, most),
+            At::Suppressions(after) => self.export_suppressions(after.as_deref(), most),
             At::Sends(after) => self.export_sends(after, most),
         }
     }
@@ -58,9 +63,27 @@ impl Core {
         let items: Vec<_> = some.map(|(who, sealed)| Item::Mailbox(*who, sealed.clone())).collect();
         let next = match items.last() {
             Some(Item::Mailbox(who, _)) if items.len() == most => At::Mailboxes(Some(*who)),
-            _ => At::Sends(None),
+            _ => At::Suppressions(None),
         };
         Page { items, next: Some(next.position()) }
+    }
+
+    fn export_suppressions(&self, after: Option<&[u8]>, most: usize) -> Result<Page, StoreError> {
+        let (suppressions, last) = self.disk.suppressions_after(after, most)?;
+        let items = suppressions.into_iter().map(Item::Suppression).collect();
+        let next = if last.is_some() { At::Suppressions(last) } else { At::Cases(CaseId::NONE) };
+        Ok(Page { items, next: Some(next.position()) })
+    }
+
+    fn export_cases(&self, after: CaseId, most: usize) -> Result<Page, StoreError> {
+        let ids = self.look(|state, _| state.cases_after(after, most))?;
+        let next = ids.last().filter(|_| ids.len() == most).map_or(At::Sends(None), |last| At::Cases(*last));
+        let mut items = Vec::with_capacity(ids.len());
+        for id in ids {
+            let open = self.case(id)?.filter(|case| case.state == CaseState::Open);
+            items.extend(open.map(|case| Item::Case(Box::new(case))));
+        }
+        Ok(Page { items, next: Some(next.position()) })
     }
 
     fn export_sends(&self, after: Option<Place>, most: usize) -> Result<Page, StoreError> {
@@ -107,6 +130,10 @@ impl Core {
                     new_if(self.consent_if(consent, false, |known| known.at >= consent.at)?)
                 }
                 Item::Mailbox(who, sealed) => new_if(self.adopt_mailbox(*who, sealed)?),
+                Item::Case(case) => new_if(self.adopt_case(case)?),
+                Item::Suppression(suppression) => {
+                    new_if(self.step(|state, now| state.suppress(suppression, now))?.new)
+                }
                 Item::Send(moved) => nursery.take(moved)?,
             });
         }
@@ -208,6 +235,8 @@ impl At {
             Self::Consents(rest) => format!("consents:{}", hex(rest)),
             Self::Mailboxes(None) => "mailboxes:".to_owned(),
             Self::Mailboxes(Some(who)) => format!("mailboxes:{who}"),
+            Self::Cases(after) => format!("cases:{}", after.0),
+            Self::Suppressions(rest) => format!("suppressions:{}", hex(rest)),
             Self::Sends(None) => "sends:".to_owned(),
             Self::Sends(Some((who, arrival))) => format!("sends:{who}:{arrival}"),
         })
@@ -225,6 +254,8 @@ impl At {
             Some(("consents", hex)) => rest(hex).map(Self::Consents),
             Some(("mailboxes", "")) => Some(Self::Mailboxes(None)),
             Some(("mailboxes", who)) => who.parse().ok().map(|who| Self::Mailboxes(Some(who))),
+            Some(("cases", after)) => after.parse().ok().map(|after| Self::Cases(CaseId(after))),
+            Some(("suppressions", hex)) => rest(hex).map(Self::Suppressions),
             Some(("sends", "")) => Some(Self::Sends(None)),
             Some(("sends", text)) => place(text).map(|place| Self::Sends(Some(place))),
             _ => None,
@@ -245,6 +276,9 @@ mod tests {
             At::Consents(Some(vec![7])),
             At::Mailboxes(None),
             At::Mailboxes(Some(RecipientId([7; 16]))),
+            At::Cases(CaseId::NONE),
+            At::Cases(CaseId(SendId([7; 16]))),
+            At::Suppressions(Some(vec![7])),
             At::Sends(None),
             At::Sends(Some((RecipientId([9; 16]), u64::MAX))),
         ];

@@ -21,10 +21,29 @@ impl Core {
         let mut claims = Vec::with_capacity(taken.len());
         for taken in taken {
             if let Some(spec) = self.disk.spec(taken.hold.send)? {
-                claims.push(claim(&taken, Arc::new(spec)));
+                claims.push(self.claim(&taken, Arc::new(spec))?);
             }
         }
         Ok(claims)
+    }
+
+    /// A claim with its payload, and what its case says now.
+    pub(in crate::store::embedded) fn claim(
+        &self,
+        taken: &Taken,
+        spec: Arc<SendSpec>,
+    ) -> Result<Claim, StoreError> {
+        let case = taken.case.map(|case| self.disk.case_spec(case)).transpose()?.flatten();
+        Ok(Claim {
+            facts: case.map(|case| Arc::new(case.facts)),
+            hold: taken.hold,
+            spec,
+            cause: taken.cause,
+            attempt: taken.attempt,
+            dated: Timestamp::from_second(taken.dated.into()).unwrap_or(Timestamp::UNIX_EPOCH),
+            tracked: taken.tracked,
+            overdue: taken.overdue,
+        })
     }
 
     /// What a turn did, with payloads.
@@ -81,22 +100,9 @@ impl Core {
         let contact = |mail: Contacted| Contact { at: timestamp(mail.at), brand: mail.brand };
         let contacts = contacts.into_iter().map(contact).collect();
         let (consents, hours) = (self.disk.consents(who)?, self.disk.hours(who)?);
+        let suppressions = self.disk.suppressions(who)?;
         let mailbox = self.mailboxes.heard().borrow().get(&who).cloned();
-        Ok(Person { online, contacts, waiting, consents, hints, hours, mailbox })
-    }
-}
-
-/// A claim with its payload.
-pub(in crate::store::embedded) fn claim(taken: &Taken, spec: Arc<SendSpec>) -> Claim {
-    Claim {
-        facts: None,
-        hold: taken.hold,
-        spec,
-        cause: taken.cause,
-        attempt: taken.attempt,
-        dated: Timestamp::from_second(taken.dated.into()).unwrap_or(Timestamp::UNIX_EPOCH),
-        tracked: taken.tracked,
-        overdue: taken.overdue,
+        Ok(Person { online, contacts, waiting, consents, suppressions, hints, hours, mailbox })
     }
 }
 

@@ -33,6 +33,7 @@ impl Disk {
             state.load_consent(&consent);
             Ok(())
         })?;
+        self.load_suppressions(state)?;
         let mut sent = Vec::new();
         self.each(Kind::Contacts, &[], |rest, mails: Mails| {
             sent.push((RecipientId(self.id(rest)?), mails.into()));
@@ -40,6 +41,7 @@ impl Disk {
         })?;
         state.load_contacts(sent);
         self.drop_forgotten_hours(now)?;
+        self.load_cases(state)?;
         self.load_recent(state, recent)?;
         for guard in self.heads.iter() {
             let (id, head) = self.pair(guard)?;
@@ -129,13 +131,17 @@ impl Disk {
         Ok(consents)
     }
 
-    /// When the oldest finished send ended.
+    /// When the oldest finished send ended, or the oldest case was closed.
     pub(in crate::store::embedded) fn oldest_end(&self) -> Result<Option<Millis>, StoreError> {
         let first = self.records.prefix([Kind::EndedAt as u8]).next();
-        first.map(|guard| Ok(self.when(&self.pair(guard)?.0)?.0)).transpose()
+        let send = match first {
+            Some(guard) => Some(self.when(&self.pair(guard)?.0)?.0),
+            None => None,
+        };
+        Ok(send.into_iter().chain(self.oldest_case()?).min())
     }
 
-    /// Deletes at most `most` sends that ended by `until`.
+    /// Deletes at most `most` sends that ended, and cases that were closed, by `until`.
     pub(in crate::store::embedded) fn purge(&self, until: Millis, most: usize) -> Result<(), StoreError> {
         let mut step = self.step();
         let range = ended_at(0, SendId::NONE)..=ended_at(until, SendId([u8::MAX; 16]));
@@ -148,12 +154,13 @@ impl Disk {
                 step.batch.remove(&self.records, self.pair(guard)?.0);
             }
         }
+        self.purge_cases(&mut step, until, most)?;
         step.batch.insert(&self.records, [Kind::Format as u8], json(&super::FORMAT));
         step.write()
     }
 
     /// Calls `each` with the rest of the key and the value of all records of a kind whose key goes on with `prefix`.
-    fn each<T: DeserializeOwned>(
+    pub(super) fn each<T: DeserializeOwned>(
         &self,
         kind: Kind,
         prefix: &[u8],
@@ -170,7 +177,7 @@ impl Disk {
         guard.into_inner().map_err(|error| damage::reading(&self.directory, &error))
     }
 
-    fn when(&self, key: &[u8]) -> Result<(Millis, SendId), StoreError> {
+    pub(super) fn when(&self, key: &[u8]) -> Result<(Millis, SendId), StoreError> {
         let (at, id) = key[1..].split_first_chunk::<8>().ok_or_else(|| damage::bad_key(&self.directory))?;
         Ok((Millis::from_be_bytes(*at), SendId(self.id(id)?)))
     }

@@ -1,9 +1,9 @@
 //! Taking what is due: the one rule by which touch, enqueue and tick claim.
 
-use crate::model::{Cause, ClaimId, Grantee, Hold, RecipientId, SendId, SendSpec, SendState};
+use crate::model::{CaseId, Cause, ClaimId, Grantee, Hold, RecipientId, SendId, SendSpec, SendState};
 
 use super::{EVER, Entry, Held, Millis, NEVER, Slot, Stand, State, moment, span};
-use crate::store::embedded::records::{Case, Head};
+use crate::store::embedded::records::Head;
 
 /// A claim, but for the payload, which lies on disk.
 #[derive(Debug, Clone, Copy)]
@@ -15,6 +15,8 @@ pub(in crate::store::embedded) struct Taken {
     pub(in crate::store::embedded) dated: u32,
     pub(in crate::store::embedded) tracked: bool,
     pub(in crate::store::embedded) overdue: bool,
+    /// Its case, if that was ever put.
+    pub(in crate::store::embedded) case: Option<CaseId>,
 }
 
 impl State {
@@ -28,7 +30,7 @@ impl State {
             recipient: spec.recipient,
             brand: spec.brand.clone(),
             campaign: spec.campaign.clone(),
-            case: spec.case.as_ref().map_or(Case::NONE, |case| Case::key(&spec.brand, case)),
+            case: spec.case.as_ref().map_or(CaseId::NONE, |case| CaseId::of(&spec.brand, case)),
             priority: spec.priority,
             due: moment(spec.not_before, EVER),
             deadline: moment(spec.deadline, NEVER),
@@ -39,6 +41,7 @@ impl State {
             events: 0,
             dated: 0,
             forgotten: false,
+            leaves: None,
             held: None,
         }
     }
@@ -53,21 +56,43 @@ impl State {
         room: usize,
         now: Millis,
     ) -> Option<Taken> {
-        let slot = self.take_in(id, head, now);
+        let slot = self.take_in(id, head, now)?;
         let online = self.presence.get(head.recipient, now).is_some();
         let fits = room > 0 && online && self.claimable(slot, now);
         let free = self.contacts.free_for(head.recipient, &head.brand).is_some_and(|free| free <= now);
         (fits && free).then(|| self.claim(slot, request, Cause::Enqueue, now))
     }
 
-    /// Takes in a send that is on disk and claims nothing.
-    pub(in crate::store::embedded) fn take_in(&mut self, id: SendId, head: &Head, now: Millis) -> Slot {
+    /// Takes in a send that is on disk, and whose case was closed in the meantime.
+    pub(in crate::store::embedded) fn admit_and_end(
+        &mut self,
+        id: SendId,
+        head: &Head,
+        to: SendState,
+        now: Millis,
+    ) {
+        if let Some(slot) = self.take_in(id, head, now) {
+            self.withdraw(slot, to, "its case is not open any more", now);
+        }
+    }
+
+    /// Takes in a send that is on disk and claims nothing. `None`: its person gets no more mail, so it is handed off.
+    pub(in crate::store::embedded) fn take_in(
+        &mut self,
+        id: SendId,
+        head: &Head,
+        now: Millis,
+    ) -> Option<Slot> {
         let slot = self.place(id, head, now);
         let flow = self.sends.at(slot).flow;
         let counts = self.flows.counts_mut(flow);
         counts.accepted += 1;
         counts.states[SendState::Waiting as usize] += 1;
-        slot
+        if let Some(words) = self.stopped(slot) {
+            self.withdraw(slot, SendState::HandedOff, words, now);
+            return None;
+        }
+        Some(slot)
     }
 
     /// Puts a send that waits into the table.
@@ -89,6 +114,7 @@ impl State {
             on_deadline: head.on_deadline,
             on_uncertain: head.on_uncertain,
             forgotten: head.forgotten,
+            leaves: head.leaves,
         });
         self.shelve(slot, now);
         slot
@@ -171,6 +197,7 @@ impl State {
             dated: entry.dated,
             tracked: self.allows(entry.recipient, &Grantee::Brand(brand.clone()), rule),
             overdue: entry.late(now),
+            case: self.case(entry.case).filter(|head| head.recipient == entry.recipient).map(|_| entry.case),
         }
     }
 }

@@ -1,10 +1,10 @@
-//! Ending sends from outside: one, a case, a person.
+//! Ending sends from outside: one, a person.
 
-use crate::model::{Name, RecipientId, SendId, SendState};
-use crate::store::{Cancelled, Forgotten, Settled};
+use crate::model::{RecipientId, SendId, SendState};
+use crate::store::{Cancelled, Forgotten};
 
 use super::{Millis, Slot, Stand, State};
-use crate::store::embedded::records::{Case, Change, End, Tally};
+use crate::store::embedded::records::{Change, End, Tally};
 
 impl State {
     /// Cancels one send. `None`: it is not alive, ask its [`End`].
@@ -18,35 +18,18 @@ impl State {
         Some(if self.call_off(slot, reason, now) { Cancelled::Done } else { Cancelled::InHandOver })
     }
 
-    /// Cancels every send of a case.
-    pub(in crate::store::embedded) fn settle(
-        &mut self,
-        brand: &Name,
-        case: &str,
-        reason: &str,
-        now: Millis,
-    ) -> Settled {
-        let mut settled = Settled::default();
-        for slot in self.sends.of_case(Case::key(brand, case)) {
-            if self.call_off(slot, reason, now) {
-                settled.cancelled += 1;
-            } else {
-                settled.in_hand_over += 1;
-            }
-        }
-        settled
-    }
-
     /// Erases a person, but for the count of their recorded consents, which only the disk knows.
     pub(in crate::store::embedded) fn forget(&mut self, who: RecipientId, now: Millis) -> Forgotten {
         let presence = self.presence.away(who, now);
         self.consents.forget(who);
         self.hints.forget(who);
+        self.forget_suppressions(who);
         self.changes.push(Change::NoHours(who));
         if self.contacts.forget(who) {
             self.changes.push(Change::Contacts(who, Vec::new()));
         }
-        let mut forgotten = Forgotten { presence, ..Forgotten::default() };
+        let cases = self.forget_cases(who, now);
+        let mut forgotten = Forgotten { presence, cases, ..Forgotten::default() };
         let mut slots = self.contacts.claims_of(who);
         slots.extend(self.queue.of(who, usize::MAX));
         for slot in slots {
@@ -62,16 +45,21 @@ impl State {
 
     /// Cancels a live send, unless its hand-over has begun; tells which.
     pub(super) fn call_off(&mut self, slot: Slot, reason: &str, now: Millis) -> bool {
+        self.withdraw(slot, SendState::Cancelled, reason, now)
+    }
+
+    /// Ends a live send in this state, unless its hand-over has begun; tells which.
+    pub(super) fn withdraw(&mut self, slot: Slot, to: SendState, reason: &str, now: Millis) -> bool {
         if self.sends.at(slot).stand != Stand::Claimed {
             self.unshelve(slot);
-            self.finalise(slot, SendState::Waiting, SendState::Cancelled, now, reason);
+            self.finalise(slot, SendState::Waiting, to, now, reason);
             return true;
         }
         if self.holds.get(&slot).is_some_and(|held| held.begun) {
             return false;
         }
         self.unclaim(slot, 0);
-        self.finalise(slot, SendState::Claimed, SendState::Cancelled, now, reason);
+        self.finalise(slot, SendState::Claimed, to, now, reason);
         true
     }
 
@@ -98,6 +86,7 @@ impl State {
         self.flows.shift(entry.flow, from, to);
         let tally = Tally::Ended(self.flows.ended(entry.flow));
         self.changes.push(Change::Tally(self.flows.scope(entry.flow).clone(), tally));
+        self.mail_of_case_ended(entry.case, to, now);
         self.rewake(entry.recipient, now);
     }
 }

@@ -56,6 +56,7 @@ impl State {
         match finish {
             Finish::Accepted { reply, provider } => self.sent(slot, reply, provider.as_ref(), now),
             Finish::Deferred(deferral) => self.defer(slot, deferral, now),
+            Finish::Queued { until, reason } => self.take_turns(slot, millis(*until), reason, now),
             Finish::Rejected { reason } => {
                 self.finalise(slot, SendState::Claimed, SendState::Failed, now, reason);
             }
@@ -112,13 +113,23 @@ impl State {
         self.come_back(slot, now);
     }
 
+    /// An overdue send waits for its turn, or for its person. The turn is no part of its record.
+    fn take_turns(&mut self, slot: Slot, turn: Millis, reason: &str, now: Millis) {
+        self.note(slot, now, "deferred", reason);
+        let waits = self.come_back(slot, now) == SendState::Waiting;
+        if waits && self.sends.at(slot).stand == Stand::Overdue {
+            self.set_timer(slot, turn);
+        }
+    }
+
     /// Nobody can know whether the relay took it. Where the brand wants it sent again, that counts as an attempt, so
     /// that a send that kills every gateway it meets comes to an end; and not within a lease, so that a relay that
     /// takes mails and breaks off before it says so is not fed copies as fast as it breaks off.
     pub(super) fn doubt(&mut self, slot: Slot, reason: &str, now: Millis) -> SendState {
         self.written_to(slot, now);
         let entry = self.sends.at(slot);
-        if entry.on_uncertain == OnUncertain::Resend && !entry.forgotten && self.count_attempt(slot) {
+        let again = entry.on_uncertain == OnUncertain::Resend && !entry.forgotten && entry.leaves.is_none();
+        if again && self.count_attempt(slot) {
             self.sends.at_mut(slot).due = now.saturating_add(span(self.rules.lease));
             self.note(slot, now, "deferred", reason);
             return self.come_back(slot, now);

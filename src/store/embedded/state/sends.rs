@@ -2,9 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::{OnDeadline, OnUncertain, RecipientId, SendId};
+use crate::model::{CaseId, OnDeadline, OnUncertain, RecipientId, SendId, SendState};
 
-use super::super::records::Case;
 use super::super::shards::Shards;
 use super::super::time::{EVER, Millis, NEVER};
 
@@ -29,7 +28,7 @@ pub(in crate::store::embedded) enum Stand {
 pub(in crate::store::embedded) struct Entry {
     pub(in crate::store::embedded) id: SendId,
     pub(in crate::store::embedded) recipient: RecipientId,
-    pub(in crate::store::embedded) case: Case,
+    pub(in crate::store::embedded) case: CaseId,
     pub(in crate::store::embedded) arrival: u64,
     pub(in crate::store::embedded) due: Millis,
     pub(in crate::store::embedded) deadline: Millis,
@@ -47,6 +46,8 @@ pub(in crate::store::embedded) struct Entry {
     pub(in crate::store::embedded) on_uncertain: OnUncertain,
     /// Its recipient was forgotten while it was handed over.
     pub(in crate::store::embedded) forgotten: bool,
+    /// What it becomes instead of waiting again.
+    pub(in crate::store::embedded) leaves: Option<SendState>,
 }
 
 impl Entry {
@@ -88,7 +89,7 @@ pub(in crate::store::embedded) struct Sends {
     blocks: Vec<Vec<Entry>>,
     free: Vec<Slot>,
     by_id: Shards<Slot>,
-    by_case: BTreeSet<(Case, Slot)>,
+    by_case: BTreeSet<(CaseId, Slot)>,
     live: u64,
 }
 
@@ -122,7 +123,7 @@ impl Sends {
     }
 
     /// The live sends of a case.
-    pub(super) fn of_case(&self, case: Case) -> Vec<Slot> {
+    pub(super) fn of_case(&self, case: CaseId) -> Vec<Slot> {
         self.by_case.range((case, Slot::MIN)..=(case, Slot::MAX)).map(|(_, slot)| *slot).collect()
     }
 
@@ -139,7 +140,7 @@ impl Sends {
         self.by_id.insert(&id.0, slot, |slot| {
             blocks[*slot as usize / Self::BLOCK][*slot as usize % Self::BLOCK].id.0
         });
-        if case != Case::NONE {
+        if case != CaseId::NONE {
             self.by_case.insert((case, slot));
         }
         self.live += 1;
@@ -158,7 +159,7 @@ impl Sends {
 
     /// Makes a live send belong to no case any more.
     pub(super) fn leave_case(&mut self, slot: Slot) {
-        let case = std::mem::replace(&mut self.at_mut(slot).case, Case::NONE);
+        let case = std::mem::replace(&mut self.at_mut(slot).case, CaseId::NONE);
         self.by_case.remove(&(case, slot));
     }
 

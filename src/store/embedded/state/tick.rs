@@ -25,12 +25,17 @@ impl State {
         let mut turn = Turn { claims: self.held_under(request, Cause::Time, now), ..Turn::default() };
         let mut budget = if turn.claims.is_empty() { limit } else { 0 };
         while budget > 0 {
+            let Some(ended) = self.next_deadline_of_case(now) else { break };
+            turn.ended.extend(ended.into_iter().map(|id| (id, SendState::HandedOff)));
+            budget -= 1;
+        }
+        while budget > 0 {
             let Some(slot) = self.next_slot(now) else { break };
             let before = turn.claims.len();
             self.wake(slot, request, budget, now, &mut turn);
             budget = budget.saturating_sub((turn.claims.len() - before).max(1));
         }
-        turn.more = self.next_send(now) <= now;
+        turn.more = self.next_send(now).min(self.cases.next()) <= now;
         self.housekeeping(now);
         turn
     }
@@ -38,7 +43,7 @@ impl State {
     /// The moment at which [`tick`](Self::tick) has something to do.
     pub(in crate::store::embedded) fn next_moment(&self, now: Millis) -> Millis {
         let later = [self.presence.next_sweep(), self.contacts.next_expiry()];
-        later.into_iter().flatten().fold(self.next_send(now), Millis::min)
+        later.into_iter().flatten().fold(self.next_send(now).min(self.cases.next()), Millis::min)
     }
 
     /// The moment at which a send is to be looked at.
@@ -61,7 +66,7 @@ impl State {
 
     fn wake(&mut self, slot: Slot, request: ClaimId, budget: usize, now: Millis, turn: &mut Turn) {
         let entry = self.sends.at(slot);
-        let (id, who, before) = (entry.id, entry.recipient, entry.stand);
+        let (id, who, case, before) = (entry.id, entry.recipient, entry.case, entry.stand);
         if entry.stand == Stand::Claimed {
             turn.expired.push((id, self.expire(slot, now)));
             return;
@@ -74,6 +79,11 @@ impl State {
             self.unshelve(slot);
             self.finalise(slot, SendState::Waiting, state, now, "deadline");
             turn.ended.push((id, state));
+            if state == SendState::HandedOff {
+                // Its case is in one channel, and that is not e-mail any more.
+                let ended = self.take_case_along(case, who, "deadline", now);
+                turn.ended.extend(ended.into_iter().map(|id| (id, SendState::HandedOff)));
+            }
             return;
         }
         self.unshelve(slot);

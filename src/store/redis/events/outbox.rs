@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use redis::{Value, cmd};
 
+use super::super::cases::case_of;
 use super::super::inner::Inner;
 use super::super::library::functions;
 use super::super::reply::{Gone, Reply, damaged};
@@ -98,11 +99,22 @@ impl Inner {
             let last =
                 super::tell(&self.router, self.rules.keep_events, &events.iter().collect::<Vec<_>>()).await?;
             heard(&self.events.newest, last);
+            self.let_cases_go(&events).await;
             take_out(&self.router, outboxes.into_iter()).await;
             if events.len() < AT_ONCE {
                 return Ok(told);
             }
         }
+    }
+
+    /// Cases that were closed need not be found for ever. While Redis does not take it, an entry stays, and is taken over by
+    /// whoever opens a case under that name.
+    async fn let_cases_go(&self, told: &[Event]) {
+        let closed =
+            told.iter().filter(|event| matches!(event.kind.as_str(), "case.settled" | "case.handed_off"));
+        let expire =
+            closed.filter_map(|event| case_of(&event.id)).map(|case| self.expire_case(case)).collect();
+        self.router.many(Lane::Control, expire).await;
     }
 }
 

@@ -1,12 +1,10 @@
--- cancel, settle, forget: one send, one case, one person.
+-- cancel, forget: one send, one person.
 --
 -- cancel ARGV   1 send  2 reason  3 keep finished, ms  4 pace
 --        Reply  {outcome, alarm, what is gone…}: 'done', 'begun' (too late), 'unknown', or the letter of the final state
--- settle ARGV   1 case (16)  2 reason  3 keep finished, ms  4 pace  5 most sends
---        Reply  {cancelled, too late, 1 if there may be more, alarm, what is gone…}
 -- forget ARGV   1 person  2 keep finished, ms  3 pace  4 most sends
---        Reply  {cancelled, too late, consents, presence, 1 if there is more, alarm, what is gone…}
--- Rule   A claim becomes stale, unless its hand-over has begun. Call settle and forget again while there is more.
+--        Reply  {cancelled, too late, cases, consents, presence, 1 if there is more, alarm, what is gone…}
+-- Rule   A claim becomes stale, unless its hand-over has begun. Call forget again while there is more.
 
 redis.register_function {
     function_name = '@_cancel',
@@ -18,30 +16,6 @@ redis.register_function {
         if send.state ~= 'w' and send.state ~= 'c' then return { send.state, 0 } end
         local done = call_off(send, args[2], args[3], pace_of(args[4]))
         return { done and 'done' or 'begun', alarm(), unpack(gone) }
-    end,
-    flags = { 'allow-oom' },
-}
-
-redis.register_function {
-    function_name = '@_settle',
-    callback = function(keys, args)
-        enter(keys)
-        local key, most = tag .. ':a:' .. args[1], tonumber(args[5])
-        local ids = redis.call('SRANDMEMBER', key, most)
-        local cancelled, late, dropped = 0, 0, 0
-        for _, id in ipairs(ids) do
-            local send, broken = sound(id)
-            if not send then
-                redis.call('SREM', key, id)
-                dropped = dropped + 1
-                if broken then give_up(id) end
-            elseif call_off(send, args[2], args[3], pace_of(args[4])) then
-                cancelled = cancelled + 1
-            else
-                late = late + 1
-            end
-        end
-        return { cancelled, late, #ids == most and cancelled + dropped > 0 and 1 or 0, alarm(), unpack(gone) }
     end,
     flags = { 'allow-oom' },
 }
@@ -69,8 +43,11 @@ redis.register_function {
         local consents = redis.call('HLEN', tag .. ':y:' .. who)
         local members = redis.call('ZRANGE', queue_of(who), 0, args[4] - 1)
         local presence = leave(who)
-        redis.call('DEL', tag .. ':y:' .. who, tag .. ':l:' .. who, tag .. ':w:' .. who, tag .. ':u:' .. who)
+        redis.call('DEL', tag .. ':y:' .. who, tag .. ':l:' .. who, tag .. ':w:' .. who, tag .. ':u:' .. who,
+            tag .. ':z:' .. who)
         watch(who, '')
+        local cases = redis.call('SMEMBERS', tag .. ':r:' .. who)
+        for _, case in ipairs(cases) do close_case(case, 's', 'forgotten', keep) end
         local cancelled, late = 0, 0
         for _, member in ipairs(members) do
             local send = at_place(who, member)
@@ -84,7 +61,7 @@ redis.register_function {
             end
         end
         local more = redis.call('EXISTS', queue_of(who))
-        return { cancelled, late, consents, presence, more, alarm(), unpack(gone) }
+        return { cancelled, late, #cases, consents, presence, more, alarm(), unpack(gone) }
     end,
     flags = { 'allow-oom' },
 }

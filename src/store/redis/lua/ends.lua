@@ -30,13 +30,14 @@ local function finalise(send, to, detail, keep, pace)
     redis.call('HINCRBY', tag .. ':c', 'live', -1)
     if send.case then redis.call('SREM', tag .. ':a:' .. send.case, send.id) end
     redis.call('DEL', tag .. ':b:' .. send.id)
-    redis.call('HDEL', head, 'wh', 'ca', 'rk', 'an', 'du', 'dl', 'sd')
+    redis.call('HDEL', head, 'wh', 'ca', 'rk', 'an', 'du', 'dl', 'sd', 'lv')
     redis.call('HSET', head, 'st', to, 'ea', now, 'tr', send.attempts, 'en', send.ended or '0')
     redis.call('PEXPIRE', head, keep)
     redis.call('PEXPIRE', history, keep)
     send.state = to
     add_gone(send, detail)
     told_of_end(send, detail)
+    if send.case then mail_of_case_ended(send, to, keep) end
     rewake(send.who, pace)
 end
 
@@ -52,10 +53,17 @@ local function ageless(send)
     if send.begun then redis.call('DEL', tag .. ':g:' .. send.id) end
 end
 
--- A claimed send waits again; its claim was ended before. Whoever was forgotten meanwhile gets nothing more.
+-- How a send ends that may not wait again, and why, by the letter.
+local LEAVES = { x = 'its case was settled', h = 'its case left e-mail' }
+
+-- A claimed send waits again; its claim was ended before. Whoever was forgotten meanwhile gets nothing more, and what was
+-- to leave while it was handed over leaves now.
 local function come_back(send, keep, pace)
     ageless(send)
     if send.forgotten then return finalise(send, 'x', 'forgotten', keep, pace) end
+    if send.leaves then return finalise(send, send.leaves, LEAVES[send.leaves], keep, pace) end
+    local why = stopped(send)
+    if why then return finalise(send, 'h', why, keep, pace) end
     shelve(send, 'st', 'w', 'du', send.due, 'tr', send.attempts, 'en', send.ended)
     shift(send, 'c', 'w')
     send.state = 'w'
@@ -77,7 +85,8 @@ end
 -- Nobody can know whether the relay took it. Sending again counts as an attempt, and waits a lease.
 local function doubt(send, reason, rules)
     written_to(send, rules.pace)
-    if send.on_uncertain == 'r' and not send.forgotten and count_attempt(send, rules.attempts) then
+    local again = send.on_uncertain == 'r' and not send.forgotten and not send.leaves
+    if again and count_attempt(send, rules.attempts) then
         send.due = now + rules.lease
         note(send, 'deferred', reason)
         return come_back(send, rules.keep, rules.pace)
@@ -86,8 +95,8 @@ local function doubt(send, reason, rules)
     finalise(send, 'u', reason, rules.keep, rules.pace)
 end
 
--- Cancels a live send, unless its hand-over has begun; tells which.
-local function call_off(send, reason, keep, pace)
+-- Ends a live send in this state, unless its hand-over has begun; tells which.
+local function withdraw(send, to, reason, keep, pace)
     if send.state == 'w' then
         unshelve(send)
     elseif send.begun then
@@ -95,6 +104,11 @@ local function call_off(send, reason, keep, pace)
     else
         unclaim(send, '0')
     end
-    finalise(send, 'x', reason, keep, pace)
+    finalise(send, to, reason, keep, pace)
     return true
+end
+
+-- Cancels a live send, unless its hand-over has begun; tells which.
+local function call_off(send, reason, keep, pace)
+    return withdraw(send, 'x', reason, keep, pace)
 end

@@ -1,7 +1,7 @@
 -- finish: records how a claim ended. A lease that has run out but was not yet taken away still counts.
 --
--- ARGV   1 send  2 claim  3 mark of this finish (not '0')  4 how: a accepted, d deferred, r rejected, l released,
---        u uncertain  5 reason or reply  6 deferred until  7 '1' if it counts as an attempt
+-- ARGV   1 send  2 claim  3 mark of this finish (not '0')  4 how: a accepted, d deferred, q overdue and in turn,
+--        r rejected, l released, u uncertain  5 reason or reply  6 deferred until, or its turn  7 '1' if it counts as an attempt
 --        8 pace  9 how long a mail has an age  10 lease  11 keep finished (ms)
 --        12 most attempts  13 whose mailbox it is in, or ''
 -- Reply  {1 done or 0 stale, alarm, what is gone…} (six elements each, see `finalise`)
@@ -22,6 +22,11 @@ local ways = {
         send.due = tonumber(args[6])
         note(send, 'deferred', args[5])
         come_back(send, rules.keep, rules.pace)
+    end,
+    q = function(send, args, rules)
+        note(send, 'deferred', args[5])
+        come_back(send, rules.keep, rules.pace)
+        if send.state == 'w' and send.stand == 'O' then set_timer(send, tonumber(args[6])) end
     end,
     r = function(send, args, rules)
         ageless(send)

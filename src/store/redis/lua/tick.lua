@@ -70,7 +70,12 @@ local function wake(id, held, request, most, rules, claims, expired)
     local before = send.stand
     unshelve(send)
     if lapsed(send) then
-        return finalise(send, send.on_deadline, 'deadline', rules.keep, rules.pace)
+        finalise(send, send.on_deadline, 'deadline', rules.keep, rules.pace)
+        -- Its case is in one channel, and that is not e-mail any more.
+        if send.state == 'h' and said_of_case(send) ~= '' and case_state(send.case) == 'o' then
+            hand_off(send.case, 'deadline', rules.keep, rules.pace, SENDS)
+        end
+        return
     end
     shelve(send)
     if send.stand == 'O' then
@@ -125,6 +130,16 @@ redis.register_function {
         local claims, expired, aside = {}, {}, {}
         held_by_tick(request, claims)
         if #claims > 0 then budget = 0 end
+        -- First cases: what waits of one whose deadline has come is not claimed.
+        while budget > 0 do
+            local case = redis.call('ZRANGEBYSCORE', tag .. ':v', '-inf', now, 'LIMIT', 0, 1)[1]
+            if not case then break end
+            if not pcall(wake_case, case, rules) then
+                set_case_timer(case, NEVER)
+                aside[#aside + 1] = case
+            end
+            budget = budget - 1
+        end
         local next_due = in_turn()
         while budget > 0 do
             local id, held = next_due()
@@ -135,16 +150,18 @@ redis.register_function {
                 redis.call('SADD', tag .. ':x', id)
                 aside[#aside + 1] = id
             end
-            budget = budget - math.max((#claims - before) / 6, 1)
-            for i = before + 1, #claims, 6 do
+            budget = budget - math.max((#claims - before) / TOLD, 1)
+            for i = before + 1, #claims, TOLD do
                 redis.call('RPUSH', tag .. ':k:' .. request, claims[i])
                 redis.call('PEXPIRE', tag .. ':k:' .. request, rules.lease)
             end
         end
         local timer = redis.call('ZRANGE', tag .. ':t', 0, 0, 'WITHSCORES')[2]
         local overdue = redis.call('ZRANGE', tag .. ':o', 0, 0, 'WITHSCORES')[2]
-        local head = math.min(timer or NEVER, overdue or NEVER)
-        return { head == NEVER and 0 or head, next_due() and 1 or 0, claims, expired, gone, aside }
+        local case = redis.call('ZRANGE', tag .. ':v', 0, 0, 'WITHSCORES')[2]
+        local head = math.min(timer or NEVER, overdue or NEVER, case or NEVER)
+        local more = (next_due() or tonumber(case or NEVER) <= now) and 1 or 0
+        return { head == NEVER and 0 or head, more, claims, expired, gone, aside }
     end,
     flags = { 'allow-oom' },
 }

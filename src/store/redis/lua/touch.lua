@@ -10,7 +10,7 @@
 --        back
 -- Reply  0: nothing to claim; 1: no consent; 2: too young; 3: hinted; 4: echo; or {that or 5: presence joined of
 --        hints, age of the mail in ms or -1 while it is handed over or -2, who has it in their mailbox if it landed or
---        '-' or '', alarm, claim…} (six elements each, see `tell`)
+--        '-' or '', alarm, claim…} (seven elements each, see `tell`)
 -- Rule   The same request again gets what it holds. Refused when memory is short; `touch_full` then claims, and
 --        remembers nobody.
 -- Cost   Most people have nothing waiting, and every command and argument costs: three commands then, or four with a

@@ -19,19 +19,30 @@ const TRIES: usize = 10;
 
 impl Inner {
     pub(super) async fn adopt(&self, items: &[Item]) -> Result<Vec<Adopted>, StoreError> {
-        let (mut consents, mut mailboxes, mut sends) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut consents, mut mailboxes) = (Vec::new(), Vec::new());
+        let (mut cases, mut sends) = (Vec::new(), Vec::new());
         let mut answers = vec![Adopted::Same; items.len()];
         for (at, item) in items.iter().enumerate() {
             match item {
                 Item::Flow(scope, setting) => answers[at] = self.adopt_flow(scope, setting).await?,
                 Item::Consent(consent) => consents.push((at, consent)),
                 Item::Mailbox(who, sealed) => mailboxes.push((at, (*who, sealed))),
+                Item::Case(case) => cases.push((at, &**case)),
+                Item::Suppression(suppression) => {
+                    let new = self.suppress(suppression).await?.new;
+                    answers[at] = if new { Adopted::New } else { Adopted::Same };
+                }
                 Item::Send(moved) => sends.push((at, &**moved)),
             }
         }
         self.adopt_consents(&consents, &mut answers).await?;
         let (places, mailboxes): (Vec<_>, Vec<_>) = mailboxes.into_iter().unzip();
         let new = Box::pin(self.adopt_mailboxes(&mailboxes)).await?;
+        for (at, new) in places.into_iter().zip(new) {
+            answers[at] = if new { Adopted::New } else { Adopted::Same };
+        }
+        let (places, cases): (Vec<_>, Vec<_>) = cases.into_iter().unzip();
+        let new = Box::pin(self.adopt_cases(&cases)).await?;
         for (at, new) in places.into_iter().zip(new) {
             answers[at] = if new { Adopted::New } else { Adopted::Same };
         }
@@ -106,7 +117,8 @@ impl Inner {
         let mut call = partition.fcall(&functions().adopt);
         describe(&mut call, &moved.spec, moved.due);
         // In place of a request, how many it may claim, and when: nothing.
-        call.arg("").arg(0).arg(0).arg(0).arg(self.spans.most_live);
+        call.arg("").arg(0).arg(0).arg(&self.spans.pace).arg(self.spans.most_live);
+        call.arg(self.spans.keep_finished);
         call.arg(millis(moved.accepted_at)).arg(moved.attempts);
         call.arg(moved.dated.map_or(0, jiff::Timestamp::as_second));
         for line in &moved.history {
@@ -118,9 +130,13 @@ impl Inner {
     fn adopted(&self, moved: &Moved, outcome: Value) -> Result<Adopted, StoreError> {
         let mut reply = Reply::of(outcome)?;
         let (outcome, alarm) = (reply.int()?, reply.int()?);
-        self.turns.hint(self.partitions.number_of(moved.spec.recipient), alarm);
+        let number = self.partitions.number_of(moved.spec.recipient);
+        self.turns.hint(number, alarm);
+        if outcome == 4 {
+            self.follow_up(number, reply.gone()?);
+        }
         Ok(match outcome {
-            0 => Adopted::New,
+            0 | 4 => Adopted::New,
             1 => Adopted::Same,
             2 => Adopted::Conflict,
             _ => Adopted::Full,

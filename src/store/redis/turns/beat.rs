@@ -169,14 +169,14 @@ impl Inner {
         let asked: Vec<usize> = (0..self.turns.ours.len()).filter(asked).collect();
         let ask = |number: &usize| {
             let partition = &self.partitions.all()[*number];
-            ["t", "o"].map(|timers| {
+            ["t", "o", "v"].map(|timers| {
                 let mut range = cmd("ZRANGE");
                 range.arg(format!("{}:{timers}", partition.tag)).arg(0).arg(0).arg("WITHSCORES");
                 (partition.place, range)
             })
         };
         let heads = self.router.many(Lane::Control, asked.iter().flat_map(ask).collect()).await;
-        for (number, head) in asked.into_iter().flat_map(|number| [number, number]).zip(heads) {
+        for (number, head) in asked.into_iter().flat_map(|number| [number; 3]).zip(heads) {
             match head {
                 Ok(head) => {
                     if let Some(when) = first_score(head) {

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use vigie::model::{
-    Claim, ClaimId, Finish, Name, OnDeadline, OnUncertain, Origin, RecipientId, SendId, SendSpec, Source,
-    Worth,
+    CaseFacts, CaseSpec, Claim, ClaimId, Finish, Name, OnDeadline, OnUncertain, Origin, RecipientId, SendId,
+    SendSpec, Source, Worth,
 };
 use vigie::redact::Mailbox;
 use vigie::store::{Rules, Touch};
@@ -70,9 +70,30 @@ pub(crate) fn send_of(brand: &str, reference: &str, recipient: RecipientId) -> S
         not_before: None,
         deadline: None,
         on_deadline: OnDeadline::Send,
+        zone: None,
         priority: 0,
         on_uncertain: OnUncertain::Hold,
         digest: format!("digest of {reference}"),
+    }
+}
+
+/// A case of some brand, without deadline.
+pub(crate) fn case_of(brand: &str, case: &str, recipient: RecipientId, amount: &str) -> CaseSpec {
+    CaseSpec {
+        brand: name(brand),
+        case: case.into(),
+        recipient,
+        to: Mailbox::new("marie@example.org".into(), Some("Marie".into())),
+        facts: CaseFacts {
+            amount: amount.parse().expect("an amount"),
+            currency: "EUR".parse().expect("a currency"),
+            due_date: None,
+            first_letter: None,
+            zone: None,
+            language: None,
+            attributes: serde_json::Map::new(),
+        },
+        deadline: None,
     }
 }
 

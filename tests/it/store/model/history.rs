@@ -17,9 +17,13 @@ pub(super) enum Step {
     Begin(usize),
     Finish(usize, End),
     Cancel(u8),
-    Settle(u8),
+    PutCase { brand: usize, case: u8, who: u8, amount: u8, deadline: Option<u16> },
+    Settle { brand: usize, case: u8 },
+    HandOff { brand: usize, case: u8 },
     Forget(u8),
     Consent { who: u8, granted: bool },
+    Suppress { who: u8, brand: Option<usize> },
+    Unsuppress { who: u8, brand: Option<usize> },
     Flow { brand: usize, campaign: bool, paused: bool, until: Option<u16> },
     Pass(u16),
     Reopen,
@@ -128,8 +132,16 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         8 => (0..4_usize).prop_map(Step::Begin),
         12 => ((0..4_usize), end()).prop_map(|(hold, end)| Step::Finish(hold, end)),
         2 => (0..16_u8).prop_map(Step::Cancel),
-        1 => (0..2_u8).prop_map(Step::Settle),
+        4 => (0..2_usize, 0..3_u8, prop_oneof![8 => Just(None), 1 => Just(Some(1_u8))], 0..3_u8, prop::option::of(1..150_u16))
+            .prop_map(|(brand, case, other, amount, deadline)| {
+                let who = other.map_or(case, |by| (case + by) % 3);
+                Step::PutCase { brand, case, who, amount, deadline }
+            }),
+        1 => (0..2_usize, 0..3_u8).prop_map(|(brand, case)| Step::Settle { brand, case }),
+        1 => (0..2_usize, 0..3_u8).prop_map(|(brand, case)| Step::HandOff { brand, case }),
         1 => people.clone().prop_map(Step::Forget),
+        2 => (people.clone(), prop::option::of(0..2_usize)).prop_map(|(who, brand)| Step::Suppress { who, brand }),
+        2 => (people.clone(), prop::option::of(0..2_usize)).prop_map(|(who, brand)| Step::Unsuppress { who, brand }),
         2 => (people, any::<bool>()).prop_map(|(who, granted)| Step::Consent { who, granted }),
         3 => (0..2_usize, any::<bool>(), any::<bool>(), prop::option::of(0..120_u16))
             .prop_map(|(brand, campaign, paused, until)| Step::Flow { brand, campaign, paused, until }),

@@ -1,7 +1,9 @@
 //! The reference: the contract in the plainest words, without indexes, timers or files. Everything is looked for in
 //! one list, every time.
 
+mod cases;
 mod signals;
+mod suppressions;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -9,12 +11,14 @@ use std::time::Duration;
 use jiff::Timestamp;
 use vigie::clock::after;
 use vigie::model::{
-    ClaimId, Consent, Contact, Finish, FlowScope, FlowSetting, Flows, Grantee, HintKind, Hold, Hours,
-    Leaving, Name, OnDeadline, OnUncertain, RecipientId, SendId, SendSpec, SendState, Source,
+    CaseRecord, CaseState, ClaimId, Consent, Contact, Finish, FlowScope, FlowSetting, Flows, Grantee,
+    HintKind, Hold, Hours, Leaving, Name, OnDeadline, OnUncertain, RecipientId, SendId, SendSpec, SendState,
+    Source, SuppressScope,
 };
-use vigie::store::{Cancelled, Counts, Fenced, Forgotten, Rules, Settled, Ticked};
+use vigie::store::{Cancelled, Counts, Fenced, Forgotten, Rules, Ticked};
 
 use crate::store::bench::Habits;
+pub(super) use cases::Case;
 
 /// One send, for ever.
 #[derive(Debug, Clone)]
@@ -25,6 +29,8 @@ pub(super) struct Letter {
     due: Option<Timestamp>,
     hold: Option<Holding>,
     forgotten: bool,
+    /// What it becomes instead of waiting again.
+    leaves: Option<SendState>,
 }
 
 /// The last claim on a send.
@@ -43,6 +49,7 @@ pub(super) enum Fate {
     Same,
     Conflict,
     Full,
+    Closed(CaseState),
 }
 
 /// The whole store.
@@ -62,7 +69,9 @@ pub(super) struct Reference {
     hints: BTreeMap<(RecipientId, HintKind), (u8, Timestamp)>,
     pub(super) hours: BTreeMap<RecipientId, Hours>,
     pub(super) consents: BTreeMap<(RecipientId, Grantee), bool>,
+    suppressions: BTreeSet<(RecipientId, SuppressScope)>,
     flows: Flows,
+    pub(super) cases: BTreeMap<(Name, String), Case>,
 }
 
 impl Letter {
@@ -86,12 +95,21 @@ impl Letter {
         self.waits() && self.late(now) && self.spec.on_deadline != OnDeadline::Send
     }
 
+    fn lapses_to(&self) -> SendState {
+        if self.spec.on_deadline == OnDeadline::Handoff { SendState::HandedOff } else { SendState::Dropped }
+    }
+
     fn is_for(&self, who: RecipientId) -> bool {
         self.spec.recipient == who && !self.forgotten
     }
 
-    fn comes_back(&mut self) -> SendState {
-        self.state = if self.forgotten { SendState::Cancelled } else { SendState::Waiting };
+    fn comes_back(&mut self, stopped: bool) -> SendState {
+        self.state = match self.leaves {
+            Some(end) => end,
+            None if self.forgotten => SendState::Cancelled,
+            None if stopped => SendState::HandedOff,
+            None => SendState::Waiting,
+        };
         self.state
     }
 
@@ -101,11 +119,13 @@ impl Letter {
         more
     }
 
-    fn doubt(&mut self, most: u32, again: Timestamp) -> SendState {
-        let resend = self.spec.on_uncertain == OnUncertain::Resend && !self.forgotten;
+    fn doubt(&mut self, most: u32, again: Timestamp, stopped: bool) -> SendState {
+        let resend =
+            self.spec.on_uncertain == OnUncertain::Resend && !self.forgotten && self.leaves.is_none();
         self.state = SendState::Uncertain;
         if resend && self.tries_again(most) {
-            (self.state, self.due) = (SendState::Waiting, Some(again));
+            self.due = Some(again);
+            self.comes_back(stopped);
         }
         self.state
     }
@@ -129,7 +149,9 @@ impl Reference {
             hints,
             hours,
             consents,
+            suppressions: BTreeSet::new(),
             flows,
+            cases: BTreeMap::new(),
         }
     }
 
@@ -177,8 +199,9 @@ impl Reference {
     /// The relay may have this letter, so its person was written to.
     fn doubt(&mut self, id: SendId) -> SendState {
         let (now, most, again) = (self.now, self.rules.max_attempts, after(self.now, self.rules.lease));
+        let stopped = self.stopped(id);
         let letter = self.letter(id).expect("a known send");
-        let became = letter.doubt(most, again);
+        let became = letter.doubt(most, again, stopped);
         let who = Some(letter.spec.recipient).filter(|_| !letter.forgotten);
         let brand = letter.spec.brand.clone();
         if became == SendState::Uncertain {
@@ -248,11 +271,14 @@ impl Reference {
                 Some(true) => Fate::Same,
                 Some(false) => Fate::Conflict,
                 None if full => Fate::Full,
+                None if let Some(state) = self.closed_case(spec) => Fate::Closed(state),
                 None => {
-                    let (due, state) = (spec.not_before, SendState::Waiting);
-                    let letter =
-                        Letter { spec: spec.clone(), state, attempts: 0, due, hold: None, forgotten: false };
-                    let (who, id) = (spec.recipient, spec.id);
+                    let stopped = self.stops(spec.recipient, &spec.brand);
+                    let state = if stopped { SendState::HandedOff } else { SendState::Waiting };
+                    let due = spec.not_before;
+                    let (spec, hold, forgotten, leaves) = (spec.clone(), None, false, None);
+                    let letter = Letter { spec, state, attempts: 0, due, hold, forgotten, leaves };
+                    let (who, id) = (letter.spec.recipient, letter.spec.id);
                     let taken = claimed.entry(who).or_default();
                     let now = self.claimable(&letter)
                         && self.may_write(&letter)
@@ -271,42 +297,54 @@ impl Reference {
         fates
     }
 
-    /// Checks that each thing a tick did was right, and does the same.
-    pub(super) fn tick(&mut self, request: ClaimId, ticked: &Ticked) {
+    /// Checks that each thing a tick did was right, and does the same. `cases` are those of the store after it.
+    pub(super) fn tick(&mut self, request: ClaimId, ticked: &Ticked, cases: &[CaseRecord]) {
         let now = self.now;
         for (id, state) in &ticked.expired {
+            let stopped = self.stopped(*id);
             let letter = self.letter(*id).expect("a known send");
             assert!(
                 letter.claimed() && letter.hold.as_ref().is_some_and(|hold| hold.lease <= now),
                 "{letter:?}"
             );
-            let became = if letter.begun() { self.doubt(*id) } else { letter.comes_back() };
+            let became = if letter.begun() { self.doubt(*id) } else { letter.comes_back(stopped) };
+            self.mail_of_case_ended(*id);
             assert_eq!(became, *state);
         }
-        for (id, state) in &ticked.ended {
+        let left = self.cases_that_left(ticked, cases);
+        let ended: BTreeMap<_, _> = ticked.ended.iter().copied().collect();
+        for (id, state) in &ended {
+            if left.takes(self, *id, *state) {
+                continue;
+            }
             let letter = self.letter(*id).expect("a known send");
             assert!(letter.lapsed(now), "{letter:?}");
-            letter.state = match letter.spec.on_deadline {
-                OnDeadline::Handoff => SendState::HandedOff,
-                _ => SendState::Dropped,
-            };
+            letter.state = letter.lapses_to();
             assert_eq!(letter.state, *state);
+            self.mail_of_case_ended(*id);
         }
         for claim in &ticked.claims {
             let (id, who) = (claim.hold.send, claim.spec.recipient);
-            let candidates = self.candidates(who, self.is_online(who));
+            let mut candidates = self.candidates(who, self.is_online(who));
             assert!(candidates.contains(&id), "{id} may be claimed");
+            // What ended with its case ended before or after this claim.
+            candidates.retain(|other| *other == id || !ended.contains_key(other));
             if self.spaced() {
                 assert!(self.free(who) && candidates[0] == id, "{id} is the one to claim");
             }
-            self.claim(id, request);
+            if !ended.contains_key(&id) {
+                self.claim(id, request);
+            }
         }
+        let taken = left.leave(self);
+        assert!(taken.iter().all(|id| ended.contains_key(id)), "all that ended with a case is told");
     }
 
     /// Whether there is something that a tick must do.
     pub(super) fn has_work(&self) -> bool {
         let quiet = self.now < self.quiet_until;
-        self.letters.iter().any(|letter| {
+        let due = self.cases.values().any(|case| case.is_due(self.now));
+        due || self.letters.iter().any(|letter| {
             let expired =
                 !quiet && letter.claimed() && letter.hold.as_ref().is_some_and(|hold| hold.lease <= self.now);
             let free = self.may_write(letter) && self.free(letter.spec.recipient);
@@ -342,7 +380,7 @@ impl Reference {
     }
 
     pub(super) fn finish(&mut self, hold: Hold, finish: &Finish) -> Fenced {
-        let (now, most) = (self.now, self.rules.max_attempts);
+        let (now, most, stopped) = (self.now, self.rules.max_attempts, self.stopped(hold.send));
         let Some(letter) = self.letter(hold.send) else { return Fenced::Stale };
         let claimed = letter.claimed();
         let Some(holding) = letter.hold.as_mut().filter(|holding| holding.claim == hold.claim) else {
@@ -365,12 +403,13 @@ impl Reference {
             }
             Finish::Deferred(deferral) => {
                 letter.due = Some(deferral.until);
-                letter.comes_back();
+                letter.comes_back(stopped);
             }
+            Finish::Queued { .. } | Finish::Released { .. } => drop(letter.comes_back(stopped)),
             Finish::Rejected { .. } => letter.state = SendState::Failed,
-            Finish::Released { .. } => drop(letter.comes_back()),
             Finish::Uncertain { .. } => drop(self.doubt(hold.send)),
         }
+        self.mail_of_case_ended(hold.send);
         Fenced::Done
     }
 
@@ -382,6 +421,7 @@ impl Reference {
             Some(letter) if letter.state.is_final() => Cancelled::Ended(letter.state),
             Some(letter) => {
                 letter.state = SendState::Cancelled;
+                self.mail_of_case_ended(id);
                 Cancelled::Done
             }
         }
@@ -395,24 +435,21 @@ impl Reference {
         (done.len() as u64, leaving.len() as u64, leaving)
     }
 
-    pub(super) fn settle(&mut self, brand: &Name, case: &str) -> Settled {
-        let (cancelled, in_hand_over, _) = self
-            .cancel_all(|letter| letter.spec.brand == *brand && letter.spec.case.as_deref() == Some(case));
-        Settled { cancelled, in_hand_over }
-    }
-
     pub(super) fn forget(&mut self, who: RecipientId) -> Forgotten {
         let presence = self.is_online(who);
         let (sends, in_hand_over, leaving) = self.cancel_all(|letter| letter.spec.recipient == who);
         for id in leaving {
             self.letter(id).expect("a known send").forgotten = true;
         }
+        let cases = self.forget_cases(who);
         let before = self.consents.len();
         self.consents.retain(|(person, _), _| *person != who);
+        self.suppressions.retain(|(person, _)| *person != who);
         self.away(who, Leaving::Left);
         self.hours.remove(&who);
         self.sent.remove(&who);
-        Forgotten { sends, in_hand_over, consents: (before - self.consents.len()) as u64, presence }
+        let consents = (before - self.consents.len()) as u64;
+        Forgotten { sends, in_hand_over, cases, consents, presence }
     }
 
     pub(super) fn consent(&mut self, consent: &Consent) {
@@ -447,13 +484,16 @@ impl Reference {
     /// The holder of every claim is dead.
     fn frees_all(&mut self) {
         let (begun, others): (Vec<_>, Vec<_>) =
-            self.letters.iter_mut().filter(|letter| letter.claimed()).partition(|letter| letter.begun());
-        for letter in others {
-            letter.comes_back();
+            self.letters.iter().filter(|letter| letter.claimed()).partition(|letter| letter.begun());
+        let ids = |letters: Vec<&Letter>| letters.iter().map(|letter| letter.spec.id).collect::<Vec<_>>();
+        let (begun, others) = (ids(begun), ids(others));
+        for id in others {
+            let stopped = self.stopped(id);
+            self.letter(id).expect("a known send").comes_back(stopped);
         }
-        let begun: Vec<SendId> = begun.into_iter().map(|letter| letter.spec.id).collect();
         for id in begun {
             self.doubt(id);
+            self.mail_of_case_ended(id);
         }
     }
 

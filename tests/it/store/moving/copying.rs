@@ -5,9 +5,10 @@ use vigie::store::Store;
 use vigie::store::portable::Progress;
 
 use super::*;
-use crate::store::bench::{references as claimed, signal, who};
+use crate::store::bench::{case_of, references as claimed, signal, who};
 use crate::store::consent::said;
 use crate::store::flows::{paused, scope};
+use crate::store::suppression::{bounced, complained};
 
 pub(crate) async fn a_send_stays_the_same<P: Pair>() {
     let both = Move::<P>::new().await;
@@ -134,6 +135,68 @@ pub(crate) async fn mailboxes_arrive<P: Pair>() {
         assert_eq!(to.person(*who).await.expect("person works").mailbox, expected);
     }
     assert_eq!(both.copy().await.progress, Progress::default());
+}
+
+pub(crate) async fn open_cases_arrive<P: Pair>() {
+    let both = Move::<P>::new().await;
+    let (from, to) = (both.from.store(), both.to.store());
+    // More than a page holds, in many partitions.
+    let person = |n: u16| RecipientId(std::array::from_fn(|at| n.to_be_bytes()[at % 2]));
+    let mut cases: Vec<_> = (0..600).map(|n| case_of("demo", &n.to_string(), person(n), "1")).collect();
+    cases[9].deadline = Some(both.from.later(Duration::from_hours(1)));
+    for outcome in from.put_cases(cases.clone()).await {
+        outcome.expect("put_cases works");
+    }
+    from.settle(&cases[8].brand, "8", "paid").await.expect("settle works");
+    let letter = SendSpec { case: Some("9".into()), ..send("s-9", person(9)) };
+    both.from.accept(&letter).await;
+    let ids: Vec<_> = cases.iter().map(|case| (case.brand.clone(), case.case.clone())).collect();
+    let before = from.cases(&ids).await.expect("cases works");
+    assert_eq!(both.copy().await.progress, Progress { moved: 1, cases: 599, ..Progress::default() });
+    let after = to.cases(&ids).await.expect("cases works");
+    for (n, (before, after)) in before.iter().zip(&after).enumerate() {
+        assert_eq!(after.as_ref(), before.as_ref().filter(|_| n != 8), "case {n}");
+    }
+    let left = from.snapshot().await.expect("snapshot works").cases[&cases[0].brand];
+    assert_eq!((left.open, left.settled), (0, 1));
+    assert_eq!(to.snapshot().await.expect("snapshot works").cases[&cases[0].brand].open, 599);
+    both.pass(Duration::from_hours(1));
+    assert_eq!(both.from.tick().await.ended, [], "its deadline is not this store's any more");
+    both.to.due().await;
+    assert_eq!(both.to.tick().await.ended, [(letter.id, SendState::HandedOff)]);
+    assert_eq!(both.copy().await.progress, Progress::default());
+}
+
+pub(crate) async fn suppressions_arrive<P: Pair>() {
+    let both = Move::<P>::with(|rules| rules.max_waiting = 1000).await;
+    let (from, to) = (both.from.store(), both.to.store());
+    // More than a page holds, in many partitions.
+    let people: Vec<_> =
+        (0..600_u16).map(|n| RecipientId(std::array::from_fn(|at| n.to_be_bytes()[at % 2]))).collect();
+    for who in &people {
+        from.suppress(bounced(&both.from, *who)).await.expect("suppress works");
+    }
+    from.suppress(complained(&both.from, people[3], "demo")).await.expect("suppress works");
+    to.suppress(complained(&both.to, people[3], "demo")).await.expect("suppress works");
+    let letter = send("s-1", people[7]);
+    both.to.accept(&letter).await;
+    assert_eq!(both.copy().await.progress.suppressions, 600);
+    for who in &people {
+        let there = from.person(*who).await.expect("person works").suppressions;
+        assert_eq!(to.person(*who).await.expect("person works").suppressions, there);
+    }
+    assert_eq!(both.to.state(&letter).await, Some(SendState::HandedOff));
+    assert_eq!(both.copy().await.progress, Progress::default());
+}
+
+pub(crate) async fn what_moves_to_where_its_person_gets_no_mail_is_handed_off<P: Pair>() {
+    let both = Move::<P>::new().await;
+    let letter = send("s-1", who(1));
+    both.from.accept(&letter).await;
+    both.to.store().suppress(bounced(&both.to, who(1))).await.expect("suppress works");
+    both.copy().await;
+    assert_eq!(both.states(&letter).await, [Some(SendState::Cancelled), Some(SendState::HandedOff)]);
+    both.to.counts().await;
 }
 
 pub(crate) async fn there_and_back_again<P: Pair>() {

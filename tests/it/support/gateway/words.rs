@@ -86,6 +86,13 @@ impl Gateway {
         self.push(&letter(id, email)).await;
     }
 
+    /// What the API says of a case.
+    pub async fn case(&self, brand: &str, case: &str) -> Value {
+        let answer = self.call(Method::GET, &format!("/v1/cases/{brand}/{case}"), &Value::Null).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+        answer.json()
+    }
+
     /// What the API says of a send.
     pub async fn send(&self, id: &str) -> Value {
         let answer = self.call(Method::GET, &format!("/v1/sends/{id}"), &Value::Null).await;
