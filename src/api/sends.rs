@@ -144,6 +144,7 @@ impl Looking {
     }
 
     async fn why(&self, record: &SendRecord, now: Timestamp) -> Result<Vec<crate::flow::Rule>, Problem> {
+        let record = &self.where_its_case_is(record.clone()).await?;
         let person = match &record.spec {
             Some(spec) => self.store.person(spec.recipient).await?,
             None => crate::store::Person::default(),
@@ -152,6 +153,20 @@ impl Looking {
         let waits = record.spec.as_ref().filter(|_| record.state == SendState::Waiting);
         why.extend(waits.map(|spec| self.gate.limits(spec)));
         Ok(why)
+    }
+}
+
+impl Looking {
+    /// A send that names no zone is where its case says.
+    async fn where_its_case_is(&self, mut record: SendRecord) -> Result<SendRecord, Problem> {
+        if let Some(spec) = record.spec.as_mut().filter(|spec| spec.zone.is_none())
+            && let Some(case) = &spec.case
+        {
+            let known = self.store.cases(&[(spec.brand.clone(), case.clone())]).await?;
+            let said = known.into_iter().flatten().find_map(|case| case.spec);
+            spec.zone = said.filter(|said| said.recipient == spec.recipient).and_then(|said| said.facts.zone);
+        }
+        Ok(record)
     }
 }
 

@@ -32,6 +32,7 @@ mod lasting;
 mod limits;
 mod mailboxes;
 mod model;
+mod month;
 mod moving;
 mod sharing;
 mod spacing;
@@ -165,6 +166,7 @@ macro_rules! timeless {
 macro_rules! timed {
     ($tests:ident, $backend:ident) => {
         $tests!($backend, "current_thread",
+        month: [a_month_keeps_every_promise],
         cases: [
             a_deadline_takes_a_case_out_of_e_mail,
             a_mail_that_is_handed_off_takes_its_case_along,

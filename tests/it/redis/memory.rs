@@ -37,7 +37,9 @@ async fn what_goes_out_makes_room_for_what_comes() {
     let sink = Manner::modern().start().await;
     let (url, relay) = (redis.url(), format!("smtp://{}?tls=none", sink.addr()));
     let more = [("VIGIE__STORE__URL", url.as_str()), ("VIGIE__RELAY__URL", relay.as_str())];
-    let settings: Vec<_> = SETTINGS.into_iter().chain(more).collect();
+    // What is resumed is not what this is about.
+    let at_once = [("VIGIE__FLOWS__RESUME_RATE", "10000")];
+    let settings: Vec<_> = SETTINGS.into_iter().chain(more).chain(at_once).collect();
     let gateway = Gateway::start(&settings).await;
     let people = Person::several(&gateway, LETTERS).await;
     let room = number(&redis, "used_memory").await + 3_000_000;

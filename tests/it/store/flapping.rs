@@ -9,7 +9,7 @@ use vigie::config::Warmup;
 use vigie::model::{FlowSetting, Limits, Pass, Rate, SendId, Toll};
 use vigie::store::Store;
 
-use super::bench::{Backend, Bench, start};
+use super::bench::{Backend, Bench};
 use super::flows::{paused, scope};
 
 /// Numbers that look like chance, and are the same in every run.
@@ -94,7 +94,10 @@ pub(crate) async fn four_gateways_and_a_flapping_limit_are_never_too_many<B: Bac
 
 pub(crate) async fn a_month_of_warm_up_keeps_to_each_day<B: Backend>() {
     let bench = Bench::<B>::new().await;
-    let text = format!("from = \"{}\"\nfirst_day = 4\ngrowth = 1.2\ndays = 24", &start().to_string()[..10]);
+    // Its first day, which has begun.
+    let first = bench.now().to_string()[..10].to_owned();
+    let midnight: Timestamp = format!("{first}T00:00:00Z").parse().expect("a moment");
+    let text = format!("from = \"{first}\"\nfirst_day = 4\ngrowth = 1.2\ndays = 24");
     let warmup: Warmup = toml::from_str(&text).expect("a warm-up");
     let (day, mut went, mut n) = (Duration::from_hours(24), Vec::new(), 0);
     while let Some(per_day) = warmup.per_day(bench.now()) {
@@ -105,13 +108,13 @@ pub(crate) async fn a_month_of_warm_up_keeps_to_each_day<B: Backend>() {
             bench.pass(Duration::from_mins(37));
         }
     }
-    assert_eq!(bench.now().duration_since(start()).as_hours() / 24, 23, "it ends after 24 days");
+    assert_eq!(bench.now().duration_since(midnight).as_hours() / 24, 24, "it ends after 24 days");
     for (last, to) in went.iter().enumerate() {
         let many = went[..=last].iter().filter(|at| *to < after(**at, day)).count();
         let allowed = warmup.per_day(*to).expect("it is not over");
         assert!(many <= allowed as usize, "{many} within the 24 hours before {to}, where {allowed} may go");
     }
     let all: usize =
-        (0..24).filter_map(|n| warmup.per_day(after(start(), day * n))).map(|n| n as usize).sum();
+        (0..24).filter_map(|n| warmup.per_day(after(midnight, day * n))).map(|n| n as usize).sum();
     assert!(went.len() * 10 > all * 8, "{} of {all} are not wasted", went.len());
 }

@@ -53,8 +53,12 @@ redis.register_function {
     flags = { 'allow-oom' },
 }
 
-redis.register_function('@_replace', function(keys, args)
-    if (redis.call('HGET', keys[1], args[1]) or '') ~= args[2] then return 0 end
-    redis.call('HSET', keys[1], args[1], args[3])
-    return 1
-end)
+redis.register_function {
+    function_name = '@_replace',
+    callback = function(keys, args)
+        if (redis.call('HGET', keys[1], args[1]) or '') ~= args[2] then return 0 end
+        redis.call('HSET', keys[1], args[1], args[3])
+        return 1
+    end,
+    flags = { 'allow-oom' },
+}
