@@ -1,7 +1,8 @@
 -- put_case, depart_case, settle, hand_off: opens or changes a case; lets one go to another store; closes one, with its sends.
 --
 -- put_case ARGV   1 case (16)  2 person  3 brand  4 name  5 what its brand states  6 digest (16)  7 deadline, or ''
---                 8 most open cases of this partition  9 opened, updated and mails of one from another store, or nothing
+--                 8 most open cases of this partition; of one from another store  9 opened  10 updated  11 mails  12 opens
+--                 13 clicks  14 last seen, or ''  15 first mail, or ''  16 last mail, or ''  17… {letter, when a relay took it}
 --          Reply  {outcome, alarm}: 'n' new, 'u' updated, '=' the same, '?' another person's, '!' too many;
 --                 or the letter of where it stands
 --          Rule   Refused when memory is short.
@@ -23,7 +24,11 @@ redis.register_function('@_put_case', function(keys, args)
     if not v[1] and tonumber(redis.call('HGET', tag .. ':c', 'cases') or 0) >= tonumber(args[8]) then return { '!', 0 } end
     redis.call('HSET', key, 'st', 'o', 'wh', who, 'br', brand, 'nm', name, 'pl', args[5], 'dg', args[6], 'up', now)
     if args[9] then
-        redis.call('HSET', key, 'at', args[9], 'up', args[10], 'n', args[11])
+        redis.call('HSET', key, 'at', args[9], 'up', args[10], 'n', args[11], 'oc', args[12], 'cc', args[13])
+        for i, field in ipairs({ 'ls', 'fm', 'lm' }) do
+            if args[13 + i] ~= '' then redis.call('HSET', key, field, args[13 + i]) end
+        end
+        for i = 17, #args, 2 do redis.call('HSET', key, 'm' .. args[i], args[i + 1]) end
         redis.call('SADD', tag .. ':r:' .. who, case)
         count_case(brand, nil, 'o')
     elseif not v[1] then
