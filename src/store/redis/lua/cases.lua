@@ -110,7 +110,7 @@ end
 local function mail_of_case_ended(send, to, keep)
     local key = case_key(send.case)
     local v = redis.call('HMGET', key, 'st', 'wy', 'fm')
-    if not v[1] then return end
+    if v[1] ~= 'o' and v[1] ~= 'l' then return end
     if to == 's' or to == 'u' then
         local n = redis.call('HINCRBY', key, 'n', 1)
         redis.call('HSET', key, 'fm', v[3] or now, 'lm', now)
