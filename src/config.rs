@@ -22,6 +22,7 @@ mod events;
 mod feeds;
 mod flows;
 mod folders;
+mod handoff;
 mod invalid;
 mod layers;
 mod mail;
@@ -51,6 +52,7 @@ pub use events::{Events, SecretSource, Webhook, Webhooks};
 pub use feeds::{CellFormat, Column, FeedFolder, FeedFormat, Feeds, Fields, Mapping, Others, ReadColumn};
 pub use flows::Flows;
 pub use folders::{BrandFolders, Folder, Found, Stamp};
+pub use handoff::Handoff;
 pub use invalid::{Invalid, Origin};
 pub use mail::{Dispatch, Relay, RelayTimeouts, Retry};
 pub use network::{BadNetwork, Network};
@@ -109,6 +111,8 @@ pub struct Config {
     pub events: Events,
     /// How it is told to brands' servers.
     pub webhooks: Webhooks,
+    /// What the call centre finds of cases that left e-mail.
+    pub handoff: Handoff,
     /// How claims become mails.
     pub dispatch: Dispatch,
     /// Who takes our mail.
