@@ -109,8 +109,7 @@ impl Clerk {
         while !stop.is_cancelled() {
             self.me = ClaimId::random();
             if let Ok(Errand::Mine(note)) = self.store.take_errand(ERRAND, self.me, LEASE).await {
-                self.progress =
-                    note.and_then(|note| serde_json::from_str(&note).ok()).unwrap_or_default();
+                self.progress = note.and_then(|note| serde_json::from_str(&note).ok()).unwrap_or_default();
                 self.noted = Some((self.progress.clone(), Instant::now()));
                 match stop.run_until_cancelled(self.hold()).await {
                     Some(Lost::Errand) => {}
@@ -155,7 +154,9 @@ impl Clerk {
             Ok(Heard::Events(told)) => return self.write(files, told).await,
             Ok(Heard::Gone { before }) => {
                 self.metrics.missed.inc();
-                tracing::error!("events were not kept until the call centre's files were written: cases may be missing in them");
+                tracing::error!(
+                    "events were not kept until the call centre's files were written: cases may be missing in them"
+                );
                 self.progress.position = Some(before);
             }
             Err(_) => sleep(BEAT).await,

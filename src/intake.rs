@@ -32,8 +32,8 @@ use crate::config;
 use crate::model::{Class, Glance, Leaving, RecipientId, SendId, Signal, Source, Verdict, Worth};
 use crate::telemetry::{Metric, Registry};
 use met::Met;
-pub use statistics::{Sight, Sights};
 use statistics::Statistics;
+pub use statistics::{Sight, Sights};
 
 const SIGNALS: Metric = Metric {
     name: "vigie_signals_total",

@@ -223,7 +223,11 @@ impl Foundation {
     }
 
     /// Starts what makes claims: the pipeline behind each outlet, and the time door; and beside it what counts.
-    fn claimers(&mut self, outlets: Vec<Outlet>, dispatcher: &Dispatcher) -> (CancellationToken, TaskTracker) {
+    fn claimers(
+        &mut self,
+        outlets: Vec<Outlet>,
+        dispatcher: &Dispatcher,
+    ) -> (CancellationToken, TaskTracker) {
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let (store, intake) = (&self.store, &self.intake);
         let pipeline = Pipeline::new(

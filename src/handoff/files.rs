@@ -37,7 +37,8 @@ impl Files {
     /// Makes the directory, and locks it; none if another process has it.
     pub(super) fn open(dir: PathBuf) -> io::Result<Option<Self>> {
         make(&dir)?;
-        let lock = OpenOptions::new().write(true).create(true).truncate(false).mode(0o640).open(dir.join(LOCK))?;
+        let lock =
+            OpenOptions::new().write(true).create(true).truncate(false).mode(0o640).open(dir.join(LOCK))?;
         match lock.try_lock() {
             Ok(()) => Ok(Some(Self { dir, _lock: lock, known: HashMap::new() })),
             Err(TryLockError::WouldBlock) => Ok(None),

@@ -36,8 +36,19 @@ impl What {
     const fn columns(self) -> &'static [&'static str] {
         match self {
             Self::HandedOff => &[
-                "case", "brand", "handed_off_at", "reason", "mails", "opens", "clicks", "last_seen", "opened_at",
-                "first_mail", "last_mail", "amount", "currency",
+                "case",
+                "brand",
+                "handed_off_at",
+                "reason",
+                "mails",
+                "opens",
+                "clicks",
+                "last_seen",
+                "opened_at",
+                "first_mail",
+                "last_mail",
+                "amount",
+                "currency",
             ],
             Self::Settled => &["case", "brand", "settled_at", "reason"],
         }

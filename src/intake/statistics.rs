@@ -114,7 +114,9 @@ impl Sight {
         let what = match signal.source {
             Source::Open => Glance::Open,
             Source::Click => Glance::Click,
-            Source::Beacon | Source::Partner | Source::Imap | Source::Webmail | Source::Portal => return None,
+            Source::Beacon | Source::Partner | Source::Imap | Source::Webmail | Source::Portal => {
+                return None;
+            }
         };
         Some(Self { recipient: signal.recipient, send: signal.about?, what })
     }

@@ -27,8 +27,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    Amount, CaseId, CaseSeen, CaseState, ClaimId, Currency, FlowScope, HistoryEntry, Name, OnDeadline, OnUncertain, RecipientId, SendId,
-    SendSpec, SendState,
+    Amount, CaseId, CaseSeen, CaseState, ClaimId, Currency, FlowScope, HistoryEntry, Name, OnDeadline,
+    OnUncertain, RecipientId, SendId, SendSpec, SendState,
 };
 
 use super::time::Millis;

@@ -11,14 +11,14 @@ mod seen;
 use async_trait::async_trait;
 use redis::{Cmd, Value, cmd};
 
+use self::record::record;
+pub(super) use self::record::{case_of, state};
 use super::RedisStore;
 use super::ending::AT_ONCE;
 use super::enqueue::words;
 use super::inner::Inner;
 use super::keys::Partition;
 use super::library::functions;
-pub(super) use self::record::{case_of, state};
-use self::record::record;
 use super::reply::Reply;
 use super::router::{Lane, Place};
 use crate::model::{CaseId, CaseRecord, CaseSpec, Name, Seen};

@@ -15,7 +15,10 @@ use crate::store::{StoreError, Wait};
 
 impl Inner {
     /// Takes open cases in from another store; says which are new here.
-    pub(in crate::store::redis) async fn adopt_cases(&self, records: &[&CaseRecord]) -> Result<Vec<bool>, StoreError> {
+    pub(in crate::store::redis) async fn adopt_cases(
+        &self,
+        records: &[&CaseRecord],
+    ) -> Result<Vec<bool>, StoreError> {
         let open = |(at, record): (usize, &&CaseRecord)| Some((at, record.spec.clone()?));
         let (places, specs): (Vec<_>, Vec<_>) = records.iter().enumerate().filter_map(open).unzip();
         let (mut asked, mut calls) = (Vec::new(), Vec::new());
@@ -59,7 +62,10 @@ impl Inner {
     }
 
     /// The open cases of people.
-    pub(in crate::store::redis) async fn cases_of(&self, people: &[RecipientId]) -> Result<Vec<CaseRecord>, StoreError> {
+    pub(in crate::store::redis) async fn cases_of(
+        &self,
+        people: &[RecipientId],
+    ) -> Result<Vec<CaseRecord>, StoreError> {
         let ask = |who: &RecipientId| {
             let partition = self.partitions.of(*who);
             let mut members = cmd("SMEMBERS");

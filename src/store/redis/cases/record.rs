@@ -35,13 +35,15 @@ pub(in crate::store::redis) fn record(mut fields: Reply) -> Result<Option<CaseRe
     }
     let strange = || damaged("a case that can be read");
     let Some(letter) = found.get(&b"st"[..]) else { return Ok(None) };
-    let text = |field: &str| found.get(field.as_bytes()).map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+    let text =
+        |field: &str| found.get(field.as_bytes()).map(|bytes| String::from_utf8_lossy(bytes).into_owned());
     let at = |field: &str| found.get(field.as_bytes()).and_then(|bytes| number(bytes)).map(timestamp);
     let count = |field: &str| {
         let count = found.get(field.as_bytes()).and_then(|bytes| number(bytes));
         count.and_then(|count| count.try_into().ok()).unwrap_or_default()
     };
-    let spec = found.get(&b"pl"[..]).map(|json| serde_json::from_slice(json).map_err(|_| strange())).transpose()?;
+    let spec =
+        found.get(&b"pl"[..]).map(|json| serde_json::from_slice(json).map_err(|_| strange())).transpose()?;
     let opened = at("at").ok_or_else(strange)?;
     Ok(Some(CaseRecord {
         brand: text("br").and_then(|brand| brand.parse().ok()).ok_or_else(strange)?,

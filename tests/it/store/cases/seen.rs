@@ -86,7 +86,10 @@ pub(crate) async fn a_closed_case_keeps_sums_and_tells_them<B: Backend>() {
     };
     let owed = json!({"state": "handed_off", "reason": "asked", "amount": "120.50", "currency": "EUR"});
     assert_eq!(data("case.handed_off"), told(owed));
-    assert_eq!(data("case.settled"), told(json!({"state": "settled", "reason": "paid", "was": "handed_off"})));
+    assert_eq!(
+        data("case.settled"),
+        told(json!({"state": "settled", "reason": "paid", "was": "handed_off"}))
+    );
 }
 
 pub(crate) async fn what_was_seen_survives_a_crash<B: Backend>() {

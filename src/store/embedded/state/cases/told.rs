@@ -85,9 +85,8 @@ impl State {
 
     /// The open case that a person's letter is of.
     fn case_of_letter(&self, seen: &Seen) -> Option<CaseId> {
-        let theirs = |id: &CaseId| {
-            self.cases.open.get(id).is_some_and(|head| head.recipient == seen.recipient)
-        };
+        let theirs =
+            |id: &CaseId| self.cases.open.get(id).is_some_and(|head| head.recipient == seen.recipient);
         if let Some(slot) = self.sends.find(seen.send) {
             return Some(self.sends.at(slot).case).filter(theirs);
         }
