@@ -51,12 +51,13 @@ impl Files {
         if self.known.values().map(|known| known.lines.len()).sum::<usize>() > REMEMBERED {
             self.known.clear();
         }
-        let mut files: BTreeMap<&Path, Vec<&Line>> = BTreeMap::new();
+        // Nobody is to be left alone before they were to be called.
+        let mut files: BTreeMap<(bool, &Path), Vec<&Line>> = BTreeMap::new();
         for line in lines {
-            files.entry(&line.file).or_default().push(line);
+            files.entry((line.what == What::Settled, &line.file)).or_default().push(line);
         }
         let mut added = Vec::new();
-        for (file, lines) in files {
+        for ((_, file), lines) in files {
             added.extend(self.append(file, &lines)?);
         }
         Ok(added)

@@ -157,7 +157,7 @@ impl CaseHead {
             reason: record.reason.clone().unwrap_or_default(),
             mails: record.mails,
             seen: record.seen.clone(),
-            owed: Some((spec.facts.amount.clone(), spec.facts.currency.clone())),
+            owed: Some((spec.facts.amount.clone(), spec.facts.currency)),
             digest: spec.digest(),
         }
     }

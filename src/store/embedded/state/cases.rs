@@ -106,7 +106,7 @@ impl State {
                 digest,
             },
         };
-        let owed = Some((spec.facts.amount.clone(), spec.facts.currency.clone()));
+        let owed = Some((spec.facts.amount.clone(), spec.facts.currency));
         let head = CaseHead { updated: now, deadline: moment(spec.deadline, NEVER), owed, digest, ..head };
         let new = self.case(id).is_none();
         if new {
