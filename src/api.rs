@@ -14,6 +14,7 @@
 //! What mail servers report by themselves takes none of these steps but the third: see [`reports`].
 
 mod body;
+mod bounces;
 mod brands;
 mod cases;
 mod consents;
@@ -34,6 +35,7 @@ mod sends;
 mod signals;
 mod stats;
 mod strict;
+mod suppressions;
 mod tokens;
 mod webhooks;
 mod whom;
@@ -54,6 +56,7 @@ pub use mailboxes::{Condition, Look};
 pub use problem::Problem;
 pub use sends::{Carried, Counter, Taken};
 
+use crate::bounces::Bounces;
 use crate::brands::Brands;
 use crate::clock::Clock;
 use crate::model::{CaseFacts, Claim, SendSpec};
@@ -119,6 +122,8 @@ pub struct Doors {
     pub look: Look,
     /// What imports of feeds know of each other.
     pub imports: Imports,
+    /// Takes in what comes back.
+    pub bounces: Bounces,
     /// The renderer.
     pub try_out: TryOut,
     /// The dispatcher.
@@ -170,6 +175,8 @@ fn routes(doors: &Doors) -> (Router, OpenApi) {
         .merge(cases::router(doors))
         .merge(tokens::router(doors))
         .merge(consents::router(doors))
+        .merge(bounces::router(doors))
+        .merge(suppressions::router(doors))
         .merge(mailboxes::router(doors))
         .merge(recipients::router(doors))
         .merge(flows::router(doors))

@@ -40,6 +40,8 @@ pub struct Gateway {
     recorder: tokio::task::JoinHandle<()>,
     api: Listener,
     ops: Listener,
+    /// Takes mails in that come back, where it is configured.
+    lmtp: Option<Listener>,
     /// Listens to producers on Redis, where there is one.
     producers: Option<Listener>,
     /// Watches folders for feeds, where some are configured.
@@ -142,7 +144,12 @@ impl Gateway {
                 folders.stop().await;
             }
         };
-        let both = async { tokio::join!(self.api.stop(), producers, folders) };
+        let lmtp = async {
+            if let Some(lmtp) = self.lmtp {
+                lmtp.stop().await;
+            }
+        };
+        let both = async { tokio::join!(self.api.stop(), producers, folders, lmtp) };
         if tokio::time::timeout(self.drain, both).await.is_err() {
             tracing::warn!("what producers push did not end in time; what was stored stays stored");
         }

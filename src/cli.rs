@@ -1,5 +1,6 @@
 //! The command line: one file per command, and one place where a failure becomes an exit code.
 
+mod bounces;
 mod check;
 mod classify;
 pub mod demo;
@@ -62,6 +63,9 @@ enum Command {
     /// Push a CSV or NDJSON feed through the API of a running gateway; safe to run twice
     #[command(long_about = import::ABOUT, verbatim_doc_comment)]
     Import(import::Import),
+    /// Bring mails that came back to a running gateway: from files, or by a pipe
+    #[command(long_about = bounces::ABOUT, verbatim_doc_comment)]
+    Bounces(bounces::Bounces),
     /// Print every metric with its labels, its meaning and when to alert
     ListMetrics {
         /// As JSON, for tools.
@@ -112,6 +116,7 @@ impl Command {
             Self::Check => wait_for(check::run(&configuration(files)?)),
             Self::Classify(command) => command.run(),
             Self::Import(command) => wait_for(command.run(&configuration(files)?)),
+            Self::Bounces(command) => wait_for(command.run(&configuration(files)?)),
             Self::ListMetrics { json } => wait_for(list_metrics::run(json)),
             Self::Token(command) => command.run(&configuration(files)?),
             Self::Redis(command) => wait_for(command.run(configuration(files)?)),

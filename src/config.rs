@@ -11,6 +11,8 @@
 //!
 //! This module only knows the shape; it imports no component.
 
+mod bounces;
+mod brakes;
 mod brand;
 mod budget;
 mod check;
@@ -25,6 +27,7 @@ mod folders;
 mod handoff;
 mod invalid;
 mod layers;
+mod limits;
 mod mail;
 mod network;
 mod own_relay;
@@ -42,6 +45,8 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+pub use bounces::{Bounces, LmtpAddress};
+pub use brakes::Brakes;
 pub use brand::{Brand, MailClass};
 pub use budget::{AtMost, Budget};
 pub use check::{Problem, is_base_url};
@@ -54,6 +59,7 @@ pub use flows::Flows;
 pub use folders::{BrandFolders, Folder, Found, Stamp};
 pub use handoff::Handoff;
 pub use invalid::{Invalid, Origin};
+pub use limits::{FlowLimits, Limits, Warmup};
 pub use mail::{Dispatch, Relay, RelayTimeouts, Retry};
 pub use network::{BadNetwork, Network};
 pub use own_relay::{OwnRelay, OwnTimeouts};
@@ -95,6 +101,10 @@ pub struct Config {
     pub presence: Presence,
     /// How flows begin again.
     pub flows: Flows,
+    /// How fast mails go to recipients' domains.
+    pub limits: Limits,
+    /// When flows are slowed by themselves.
+    pub brakes: Brakes,
     /// How many mails one person gets.
     pub budget: Budget,
     /// What decides whether somebody is there.
@@ -103,6 +113,8 @@ pub struct Config {
     pub watch: Watch,
     /// Files of sends, and the folders they are dropped into.
     pub feeds: Feeds,
+    /// How mails come back.
+    pub bounces: Bounces,
     /// Mailbox providers by name: the domains of each. Mails to others count as `other`.
     pub providers: BTreeMap<Name, Vec<String>>,
     /// Where sends and presence live.

@@ -12,7 +12,6 @@
 mod attempt;
 mod leases;
 mod metrics;
-mod providers;
 mod retry;
 
 use std::sync::Arc;
@@ -22,6 +21,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::bounces::Bounces;
+use crate::brakes::Brakes;
 use crate::classify::Classifier;
 use crate::clock::Clock;
 use crate::config;
@@ -35,10 +36,10 @@ use crate::render::Renderer;
 use crate::store::Store;
 use crate::telemetry::Registry;
 
+pub use crate::flow::Providers;
 use attempt::Attempt;
 use leases::Leases;
 use metrics::Metrics;
-pub use providers::Providers;
 
 /// Fires claims. Cheap to clone.
 #[derive(Clone)]
@@ -56,6 +57,8 @@ struct Inner {
     clock: Clock,
     classifier: Arc<Classifier>,
     providers: Providers,
+    brakes: Brakes,
+    bounces: Bounces,
     settings: config::Dispatch,
     places: Arc<Semaphore>,
     /// The half of the places that claims without a signal may take.
@@ -85,6 +88,10 @@ pub struct Parts {
     pub classifier: Arc<Classifier>,
     /// Whose mailboxes mails go to.
     pub providers: Providers,
+    /// Told what relays take and refuse.
+    pub brakes: Brakes,
+    /// Told of recipients that the relay says do not exist.
+    pub bounces: Bounces,
 }
 
 /// A place among the attempts under way, held until the attempt has ended.
@@ -97,7 +104,8 @@ pub type Since = Option<Instant>;
 impl Dispatcher {
     /// Puts a dispatcher together and starts the renewal of leases.
     pub fn new(parts: Parts, settings: config::Dispatch, registry: &Registry) -> Self {
-        let Parts { store, gate, renderer, relays, intake, clock, classifier, providers } = parts;
+        let Parts { store, gate, renderer, relays, intake, clock, classifier, providers, brakes, bounces } =
+            parts;
         let places = Arc::new(Semaphore::new(settings.max_in_flight));
         let background = Arc::new(Semaphore::new((settings.max_in_flight / 2).max(1)));
         let leases = Leases::default();
@@ -113,6 +121,8 @@ impl Dispatcher {
             clock,
             classifier,
             providers,
+            brakes,
+            bounces,
             settings,
             places,
             background,

@@ -5,8 +5,11 @@
 //! for somebody who comes online at night, and waits for the morning from then on. [`explain()`] walks through the same rules for one waiting send and
 //! says of each whether it holds the send back, with the figures it decides by.
 
+mod change;
 mod explain;
 mod hours;
+mod providers;
+mod standing;
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,12 +17,15 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
+pub use change::{change, replace};
 pub use explain::{Judgement, Rule, explain};
+pub use providers::Providers;
+pub use standing::{InForce, SetBy, Standing, VIGIE};
 
 use crate::brands::Brands;
 use crate::clock::Clock;
 use crate::hours::Zones;
-use crate::model::{Claim, FlowScope, FlowSetting, FlowState, Flows, Limits, Name, Toll};
+use crate::model::{Claim, FlowScope, FlowSetting, FlowState, Flows, Name, SendSpec, Toll};
 
 /// Decides at the instant of sending, from settings the store publishes. Cheap to clone, never waits.
 #[derive(Debug, Clone)]
@@ -28,6 +34,7 @@ pub struct Gate {
     brands: Brands,
     zones: Zones,
     clock: Clock,
+    standing: Standing,
 }
 
 /// Not now: why a claim must go back to waiting, in words for the send's history. None of these is an attempt.
@@ -56,7 +63,13 @@ pub enum Held {
 impl Gate {
     /// A gate that follows [`Store::flows`](crate::store::Store::flows), and asks these brands for their hours.
     pub fn new(flows: watch::Receiver<Arc<Flows>>, brands: Brands, clock: Clock) -> Self {
-        Self { flows, brands, zones: Zones::default(), clock }
+        Self { flows, brands, zones: Zones::default(), clock, standing: Standing::default() }
+    }
+
+    /// The same, where these limits hold without an operator's word.
+    #[must_use]
+    pub fn under(self, standing: Standing) -> Self {
+        Self { standing, ..self }
     }
 
     /// Whether this claim may be handed over now.
@@ -73,21 +86,39 @@ impl Gate {
     }
 
     /// The flows that this claim needs a token of at the hand-over: its brand, its campaign, its recipient's domain (by
-    /// `provider`, too), as far as an operator has said anything of them. Empty for most.
+    /// `provider`, too), as far as an operator or the configuration has said anything of them. Empty for most.
     pub fn tolls(&self, claim: &Claim, provider: Option<&Name>) -> Vec<Toll> {
         let flows = self.flows.borrow();
-        if flows.settings.is_empty() {
+        if flows.settings.is_empty() && self.standing.is_silent(&claim.spec.brand) {
             return Vec::new();
         }
         let now = self.clock.now();
-        let limited = |scope: &FlowScope| {
-            let setting = flows.settings.get(scope);
-            setting.is_some_and(|setting| {
-                setting.paused(now) || !setting.limits(Limits::default(), now).is_empty()
-            })
+        let limited = |scope: FlowScope| {
+            let limits = self.standing.limits(&scope, now);
+            let held = match flows.settings.get(&scope) {
+                Some(setting) => setting.paused(now) || !setting.limits(limits, now).is_empty(),
+                None => !limits.is_empty(),
+            };
+            held.then_some(Toll { scope, limits })
         };
-        let scopes = FlowScope::of(&claim.spec, provider);
-        scopes.filter(limited).map(|scope| Toll { scope, limits: Limits::default() }).collect()
+        FlowScope::of(&claim.spec, provider).filter_map(limited).collect()
+    }
+
+    /// What limits the flows of a send now, by whom.
+    pub fn limits(&self, spec: &SendSpec) -> Rule {
+        self.standing.rule(spec, &self.flows.borrow(), self.clock.now())
+    }
+
+    /// The limits by configuration.
+    pub fn standing(&self) -> &Standing {
+        &self.standing
+    }
+
+    /// When this pause ends by itself, or `latest` if that is earlier.
+    pub fn paused_until(&self, scope: &FlowScope, latest: Timestamp) -> Timestamp {
+        let flows = self.flows.borrow();
+        let until = flows.settings.get(scope).and_then(|setting| setting.until);
+        until.map_or(latest, |until| until.min(latest))
     }
 
     /// Whether this very setting is a pause now. Clones nothing: asked for every signal of a partner.

@@ -73,14 +73,16 @@
 //! | --- | --- | --- |
 //! | 0: words | `brands` `clock` `config` `hours` `model` `redact` `secrets` `telemetry` `token` | each other |
 //! | 1: doors to the outside | `dial` `feeds` `intake` `listener` `relay` `render` `store` | nothing |
-//! | 2: decisions | `classify` `servers` `flow` `partners` `dispatch` `pipeline` `webhooks` `handoff` | those to the left |
-//! | 3: edges | `api` `edge` `ops` `watch` | nothing |
+//! | 2: decisions | `classify` `servers` `flow` `brakes` `partners` `bounces` `dispatch` `pipeline` `webhooks` `handoff` | those to the left |
+//! | 3: edges | `api` `edge` `lmtp` `ops` `watch` | nothing |
 //! | 4: composition | `app` | nothing |
 //! | 5: command line | `cli` | nothing |
 //! | 6: program | `main` | nothing |
 
 pub mod api;
 pub mod app;
+pub mod bounces;
+pub mod brakes;
 pub mod brands;
 pub mod classify;
 pub mod cli;
@@ -95,6 +97,7 @@ pub mod handoff;
 pub mod hours;
 pub mod intake;
 pub mod listener;
+pub mod lmtp;
 pub mod model;
 pub mod ops;
 pub mod partners;

@@ -31,6 +31,7 @@ mod reply;
 mod routes;
 mod target;
 mod tls;
+mod tone;
 mod transaction;
 mod wire;
 
@@ -42,6 +43,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 pub use decision::Decision;
 pub use routes::{Relays, Route};
 pub use target::RelayError;
+pub use tone::Slows;
 
 use self::dial::Dialler;
 use self::link::Link;
@@ -52,7 +54,7 @@ use self::reply::Trouble;
 use self::target::{Security, Server, Target};
 use self::transaction::End;
 use crate::config;
-use crate::model::Letter;
+use crate::model::{Letter, MailStatus};
 use crate::redact;
 use crate::telemetry::Registry;
 
@@ -111,13 +113,22 @@ pub enum Delivery {
 pub struct Refusal {
     /// What becomes of the send.
     pub decision: Decision,
+    /// Who is to be slower, where it is temporary.
+    pub slows: Slows,
     /// The relay's code and text or our own words, fit for logs and histories.
     pub reason: String,
+    /// The relay said of the recipient that there is no such mailbox, in these words of RFC 3463.
+    pub no_mailbox: Option<MailStatus>,
 }
 
 impl From<&Trouble> for Refusal {
     fn from(trouble: &Trouble) -> Self {
-        Self { decision: trouble.decision(), reason: redact::foreign(&trouble.reason()) }
+        Self {
+            decision: trouble.decision(),
+            slows: trouble.slows(),
+            no_mailbox: trouble.no_mailbox(),
+            reason: redact::foreign(&trouble.reason()),
+        }
     }
 }
 

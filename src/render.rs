@@ -256,7 +256,7 @@ impl Writers {
         let unknown = || Unfit::new("brand", format!("{} is none of this gateway's brands", spec.brand));
         let House { sender, library } = &**self.houses.get(&spec.brand).ok_or_else(unknown)?;
 
-        let envelope = Envelope::new(sender, spec)?;
+        let envelope = Envelope::new(sender, spec, &self.ring)?;
         let edition = library.choose(spec, facts.map(Arc::as_ref), &sender.language)?;
         let links = Links::new(sender, spec, occasion.dated, &self.ring);
         let variables = Variables::new(sender, spec.clone(), facts.cloned(), &links, edition.language)?;

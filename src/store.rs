@@ -39,8 +39,8 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 
 pub use self::answers::{
-    Cancelled, CaseCounts, Counts, Enqueued, Fenced, Forgotten, Ignored, Person, Snapshot, Ticked, Touch,
-    Touched, Wait,
+    Cancelled, CaseCounts, Counts, Enqueued, Fenced, Forgotten, Ignored, Person, Snapshot, Suppressed,
+    Ticked, Touch, Touched, Wait,
 };
 pub use self::cases::{CasePut, Cases, Settled};
 pub use self::errands::{Errand, Errands};
@@ -48,7 +48,7 @@ pub use self::log::{Heard, Log};
 use crate::brands::Brands;
 use crate::model::{
     Budgets, ClaimId, Consent, Finish, FlowScope, FlowSetting, Flows, Hold, Leaving, Mailboxes, Pass,
-    RecipientId, Sealed, SendId, SendRecord, SendSpec, Toll,
+    RecipientId, Sealed, SendId, SendRecord, SendSpec, SuppressScope, Suppression, Toll,
 };
 
 /// What a store is told once, at its start.
@@ -185,7 +185,9 @@ pub trait Store: Cases + Log + Errands + Send + Sync + 'static {
     /// Cancels one send. A claim on it becomes stale, unless its hand-over has begun. Durable before it answers.
     async fn cancel(&self, send: SendId, reason: &str) -> Result<Cancelled, StoreError>;
 
-    /// Erases a person: cancels their sends, settles their cases, drops presence, consents, contact history and their mailbox. Durable before it answers.
+    /// Erases a person: cancels their sends, settles their cases, drops presence, consents, suppressions, contact history
+    /// and their mailbox. Durable before it answers. Who is written to again after that begins anew: a mailbox that does
+    /// not exist says so again.
     async fn forget(&self, recipient: RecipientId) -> Result<Forgotten, StoreError>;
 
     /// Records a consent or its withdrawal. The later statement replaces the earlier, but a withdrawal always holds, so
@@ -193,9 +195,27 @@ pub trait Store: Cases + Log + Errands + Send + Sync + 'static {
     /// ends the presence that is known. Durable before it answers.
     async fn consent(&self, consent: Consent) -> Result<(), StoreError>;
 
+    /// From now on a person gets no more mail of these brands. Their sends that wait, or are claimed, are handed off; so
+    /// is one whose hand-over has begun, if it comes back, and every later one as soon as it is accepted. What is known
+    /// of this scope already stays: the first reason, and since when. Durable before it answers.
+    async fn suppress(&self, suppression: Suppression) -> Result<Suppressed, StoreError>;
+
+    /// Lifts that, for exactly this scope; tells whether there was something to lift. What was handed off stays so.
+    /// Durable before it answers.
+    async fn unsuppress(&self, recipient: RecipientId, scope: SuppressScope) -> Result<bool, StoreError>;
+
     /// Changes one flow's setting; every gateway follows within a second. Durable before it answers. A flow set to
     /// run again releases the recipients held by it at their next signal or deadline.
     async fn set_flow(&self, scope: FlowScope, setting: FlowSetting) -> Result<(), StoreError>;
+
+    /// As [`set_flow`](Self::set_flow), as long as the flow's setting is still `known` (none: it has none); tells whether
+    /// it is `setting` now. So what a gateway does by itself never undoes what an operator said meanwhile.
+    async fn replace_flow(
+        &self,
+        scope: FlowScope,
+        known: Option<FlowSetting>,
+        setting: FlowSetting,
+    ) -> Result<bool, StoreError>;
 
     /// The flow settings as this gateway knows them, and a way to hear of changes.
     fn flows(&self) -> watch::Receiver<Arc<Flows>>;

@@ -13,6 +13,7 @@
 
 mod identity;
 mod order;
+mod returned;
 mod ring;
 
 use base64::Engine;
@@ -22,6 +23,7 @@ use serde::{Deserialize, Serialize};
 
 pub use identity::{BadAddress, Identity, normalise};
 pub use order::{BadOrder, Minted, Order};
+pub use returned::{RETURN_LENGTH, read_return, sign_return};
 pub use ring::{Key, KeyRing, NoKey, RingError, Seal};
 
 use crate::model::{Grantee, RecipientId, SendId};

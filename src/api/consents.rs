@@ -192,14 +192,20 @@ impl Register {
 
 /// What was granted needs a proof, and a proof must not be where addresses are kept.
 pub(super) fn check_proof(proof: &str, granted: bool) -> Result<(), Problem> {
-    let refuse = |why| Err(Problem::field("proof", why));
     if granted && proof.trim().is_empty() {
-        return refuse("a grant needs a proof: a form's name and version, a log line's id");
+        let why = "a grant needs a proof: a form's name and version, a log line's id";
+        return Err(Problem::field("proof", why));
     }
-    if proof.chars().count() > 500 || proof.contains(char::is_control) {
+    check_words("proof", proof)
+}
+
+/// Words that are kept with a person must not be where addresses are kept.
+pub(super) fn check_words(field: &'static str, words: &str) -> Result<(), Problem> {
+    let refuse = |why| Err(Problem::field(field, why));
+    if words.chars().count() > 500 || words.contains(char::is_control) {
         return refuse("must be at most 500 characters, without control characters");
     }
-    if proof.split_whitespace().any(|word| normalise(word).is_ok()) {
+    if words.split_whitespace().any(|word| normalise(word).is_ok()) {
         return refuse("must not contain an address");
     }
     Ok(())

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{Path, State};
 use axum::{Extension, Json};
@@ -15,7 +16,7 @@ use super::brands::Brands;
 use super::{Access, Doors, Problem, body};
 use crate::clock::Clock;
 use crate::config;
-use crate::flow::{Gate, effective};
+use crate::flow::{Gate, InForce, Standing, change as change_flow, effective, replace as replace_flow};
 use crate::model::{DOMAINS, FlowScope, FlowSetting, FlowState, Limits, Name, PARTNERS, Rate};
 use crate::partners::Partners;
 use crate::store::Store;
@@ -35,6 +36,12 @@ pub(super) fn router(doors: &Doors) -> OpenApiRouter {
         .routes(routes!(set_campaign))
         .with_state(desk)
 }
+
+/// A setting that another gateway made is known here within a second, says the store.
+const HEARS_WITHIN: Duration = Duration::from_millis(1500);
+
+/// How often a flow is tried that is changed elsewhere at the same moment, before it is simply set.
+const TRIES: usize = 3;
 
 /// Where operators sit.
 #[derive(Clone)]
@@ -118,17 +125,20 @@ struct FlowView {
     /// Who set it: the id of a key, or `vigie` itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     by: Option<String>,
+    /// The limits that hold now, and who set each: an operator, a brake, the configuration.
+    in_force: InForce,
 }
 
 /// All flows.
 #[derive(Debug, Serialize, ToSchema)]
 struct FlowList {
-    /// Every brand, and every campaign that was ever set.
+    /// Every brand, every partner, every domain with a limit, and every campaign and domain that was ever set.
     flows: Vec<FlowView>,
 }
 
 impl FlowView {
-    fn of(scope: &FlowScope, setting: FlowSetting, now: Timestamp) -> Self {
+    fn of(scope: &FlowScope, setting: FlowSetting, standing: &Standing, now: Timestamp) -> Self {
+        let in_force = standing.in_force(scope, Some(&setting), now);
         let ramp = setting.ramp.filter(|_| !setting.paused(now)).filter(|ramp| ramp.rate(now).is_some());
         Self {
             rate_per_second: setting.rate_per_second,
@@ -142,6 +152,7 @@ impl FlowView {
             until: setting.until,
             reason: setting.reason,
             since: setting.since,
+            in_force,
         }
     }
 }
@@ -155,11 +166,13 @@ async fn list(State(desk): State<Desk>, Extension(access): Extension<Access>) ->
     let settings = desk.gate.flows();
     let brands = desk.brands.of(&access).into_iter().map(|brand| FlowScope { brand, campaign: None });
     let partners = desk.partners.names().map(FlowScope::partner);
-    let scopes: BTreeSet<_> = brands.chain(partners).chain(settings.settings.keys().cloned()).collect();
+    let standing = desk.gate.standing();
+    let named = partners.chain(standing.domains()).chain(settings.settings.keys().cloned());
+    let scopes: BTreeSet<_> = brands.chain(named).collect();
     let now = desk.clock.now();
     let view = |scope: &FlowScope| {
         let setting = settings.settings.get(scope).map(|setting| effective(setting, now));
-        FlowView::of(scope, setting.unwrap_or_default(), now)
+        FlowView::of(scope, setting.unwrap_or_default(), standing, now)
     };
     Json(FlowList { flows: scopes.iter().map(view).collect() })
 }
@@ -249,15 +262,37 @@ impl Desk {
         if change.per_day == Some(0) {
             return Err(Problem::field("per_day", "must be at least 1; to stop a flow, pause it"));
         }
-        let setting = self.setting(&scope, change, access, now);
-        self.store.set_flow(scope.clone(), setting.clone()).await?;
+        let setting = self.put(&scope, &change, access, now).await?;
         tracing::info!(key = access.key, flow = ?scope, state = ?setting.state, "a flow was set");
-        Ok(Json(FlowView::of(&scope, setting, now)))
+        Ok(Json(FlowView::of(&scope, setting, self.gate.standing(), now)))
+    }
+
+    /// Sets the flow by what it was a moment ago: what another gateway paused just now begins slowly, too.
+    async fn put(
+        &self,
+        scope: &FlowScope,
+        change: &FlowChange,
+        access: &Access,
+        now: Timestamp,
+    ) -> Result<FlowSetting, Problem> {
+        let mut flows = self.store.flows();
+        for _ in 0..TRIES {
+            let known = flows.borrow_and_update().settings.get(scope).cloned();
+            let was_paused = known.as_ref().is_some_and(|known| known.paused(now));
+            let setting = self.setting(was_paused, change, access, now);
+            if replace_flow(&*self.store, scope.clone(), known, setting.clone(), now).await? {
+                return Ok(setting);
+            }
+            // Whoever was first is heard of soon; if not, it is tried again all the same.
+            let _ = tokio::time::timeout(HEARS_WITHIN, flows.changed()).await;
+        }
+        let setting = self.setting(true, change, access, now);
+        change_flow(&*self.store, scope.clone(), setting.clone(), now).await?;
+        Ok(setting)
     }
 
     /// The setting that does what is wanted. What was paused begins slowly, now or when its pause ends.
-    fn setting(&self, scope: &FlowScope, change: FlowChange, access: &Access, now: Timestamp) -> FlowSetting {
-        let was_paused = self.gate.flows().settings.get(scope).is_some_and(|setting| setting.paused(now));
+    fn setting(&self, was_paused: bool, change: &FlowChange, access: &Access, now: Timestamp) -> FlowSetting {
         let from = match change.state {
             Wanted::Paused => change.until,
             Wanted::Ramping => Some(now),
@@ -267,7 +302,7 @@ impl Desk {
         FlowSetting {
             state: if paused { FlowState::Paused } else { FlowState::Running },
             until: change.until,
-            reason: change.reason,
+            reason: change.reason.clone(),
             since: Some(now),
             by: Some(access.key.clone()),
             rate_per_second: change.rate_per_second,

@@ -12,6 +12,7 @@ use utoipa_axum::routes;
 
 use super::consents::ConsentView;
 use super::sends::SendView;
+use super::suppressions::SuppressionView;
 use super::whom::Whom;
 use super::{Access, Doors, Problem, body};
 use crate::clock::{Clock, after};
@@ -90,6 +91,9 @@ struct PersonView {
     waiting: Vec<SendView>,
     /// What this person said.
     consents: Vec<ConsentView>,
+    /// Mail this person gets no more, and why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    suppressions: Vec<SuppressionView>,
     /// How often this person is written to.
     budget: Budget,
     /// Whether this person's mailbox is watched; `/v1/mailboxes/lookup` tells how.
@@ -259,6 +263,7 @@ impl People {
             hours: person.hours.map(|hours| hours.weights(now)),
             waiting: person.waiting.into_iter().map(SendView::of).collect(),
             consents: person.consents.into_iter().map(ConsentView::from).collect(),
+            suppressions: person.suppressions.into_iter().map(SuppressionView::from).collect(),
             budget,
             mailbox: person.mailbox.is_some(),
         }

@@ -31,7 +31,7 @@ use super::brands::Brands;
 use super::guard::Seat;
 use super::{Access, Doors, Limits, Problem, ndjson};
 use crate::flow::{Gate, explain};
-use crate::model::{Name, SendId, SendRecord};
+use crate::model::{Name, SendId, SendRecord, SendState};
 use crate::store::{Cancelled, Rules, Store, Wait};
 use counter::{Accepted, Bulk};
 use request::SendRequest;
@@ -148,7 +148,10 @@ impl Looking {
             Some(spec) => self.store.person(spec.recipient).await?,
             None => crate::store::Person::default(),
         };
-        Ok(explain(record, &person, &self.gate.flows(), &self.rules, now))
+        let mut why = explain(record, &person, &self.gate.flows(), &self.rules, now);
+        let waits = record.spec.as_ref().filter(|_| record.state == SendState::Waiting);
+        why.extend(waits.map(|spec| self.gate.limits(spec)));
+        Ok(why)
     }
 }
 

@@ -13,13 +13,15 @@ use tokio_util::task::TaskTracker;
 use super::brands::{self, Keeper};
 use super::opening::open_store;
 use super::{Addresses, Gateway, Listener, folders, producers};
+use crate::bounces::Bounces;
+use crate::brakes::Brakes;
 use crate::brands::Brands;
 use crate::classify::Classifier;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::dispatch::Dispatcher;
 use crate::edge::{Edge, Recorder, Unsubscriber};
-use crate::flow::Gate;
+use crate::flow::{Gate, Standing};
 use crate::intake::{Intake, Outlet};
 use crate::model::{Flows, SendState};
 use crate::ops::Phase;
@@ -34,7 +36,7 @@ use crate::store::{Counts, Store, StoreError};
 use crate::telemetry::Registry;
 use crate::token::Identity;
 use crate::webhooks::Webhooks;
-use crate::{api, ops};
+use crate::{api, lmtp, ops};
 
 /// Why a gateway does not start, in one sentence, sorted by who has to act.
 #[derive(Debug, thiserror::Error)]
@@ -78,6 +80,7 @@ struct Foundation {
     keeper: Arc<Keeper>,
     store: Arc<dyn Store>,
     gate: Gate,
+    brakes: Brakes,
     intake: Arc<Intake>,
     classifier: Arc<Classifier>,
     partners: Arc<Partners>,
@@ -86,6 +89,7 @@ struct Foundation {
     paying: Paying,
     /// Until they are run.
     clicks: Option<Clicks>,
+    bounces: Bounces,
 }
 
 /// The listeners, bound before anything can claim: an address in use must not leave half a gateway behind.
@@ -95,6 +99,8 @@ struct Bound {
     recorder: Recorder,
     api: TcpListener,
     ops: TcpListener,
+    /// For mails that come back, where it is configured.
+    lmtp: Option<lmtp::Door>,
 }
 
 impl Gateway {
@@ -124,6 +130,9 @@ impl Gateway {
             folders: folders::watch(&base.config.feeds, &doors, base.clock.clone(), &base.registry),
             producers: producers::listen(&base.config.store, &doors, &base.registry),
             api: Listener::start(|stop| api::serve(bound.api, doors, stop)),
+            lmtp: bound
+                .lmtp
+                .map(|door| Listener::start(|stop| lmtp::serve(door, base.bounces.clone(), stop))),
             ops: Listener::start(|stop| ops::serve(bound.ops, figures, stop)),
             mailboxes: mailboxes.start(),
             webhooks: base.webhooks,
@@ -166,7 +175,10 @@ impl Foundation {
         let known = (!config.store.guest).then_some(&identity);
         let store = open_store(&config, &brands, known, &clock, &registry).await?;
         let store = Arc::new(Measured::new(store, &registry));
-        let gate = Gate::new(store.flows(), brands.clone(), clock.clone());
+        let standing = Standing::new(brands.clone(), &config.limits, &config.providers);
+        let gate = Gate::new(store.flows(), brands.clone(), clock.clone()).under(standing);
+        let brakes =
+            Brakes::new(Arc::clone(&store) as _, gate.clone(), clock.clone(), config.brakes, &registry);
         let (intake, outlets) = Intake::new(&config.intake, &config.presence, &registry);
         let intake = Arc::new(intake);
         let (paying, clicks) = Paying::new(Arc::clone(&intake), clock.clone());
@@ -175,6 +187,8 @@ impl Foundation {
         let webhooks = Webhooks::new(Arc::clone(&store) as _, clock.clone(), &config.webhooks, &registry)
             .map_err(|error| StartError::Configuration(format!("`webhooks.ca`: {error}")))?;
         let partners = Partners::new(&config.partners, gate.clone(), clock.clone(), &registry);
+        let bounces =
+            Bounces::new(Arc::clone(&store) as _, brands.clone(), brakes.clone(), clock.clone(), &registry);
         let imports = api::Imports::new(&config.feeds, &registry).map_err(configuration)?;
         let base = Self {
             config,
@@ -187,6 +201,7 @@ impl Foundation {
             keeper,
             store,
             gate,
+            brakes,
             intake,
             classifier,
             partners: Arc::new(partners),
@@ -194,6 +209,7 @@ impl Foundation {
             webhooks,
             paying,
             clicks: Some(clicks),
+            bounces,
         };
         Ok((base, outlets))
     }
@@ -219,7 +235,13 @@ impl Foundation {
         })?;
         let api = listen("api.listen", self.config.api.listen).await?;
         let ops = listen("ops.listen", self.config.ops.listen).await?;
-        Ok(Bound { edge, recorder, api, ops })
+        let lmtp = match &self.config.bounces.lmtp {
+            None => None,
+            Some(at) => Some(lmtp::Door::bind(at).await.map_err(|error| {
+                StartError::Unavailable(format!("bounces.lmtp = \"{at}\" cannot be bound: {error}"))
+            })?),
+        };
+        Ok(Bound { edge, recorder, api, ops, lmtp })
     }
 
     /// Starts what makes claims: the pipeline behind each outlet, and the time door; and beside it what counts.
@@ -248,6 +270,7 @@ impl Foundation {
         if let Some(clicks) = self.clicks.take() {
             tasks.spawn(clicks.run(Arc::clone(store), stop.clone()));
         }
+        tasks.spawn(self.brakes.clone().run(stop.clone()));
         tasks.spawn(touch_again(store.flows(), Arc::clone(intake), stop.clone()));
         (stop, tasks)
     }

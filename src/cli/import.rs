@@ -29,6 +29,7 @@ use attempt::{Attempt, Ended};
 use progress::Progress;
 use rejected::Rejected;
 use request::Request;
+pub(super) use request::key;
 
 /// What the command says of itself.
 pub(super) const ABOUT: &str = "\

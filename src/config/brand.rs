@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::events::Webhook;
-use super::{AtMost, Dkim, OwnRelay, Relay};
+use super::{AtMost, Dkim, FlowLimits, OwnRelay, Relay, Warmup};
 use crate::hours::Timetable;
 use crate::model::{ConsentRule, Name, OnUncertain};
 
@@ -18,6 +18,9 @@ pub struct Brand {
     /// The envelope sender (bounces go there); empty means the address of `from`.
     #[serde(default)]
     pub return_path: String,
+    /// Whether each letter's envelope sender says, signed, whose it is: `user+…@domain`.
+    #[serde(default)]
+    pub verp: bool,
     /// Where answers go; empty means `from`.
     #[serde(default)]
     pub reply_to: String,
@@ -61,6 +64,12 @@ pub struct Brand {
     /// How many of this brand's mails one person gets, beside what `[budget]` says of all brands together.
     #[serde(default)]
     pub budget: Vec<AtMost>,
+    /// How fast its mails may go, where no operator says otherwise.
+    #[serde(default)]
+    pub limits: Option<FlowLimits>,
+    /// How a new sender domain begins.
+    #[serde(default)]
+    pub warmup: Option<Warmup>,
     /// When it may write; always, if it does not say.
     #[serde(default)]
     pub hours: Option<Timetable>,

@@ -9,6 +9,7 @@ mod dkim;
 mod doors;
 mod events;
 mod feeds;
+mod flows;
 mod hours;
 mod keys;
 mod limits;
@@ -22,7 +23,7 @@ pub use brands::is_base_url;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::{Brand, Config};
+use super::{Brand, Config, LmtpAddress};
 use crate::model::Name;
 
 /// One thing that is wrong: a sentence that names the keys.
@@ -38,7 +39,7 @@ const SHORTEST_LEASE: Duration = Duration::from_secs(3);
 
 /// Everything that is wrong with `config`; nothing if it can be relied on.
 pub(super) fn problems(config: &Config) -> Vec<Problem> {
-    let checks: [fn(&Config, &mut Vec<Problem>); 22] = [
+    let checks: [fn(&Config, &mut Vec<Problem>); 25] = [
         limits::at_least,
         limits::not_zero,
         limits::ordered,
@@ -54,6 +55,9 @@ pub(super) fn problems(config: &Config) -> Vec<Problem> {
         brands::all,
         partners::all,
         partners::no_brand_is_called_partner,
+        flows::domains,
+        flows::brakes,
+        flows::no_brand_is_called_domain,
         keys::all,
         classify::thresholds,
         classify::windows,
@@ -74,6 +78,7 @@ pub(super) fn brand_problems(name: &Name, brand: &Brand, config: &Config) -> Vec
     let mut problems = Vec::new();
     brands::one("", brand, config, &mut problems);
     partners::is_not_called_partner("the folder ", name, &mut problems);
+    flows::is_not_called_domain("the folder ", name, &mut problems);
     problems
 }
 
@@ -86,11 +91,14 @@ fn refuse_if(wrong: bool, problems: &mut Vec<Problem>, sentence: impl FnOnce() -
 
 /// Two listeners cannot share a port, unless the kernel chooses it.
 fn listeners_differ(config: &Config, problems: &mut Vec<Problem>) {
-    let all = [
+    let mut all = vec![
         ("edge.listen", config.edge.listen),
         ("api.listen", config.api.listen),
         ("ops.listen", config.ops.listen),
     ];
+    if let Some(LmtpAddress::Tcp(lmtp)) = config.bounces.lmtp {
+        all.push(("bounces.lmtp", lmtp));
+    }
     for (at, (first, a)) in all.iter().enumerate() {
         for (second, b) in &all[at + 1..] {
             refuse_if(collide(a, b), problems, || {

@@ -28,12 +28,20 @@ static PARTNER: LazyLock<Table> = LazyLock::new(|| {
     sample.parse().expect("a literal that is TOML")
 });
 
-/// The kinds of a brand's values: those of the sample brand, of its lists, and of the relay.
+/// The kinds of values of limits and of a warm-up, which the defaults have none of.
+static LIMITS: LazyLock<Table> = LazyLock::new(|| {
+    let sample = "[limits]\nrate_per_second = 1.0\nper_day = 1\n\
+                  [warmup]\nfrom = \"\"\nfirst_day = 1\ngrowth = 1.5\nuntil_per_day = 1\ndays = 1";
+    sample.parse().expect("a literal that is TOML")
+});
+
+/// The kinds of a brand's values: those of the sample brand, of its lists, of its limits, and of the relay.
 static BRAND: LazyLock<Table> = LazyLock::new(|| {
     let [default, mut sample]: [Table; 2] =
         [DEFAULT, SAMPLE_BRAND].map(|text| text.parse().expect("a file of ours that is TOML"));
     sample.extend(default.get("relay").map(|relay| ("relay".to_owned(), relay.clone())));
     sample.insert("dkim".to_owned(), Value::Array(Vec::new()));
+    sample.extend(LIMITS.clone());
     sample
 });
 
@@ -144,6 +152,7 @@ impl Layers {
                 rest.iter().try_fold(BRAND.get(key)?, |value, key| value.get(key.as_str()))
             }
             [section, _, key] if section == "partners" => PARTNER.get(key),
+            [section, _, _, key] if section == "limits" => LIMITS.get(section)?.get(key),
             _ => None,
         })
     }

@@ -150,6 +150,26 @@ fn a_table_may_have_a_relay_of_its_own() {
 }
 
 #[test]
+fn limits_can_be_made_of_variables() {
+    let variables = [
+        ("VIGIE__BRANDS__DEMO__LIMITS__RATE_PER_SECOND", "2.5"),
+        ("VIGIE__BRANDS__DEMO__LIMITS__PER_DAY", "500"),
+        ("VIGIE__BRANDS__DEMO__WARMUP__FROM", "2026-11-01"),
+        ("VIGIE__BRANDS__DEMO__WARMUP__FIRST_DAY", "50"),
+        ("VIGIE__BRANDS__DEMO__WARMUP__DAYS", "30"),
+        ("VIGIE__LIMITS__DOMAINS__GMAIL__PER_DAY", "900"),
+    ];
+    let config = load(&[], &variables).expect("valid");
+    let demo = &config.brands[&"demo".parse::<Name>().expect("a name")];
+    assert_eq!(demo.limits.and_then(|limits| limits.per_day), Some(500));
+    assert_eq!(demo.warmup.map(|warmup| (warmup.first_day, warmup.days)), Some((50, Some(30))));
+    let gmail = config.limits.domains[&"gmail".parse::<Name>().expect("a name")];
+    assert_eq!((gmail.per_day, gmail.rate_per_second), (Some(900), None));
+    let refused = refusal("[brands.demo.warmup]\nfrom = \"soon\"\nfirst_day = 5\ndays = 3");
+    assert!(refused.contains("a date such as \"2026-11-01\""), "{refused}");
+}
+
+#[test]
 fn a_short_window_shortens_the_refresh() {
     let config = load(&[], &[("VIGIE__PRESENCE__WINDOW", "2s")]).expect("valid");
     assert_eq!(config.presence.refresh.as_millis(), 500);

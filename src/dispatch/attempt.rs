@@ -1,15 +1,16 @@
 //! One attempt to send one mail, as a straight line whose stages cannot be taken in another order.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use backon::{ExponentialBuilder, Retryable};
 
 use super::leases::Lease;
 use super::{Inner, Room, Since, retry};
+use crate::bounces::{Bounce, Kind};
 use crate::clock::after;
 use crate::flow::Held;
-use crate::model::{Claim, Deferral, Finish, Letter, Name, Pass};
+use crate::model::{Claim, Deferral, Finish, Letter, MailStatus, Name, Pass};
 use crate::relay::{Delivery, Session};
 use crate::render::RenderError;
 use crate::store::{Fenced, StoreError};
@@ -17,7 +18,7 @@ use crate::store::{Fenced, StoreError};
 /// A send that its brand's templates do not fit any more waits this long before it is tried again.
 const UNTIL_MENDED: Duration = Duration::from_mins(1);
 
-/// A send to a domain that is paused asks again after this long; of a paused brand nothing is claimed.
+/// A send to a domain that is paused asks again when the pause ends, or after this long; of a paused brand nothing is claimed.
 const WHILE_PAUSED: Duration = Duration::from_secs(30);
 
 /// A claim on its way to its fate.
@@ -25,6 +26,8 @@ pub(super) struct Attempt {
     inner: Arc<Inner>,
     claim: Claim,
     since: Since,
+    /// The relay's word that there is no such mailbox.
+    no_mailbox: OnceLock<(MailStatus, String)>,
     /// Keeps the claim alive; dropped last.
     lease: Lease,
 }
@@ -50,7 +53,7 @@ impl Attempt {
     /// An attempt at `claim`, whose lease is renewed from now on.
     pub(super) fn new(inner: Arc<Inner>, claim: Claim, since: Since) -> Self {
         let lease = inner.leases.hold(claim.hold);
-        Self { inner, claim, since, lease }
+        Self { inner, claim, since, no_mailbox: OnceLock::new(), lease }
     }
 
     /// Goes the whole way and records the fate.
@@ -58,6 +61,7 @@ impl Attempt {
         let under_way = self.inner.metrics.enter();
         match self.fate().await {
             Ok(finish) => {
+                self.bounced().await;
                 if self.finish(finish).await {
                     under_way.ended();
                 }
@@ -142,8 +146,13 @@ impl Attempt {
         match self.inner.store.take(spec.id, &tolls).await {
             Ok(Pass::Go) => Ok(()),
             Ok(Pass::Wait(scope, until)) => Err(wait(until, format!("{scope} is at its limit"))),
+            // Nothing is claimed of a brand that is paused: the send goes with the next signal after that.
+            Ok(Pass::Paused(scope)) if !scope.is_of_domains() => {
+                Err(Finish::Released { reason: format!("{scope} is paused") })
+            }
             Ok(Pass::Paused(scope)) => {
-                let until = after(self.inner.clock.now(), WHILE_PAUSED);
+                let latest = after(self.inner.clock.now(), WHILE_PAUSED);
+                let until = self.inner.gate.paused_until(&scope, latest);
                 Err(wait(until, format!("{scope} is paused")))
             }
             Err(error) => {
@@ -172,9 +181,13 @@ impl Attempt {
         match delivery {
             Delivery::Accepted { reply } => {
                 self.accepted(Instant::now());
+                self.inner.brakes.accepted(&self.claim.spec);
                 Finish::Accepted { reply, provider: self.delivered() }
             }
-            Delivery::Refused(refusal) => self.refused(refusal),
+            Delivery::Refused(refusal) => {
+                self.inner.brakes.refused(&self.claim.spec, &refusal);
+                self.refused(refusal)
+            }
             Delivery::Unknown { reason } => Finish::Uncertain { reason },
         }
     }
@@ -207,7 +220,32 @@ impl Attempt {
     }
 
     fn refused(&self, refusal: crate::relay::Refusal) -> Finish {
+        if let Some(status) = refusal.no_mailbox {
+            // An attempt has one refusal that ends it.
+            let _ = self.no_mailbox.set((status, refusal.reason.clone()));
+        }
         retry::after_refusal(refusal, &self.claim, self.inner.clock.now(), &self.inner.settings.retry)
+    }
+
+    /// Nobody reads mail there: nothing more is sent to them, before this send has its fate, so that no signal sets off the
+    /// next one. Failing, the next one bounces, too.
+    async fn bounced(&self) {
+        let Some((status, detail)) = self.no_mailbox.get() else { return };
+        let Claim { hold, spec, .. } = &self.claim;
+        let bounce = Bounce {
+            id: hold.send.to_string(),
+            brand: Some(spec.brand.clone()),
+            recipient: spec.recipient,
+            kind: Kind::Hard,
+            status: Some(*status),
+            detail: detail.clone(),
+            scope: None,
+            reference: Some(spec.reference.clone()),
+            at: self.inner.clock.now(),
+        };
+        if let Err(error) = self.inner.bounces.take(bounce).await {
+            tracing::warn!(send = %hold.send, %error, "a mailbox that does not exist could not be written down");
+        }
     }
 
     fn defer(&self, reason: &str) -> Finish {

@@ -3,7 +3,8 @@
 //! Scanners follow links, so a GET shows a page and changes nothing; the button on it, or the mail program's own (RFC 8058),
 //! posts. What is recorded then is that this person withdrew their consent to the brand, with how they said so: from then on
 //! none of the brand's pixels makes them present, in mails already sent either, and the brand's next mails to them go out
-//! untracked. Keeping further promotional mails from them is for whoever queues those: vigie has no list of its own yet.
+//! untracked. Keeping further promotional mails from them is for whoever queues those: this is
+//! no suppression (`PUT /v1/suppressions` is one).
 //!
 //! Nothing on the edge waits for the store, so the withdrawal is [queued](Unsubscriber) and a [Recorder] writes it down, again
 //! and again while the store is away. This is the one endpoint that may refuse: if the queue is full the answer is 503 and

@@ -12,7 +12,7 @@ use crate::store::{Person, Rules};
 /// One rule and what it says about one send now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Rule {
-    /// Which: `state`, `flow`, `hours`, `not_before`, `presence`, `min_gap`, `budget`, `deadline` or `consent`.
+    /// Which: `state`, `flow`, `hours`, `not_before`, `presence`, `min_gap`, `budget`, `deadline`, `consent` or `limits`.
     #[schema(value_type = String)]
     pub name: &'static str,
     /// Whether it holds the send back.

@@ -22,7 +22,7 @@ fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(1_764_590_400 + seconds).expect("a moment")
 }
 
-fn spec() -> SendSpec {
+pub(super) fn spec() -> SendSpec {
     SendSpec {
         id: SendId::derive(&name("demo"), "s-1"),
         reference: "s-1".into(),

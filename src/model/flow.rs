@@ -113,6 +113,11 @@ impl FlowScope {
         Self { brand, campaign: Some(name.clone()) }
     }
 
+    /// Whether it is of a domain or a provider, which claims are not held back for.
+    pub fn is_of_domains(&self) -> bool {
+        self.brand.as_str() == DOMAINS
+    }
+
     /// One partner.
     pub fn partner(name: &Name) -> Self {
         Self { campaign: Some(name.clone()), ..Self::partners() }

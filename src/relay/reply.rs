@@ -4,6 +4,8 @@ use lettre::transport::smtp::Error as SmtpError;
 use lettre::transport::smtp::response::Response;
 
 use super::decision::{Decision, Enhanced, Meaning, Stage, Then, rule};
+use super::tone::{self, Slows};
+use crate::model::MailStatus;
 use crate::redact;
 
 /// A complete, well-formed reply.
@@ -17,8 +19,23 @@ pub(super) struct Reply {
 
 impl Reply {
     /// What it means as the answer to `stage`.
+    ///
+    /// The table goes by codes. A temporary refusal whose words are of greylisting or of a rate is not held against the
+    /// send, whatever its code: the relay did not speak about it.
     pub(super) fn rule(&self, stage: Stage) -> (Meaning, Then) {
-        rule(stage, self.code, self.enhanced())
+        match rule(stage, self.code, self.enhanced()) {
+            (Meaning::No(Decision::Defer), then)
+                if tone::is_grey(&self.text) || tone::is_of_a_rate(&self.text) =>
+            {
+                (Meaning::No(Decision::Throttle), then)
+            }
+            ruled => ruled,
+        }
+    }
+
+    /// Who it asks to be slower.
+    pub(super) fn slows(&self, stage: Stage) -> Slows {
+        tone::slows(stage, self.code, self.enhanced(), &self.text)
     }
 
     /// Code and text, fit for logs and histories.
@@ -116,6 +133,22 @@ impl Trouble {
         }
     }
 
+    /// Who is to be slower.
+    pub(super) fn slows(&self) -> Slows {
+        match self {
+            Self::Said(stage, reply) => reply.slows(*stage),
+            Self::Broke(..) | Self::Own(..) => Slows::Send,
+        }
+    }
+
+    /// Whether it was the recipient that was refused, for there is no such mailbox. In one round trip each reply
+    /// answers its own command, so what is said of the message cannot be taken for this.
+    pub(super) fn no_mailbox(&self) -> Option<MailStatus> {
+        let Self::Said(Stage::Rcpt, reply) = self else { return None };
+        let (class, subject, detail) = reply.enhanced().filter(|_| (500..=599).contains(&reply.code))?;
+        Some(MailStatus { class, subject, detail }).filter(|status| status.is_no_mailbox())
+    }
+
     /// In words, without addresses.
     pub(super) fn reason(&self) -> String {
         match self {
@@ -155,6 +188,25 @@ mod tests {
         assert_eq!(Reply::new(451, "4.7.1 slow down").enhanced(), Some((4, 7, 1)));
         for none in ["", "4.7 slow", "four.seven.one", "4.7.1: slow", "OK id=1a.2b.3c"] {
             assert_eq!(Reply::new(451, none).enhanced(), None, "{none:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_recipient_is_no_mailbox_and_only_by_its_own_reply() {
+        let said = |stage, code, text| Trouble::Said(stage, Reply::new(code, text)).no_mailbox();
+        assert_eq!(
+            said(Stage::Rcpt, 550, "5.1.1 unknown").map(|status| status.to_string()),
+            Some("5.1.1".into())
+        );
+        for none in [
+            said(Stage::Mail, 550, "5.1.1 unknown"),
+            said(Stage::Dot, 550, "5.1.1 unknown"),
+            said(Stage::Rcpt, 550, "5.7.1 spam"),
+            said(Stage::Rcpt, 550, "User unknown"),
+            said(Stage::Rcpt, 450, "4.1.1 unknown"),
+            said(Stage::Rcpt, 450, "5.1.1 unknown"),
+        ] {
+            assert_eq!(none, None);
         }
     }
 

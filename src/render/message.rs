@@ -14,7 +14,7 @@ use super::sender::Sender;
 use super::template::Content;
 use crate::config::MailClass;
 use crate::model::{Letter, SendId, SendSpec};
-use crate::token::normalise;
+use crate::token::{KeyRing, normalise, sign_return};
 
 /// Longest name in a `To` or `From` header, in characters: folding needs words, and a line may have 998 bytes.
 pub(super) const LONGEST_NAME: usize = 200;
@@ -26,12 +26,14 @@ const LONGEST_REFERENCE: usize = 128;
 pub(super) struct Envelope {
     from: String,
     to: Mailbox,
+    /// By what its bounce is known.
+    returned: Option<String>,
 }
 
 impl Envelope {
     /// Checks the send's id and the recipient's mailbox. Its domain goes out in ASCII; a local part beyond ASCII stays as it is, and
     /// whether it can be delivered (`SMTPUTF8`) is the relay's to say.
-    pub(super) fn new(sender: &Sender, spec: &SendSpec) -> Result<Self, Unfit> {
+    pub(super) fn new(sender: &Sender, spec: &SendSpec, ring: &KeyRing) -> Result<Self, Unfit> {
         let visible = spec.reference.bytes().all(|b| b.is_ascii_graphic());
         if !visible || !matches!(spec.reference.len(), 1..=LONGEST_REFERENCE) {
             let problem = "is not 1 to 128 visible ASCII characters: use letters, digits and marks";
@@ -43,7 +45,10 @@ impl Envelope {
         let (local, _) = email.rsplit_once('@').ok_or_else(bad)?;
         let (_, domain) = normal.rsplit_once('@').ok_or_else(bad)?;
         let address = Address::new(local, domain).map_err(|_| bad())?;
-        Ok(Self { from: sender.return_path.clone(), to: Mailbox::new(name(spec)?, address) })
+        // A brand has this key, or it would not be one; without it only the bounce is not known.
+        let returned = sign_return(&sender.name, spec.recipient, ring).ok();
+        let from = sender.bounces_to(returned.as_deref());
+        Ok(Self { from, to: Mailbox::new(name(spec)?, address), returned })
     }
 
     /// The finished letter.
@@ -89,6 +94,9 @@ pub(super) fn write(
     headers.set(header::Date::new(date(dated)));
     headers.set(header::MessageId::from(message_id(&spec.reference, &sender.domain)));
     plain(headers, "X-Vigie-Send", spec.reference.clone());
+    if let Some(returned) = &envelope.returned {
+        plain(headers, "X-Vigie-Return", returned.clone());
+    }
     plain(headers, "Auto-Submitted", "auto-generated".into());
     if let (MailClass::Promotional, Some(url)) = (sender.class, &links.unsubscribe) {
         plain(headers, "List-Unsubscribe", format!("<{url}>"));

@@ -16,7 +16,7 @@ use super::message::LONGEST_NAME;
 use super::variables;
 use crate::config::{Brand, MailClass};
 use crate::model::{Grantee, Name};
-use crate::token::{KeyRing, Kind, Seal};
+use crate::token::{KeyRing, Kind, RETURN_LENGTH, Seal};
 
 /// A brand as letters need it.
 #[derive(Debug)]
@@ -29,7 +29,9 @@ pub(super) struct Sender {
     /// The `Reply-To` header, encoded; none where answers go to `from`.
     pub(super) reply_to: Option<HeaderValue>,
     /// The envelope sender.
-    pub(super) return_path: String,
+    return_path: Address,
+    /// Each letter has an envelope sender of its own.
+    verp: bool,
     /// The right side of Message-IDs.
     pub(super) domain: String,
     /// The public address of the edge, without a trailing slash.
@@ -71,6 +73,7 @@ impl Sender {
         };
         let reply_to = optional("reply_to", &brand.reply_to)?;
         let return_path = optional("return_path", &brand.return_path)?.unwrap_or_else(|| from.clone());
+        check_verp(brand, &return_path.email).map_err(wrong)?;
         let domain = if brand.domain.is_empty() { from.email.domain() } else { &brand.domain };
         let signatures = brand.dkim.iter().map(|dkim| Signature::new(dkim, from.email.domain()));
         let dkim = signatures.collect::<Result<_, _>>().map_err(wrong)?;
@@ -90,13 +93,25 @@ impl Sender {
             values: values(brand).map_err(wrong)?,
             from: header::From::from(Mailboxes::from(from)).display(),
             reply_to: reply_to.map(|to| header::ReplyTo::from(Mailboxes::from(to)).display()),
-            return_path: return_path.email.to_string(),
+            return_path: return_path.email,
+            verp: brand.verp,
             class: brand.class,
             language: brand.language.clone(),
             templates: brand.templates.clone(),
             name: name.clone(),
             owner,
         })
+    }
+}
+
+impl Sender {
+    /// Where a letter's bounces go that `returned` makes known.
+    pub(super) fn bounces_to(&self, returned: Option<&str>) -> String {
+        let path = &self.return_path;
+        match returned.filter(|_| self.verp) {
+            Some(returned) => format!("{}+{returned}@{}", path.user(), path.domain()),
+            None => path.to_string(),
+        }
     }
 }
 
@@ -113,6 +128,17 @@ fn check_keys(owner: &Grantee, brand: &Brand, ring: &KeyRing) -> Result<(), Stri
              ring"
         )),
     }
+}
+
+/// An address has 64 characters before its `@` (RFC 5321 section 4.5.3.1.1).
+fn check_verp(brand: &Brand, path: &Address) -> Result<(), String> {
+    const LONGEST_USER: usize = 64 - 1 - RETURN_LENGTH;
+    if brand.verp && path.user().len() > LONGEST_USER {
+        return Err(format!(
+            "verp leaves {LONGEST_USER} characters before the @ of return_path: choose a shorter one, like bounces"
+        ));
+    }
+    Ok(())
 }
 
 /// What the brand says of itself, for its templates.

@@ -34,7 +34,10 @@ fn name(text: &str) -> Name {
 
 fn brand() -> Brand {
     Brand {
+        limits: None,
+        warmup: None,
         hours: None,
+        verp: false,
         budget: Vec::new(),
         from: "\"Démo, recouvrement\" <dunning@démo.example>".into(),
         return_path: "bounces@demo.example".into(),

@@ -10,7 +10,7 @@ use super::StoreError;
 use super::{Rules, Store};
 use crate::model::{
     CaseState, Claim, ClaimId, Consent, Contact, FlowScope, Hint, Hours, Landed, MailAge, Name, Origin,
-    RecipientId, Sealed, SendId, SendRecord, SendState, Source, Worth,
+    RecipientId, Sealed, SendId, SendRecord, SendState, Source, Suppression, Worth,
 };
 
 /// When an [`Store::enqueue`] answers.
@@ -110,6 +110,17 @@ pub enum Cancelled {
     Unknown,
 }
 
+/// The answer to [`Store::suppress`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Suppressed {
+    /// Nothing was known of this scope before.
+    pub new: bool,
+    /// Sends handed off by this call.
+    pub handed_off: u64,
+    /// Sends whose hand-over had begun.
+    pub in_hand_over: u64,
+}
+
 /// What [`Store::forget`] erased.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Forgotten {
@@ -136,6 +147,8 @@ pub struct Person {
     pub waiting: Vec<SendRecord>,
     /// Recorded consents.
     pub consents: Vec<Consent>,
+    /// Whose mail they get no more, if anybody's.
+    pub suppressions: Vec<Suppression>,
     /// Signs of presence of the last moments, by kind.
     pub hints: Vec<Hint>,
     /// In which hours of the week this person was seen.

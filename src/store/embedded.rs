@@ -8,7 +8,7 @@
 //!
 //! | step | a killed process | a power cut |
 //! | --- | --- | --- |
-//! | `enqueue`, `cancel`, `put_cases`, `settle`, `hand_off`, `forget`, `consent`, `set_flow`, `watch_mailbox`, `reseal_mailbox` | yes | yes: they answer after the disk's sync, shared by all who wait |
+//! | `enqueue`, `cancel`, `put_cases`, `settle`, `hand_off`, `forget`, `consent`, `suppress`, `unsuppress`, `set_flow`, `replace_flow`, `watch_mailbox`, `reseal_mailbox` | yes | yes: they answer after the disk's sync, shared by all who wait |
 //! | `touch`, `tick`: the claims made | yes | as of the last sync; a lost claim is a send that waits |
 //! | `begin`, `finish`, `announce`, notes of errands | yes | as of the last sync |
 //! | events of steps | with the step | with the step |
@@ -68,13 +68,13 @@ use tokio::sync::{RwLock, RwLockReadGuard, SetOnce, mpsc, watch};
 
 use super::time;
 use super::{
-    Cancelled, Enqueued, Fenced, Forgotten, Person, Rules, Snapshot, Store, StoreError, Ticked, Touch,
-    Touched, Wait,
+    Cancelled, Enqueued, Fenced, Forgotten, Person, Rules, Snapshot, Store, StoreError, Suppressed, Ticked,
+    Touch, Touched, Wait,
 };
 use crate::clock::Clock;
 use crate::model::{
     ClaimId, Consent, Finish, FlowScope, FlowSetting, Flows, Hold, Leaving, Mailboxes, Pass, Position,
-    RecipientId, Sealed, SendId, SendRecord, SendSpec, Toll,
+    RecipientId, Sealed, SendId, SendRecord, SendSpec, SuppressScope, Suppression, Toll,
 };
 
 use self::core::{Alarm, Core};
@@ -229,10 +229,30 @@ impl Store for Embedded {
         open.sync().await
     }
 
+    async fn suppress(&self, suppression: Suppression) -> Result<Suppressed, StoreError> {
+        self.open_store().await?.durably(|state, now| state.suppress(&suppression, now)).await
+    }
+
+    async fn unsuppress(&self, recipient: RecipientId, scope: SuppressScope) -> Result<bool, StoreError> {
+        self.open_store().await?.durably(|state, _| state.unsuppress(recipient, &scope)).await
+    }
+
     async fn set_flow(&self, scope: FlowScope, setting: FlowSetting) -> Result<(), StoreError> {
         let open = self.open_store().await?;
         open.core.set_flow(scope, setting)?;
         open.sync().await
+    }
+
+    async fn replace_flow(
+        &self,
+        scope: FlowScope,
+        known: Option<FlowSetting>,
+        setting: FlowSetting,
+    ) -> Result<bool, StoreError> {
+        let open = self.open_store().await?;
+        let holds = open.core.replace_flow(scope, known.as_ref(), setting)?;
+        open.sync().await?;
+        Ok(holds)
     }
 
     fn flows(&self) -> watch::Receiver<Arc<Flows>> {

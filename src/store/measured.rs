@@ -9,11 +9,12 @@ use tokio::sync::watch;
 
 use super::{
     Cancelled, CasePut, Cases, Enqueued, Errand, Errands, Fenced, Forgotten, Heard, Log, Person, Settled,
-    Snapshot, Store, StoreError, Ticked, Touch, Touched, Wait,
+    Snapshot, Store, StoreError, Suppressed, Ticked, Touch, Touched, Wait,
 };
 use crate::model::{
     CaseRecord, CaseSpec, ClaimId, Consent, Event, Finish, FlowScope, FlowSetting, Flows, Hold, Leaving,
-    Mailboxes, Name, Pass, Position, RecipientId, Sealed, Seen, SendId, SendRecord, SendSpec, Toll,
+    Mailboxes, Name, Pass, Position, RecipientId, Sealed, Seen, SendId, SendRecord, SendSpec, SuppressScope,
+    Suppression, Toll,
 };
 use crate::telemetry::{Metric, Registry};
 
@@ -118,8 +119,25 @@ impl Store for Measured {
         self.timed("consent", self.store.consent(consent)).await
     }
 
+    async fn suppress(&self, suppression: Suppression) -> Result<Suppressed, StoreError> {
+        self.timed("suppress", self.store.suppress(suppression)).await
+    }
+
+    async fn unsuppress(&self, recipient: RecipientId, scope: SuppressScope) -> Result<bool, StoreError> {
+        self.timed("unsuppress", self.store.unsuppress(recipient, scope)).await
+    }
+
     async fn set_flow(&self, scope: FlowScope, setting: FlowSetting) -> Result<(), StoreError> {
         self.timed("set_flow", self.store.set_flow(scope, setting)).await
+    }
+
+    async fn replace_flow(
+        &self,
+        scope: FlowScope,
+        known: Option<FlowSetting>,
+        setting: FlowSetting,
+    ) -> Result<bool, StoreError> {
+        self.timed("replace_flow", self.store.replace_flow(scope, known, setting)).await
     }
 
     fn flows(&self) -> watch::Receiver<Arc<Flows>> {

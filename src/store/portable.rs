@@ -27,6 +27,7 @@ use jiff::Timestamp;
 use super::{Cancelled, Store, StoreError};
 use crate::model::{
     CaseId, CaseRecord, Consent, FlowScope, FlowSetting, HistoryEntry, RecipientId, Sealed, SendId, SendSpec,
+    Suppression,
 };
 
 pub use copy::{CopyError, Progress, Report, Seen, copy};
@@ -65,6 +66,8 @@ pub enum Item {
     Consent(Consent),
     /// A watched mailbox; it can be opened with the same `secrets.toml` only.
     Mailbox(RecipientId, Sealed),
+    /// A person who gets no more mail.
+    Suppression(Suppression),
     /// An open case.
     Case(Box<CaseRecord>),
     /// A waiting send.
@@ -126,9 +129,9 @@ pub trait Portable: Store {
     /// The next items after a position, or the first, without changing anything (but that claims whose lease has run out may
     /// be given back first, as [`tick`](Store::tick) does). A page may be empty and not the last.
     ///
-    /// - All flow settings come first, then all consents and watched mailboxes, then the open cases, then the waiting sends:
-    ///   nothing may go out of the other store that its operator or its recipient has stopped in this one, or without what
-    ///   its case says.
+    /// - All flow settings come first, then all consents, watched mailboxes and suppressions, then the open cases, then the
+    ///   waiting sends: nothing may go out of the other store that its operator or its recipient has stopped in this one, or
+    ///   without what its case says.
     /// - The sends of one person come in the order of their arrival, within a page and from page to page.
     /// - What stays all the time from the first call to the last is given at least once, and each page has at most about
     ///   `most` items.
@@ -146,7 +149,8 @@ pub trait Portable: Store {
     /// - A case is open here from then on, as it was there; one that is known here is [`Adopted::Same`].
     /// - A consent holds unless a later one by the same person to the same grantee is known; a setting unless one for the same
     ///   flow is known that is not older (one without `since` is older than any other); a mailbox unless one of this
-    ///   person is watched here. It is not counted against [`Rules::max_mailboxes`](super::Rules::max_mailboxes).
+    ///   person is watched here. It is not counted against [`Rules::max_mailboxes`](super::Rules::max_mailboxes). A suppression
+    ///   does what [`suppress`](Store::suppress) does.
     async fn adopt(&self, items: Vec<Item>) -> Result<Vec<Adopted>, StoreError>;
 
     /// Ends sends as cancelled, with [`DEPARTED`] in their history and a mark that they live on elsewhere. Answers in the order

@@ -56,6 +56,7 @@ mod reserve;
 mod router;
 mod settings;
 mod show;
+mod suppression;
 mod turns;
 
 use std::sync::Arc;
@@ -68,11 +69,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::{
-    Cancelled, Enqueued, Fenced, Forgotten, Person, Snapshot, Store, StoreError, Ticked, Touch, Touched, Wait,
+    Cancelled, Enqueued, Fenced, Forgotten, Person, Snapshot, Store, StoreError, Suppressed, Ticked, Touch,
+    Touched, Wait,
 };
 use crate::model::{
     ClaimId, Consent, Finish, FlowScope, FlowSetting, Flows, Hold, Leaving, Mailboxes, Pass, RecipientId,
-    Sealed, SendId, SendRecord, SendSpec, Toll,
+    Sealed, SendId, SendRecord, SendSpec, SuppressScope, Suppression, Toll,
 };
 
 pub use self::figures::Figures;
@@ -197,8 +199,25 @@ impl Store for RedisStore {
         self.running_store()?.consent(&consent).await
     }
 
+    async fn suppress(&self, suppression: Suppression) -> Result<Suppressed, StoreError> {
+        self.running_store()?.suppress(&suppression).await
+    }
+
+    async fn unsuppress(&self, recipient: RecipientId, scope: SuppressScope) -> Result<bool, StoreError> {
+        self.running_store()?.unsuppress(recipient, &scope).await
+    }
+
     async fn set_flow(&self, scope: FlowScope, setting: FlowSetting) -> Result<(), StoreError> {
         self.running_store()?.set_flow(scope, setting).await
+    }
+
+    async fn replace_flow(
+        &self,
+        scope: FlowScope,
+        known: Option<FlowSetting>,
+        setting: FlowSetting,
+    ) -> Result<bool, StoreError> {
+        self.running_store()?.replace_flow(scope, known.as_ref(), setting).await
     }
 
     fn flows(&self) -> watch::Receiver<Arc<Flows>> {

@@ -1,6 +1,7 @@
 //! Integration tests: one binary, one module for each topic.
 
 mod api;
+mod bounces;
 mod brands;
 mod cli;
 mod demo;

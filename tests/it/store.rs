@@ -26,6 +26,7 @@ mod ending;
 mod errands;
 mod events;
 mod fencing;
+mod flapping;
 mod flows;
 mod lasting;
 mod limits;
@@ -34,6 +35,7 @@ mod model;
 mod moving;
 mod sharing;
 mod spacing;
+mod suppression;
 mod worth;
 
 /// Makes one test of each case.
@@ -128,6 +130,7 @@ macro_rules! timeless {
         flows: [
             a_paused_flow_holds_its_sends,
             a_paused_campaign_leaves_the_others_running,
+            only_what_is_known_is_replaced,
             settings_are_published,
         ],
         mailboxes: [
@@ -145,6 +148,17 @@ macro_rules! timeless {
             a_position_that_is_gone_is_named,
         ],
         errands: [one_holds_an_errand, what_is_changed_is_nobodys],
+        suppression: [
+            what_waits_and_what_is_claimed_is_handed_off,
+            what_comes_later_is_handed_off_at_once,
+            each_of_them_is_told,
+            one_brand_or_all,
+            a_send_in_hand_over_ends_or_is_handed_off,
+            lifted_it_lets_mail_through_again,
+            forgotten_with_the_person,
+            an_address_in_its_words_is_taken_out,
+            many_waiting_sends_are_handed_off_together,
+        ],
         );
     };
 }
@@ -167,6 +181,10 @@ macro_rules! timed {
             a_token_is_of_all_flows_or_of_none,
             limits_by_configuration_hold_without_a_word,
             a_flow_begins_again_slowly,
+        ],
+        flapping: [
+            four_gateways_and_a_flapping_limit_are_never_too_many,
+            a_month_of_warm_up_keeps_to_each_day,
         ],
         spacing: [
             presence_ends_with_the_window,
@@ -218,6 +236,7 @@ macro_rules! timed {
         ],
         lasting: [finished_sends_are_purged_in_time],
         errands: [an_errand_comes_free_with_its_lease],
+        suppression: [a_lease_that_ends_hands_off],
         );
     };
 }
@@ -239,6 +258,7 @@ macro_rules! lasting {
         mailboxes: [mailboxes_survive_a_crash],
         events: [no_event_is_lost_in_a_crash, positions_survive],
         errands: [notes_survive_a_crash],
+        suppression: [it_survives_a_crash],
         );
     };
 }
@@ -306,6 +326,8 @@ macro_rules! moving {
             consents_and_settings_arrive,
             mailboxes_arrive,
             open_cases_arrive,
+            suppressions_arrive,
+            what_moves_to_where_its_person_gets_no_mail_is_handed_off,
             there_and_back_again,
             an_interrupted_copy_is_taken_up,
             a_copy_stops_between_pages,

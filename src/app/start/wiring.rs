@@ -44,6 +44,8 @@ impl Foundation {
             clock: self.clock.clone(),
             classifier: Arc::clone(&self.classifier),
             providers: Providers::new(&self.config.providers),
+            brakes: self.brakes.clone(),
+            bounces: self.bounces.clone(),
         };
         Dispatcher::new(parts, self.config.dispatch.clone(), &self.registry)
     }
@@ -111,6 +113,7 @@ impl Foundation {
                 Some(api::Condition { state: seen.state.as_str(), trouble: seen.trouble })
             }),
             imports: self.imports.clone(),
+            bounces: self.bounces.clone(),
             try_out: Arc::new(move |spec, facts| {
                 renderer
                     .try_out(spec, facts)

@@ -103,7 +103,7 @@ fn base(import: &Import, config: &Config) -> Result<Url, Failure> {
 }
 
 /// The key of the environment, or of the gateway on this machine.
-fn key(config: &Config) -> Result<Secret, Failure> {
+pub(in crate::cli) fn key(config: &Config) -> Result<Secret, Failure> {
     let given = ["VIGIE_KEY", "VIGIE_OPERATOR_KEY"].into_iter().find_map(|name| std::env::var(name).ok());
     if let Some(key) = given {
         return Ok(Secret::new(key.trim()));

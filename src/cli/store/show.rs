@@ -65,7 +65,8 @@ impl Show {
 
 /// The figures of a whole copy.
 pub(super) fn summary(report: &Report, took: Duration) -> String {
-    let Progress { moved, known, conflicts, late, consents, mailboxes, cases, flows } = report.progress;
+    let Progress { moved, known, conflicts, late, consents, mailboxes, suppressions, cases, flows } =
+        report.progress;
     let late = match late {
         0 => String::new(),
         late => {
@@ -78,10 +79,14 @@ pub(super) fn summary(report: &Report, took: Duration) -> String {
             format!("mailboxes      {mailboxes} (they are watched with the same secrets.toml only)\n")
         }
     };
+    let suppressions = match suppressions {
+        0 => String::new(),
+        suppressions => format!("suppressions   {suppressions}\n"),
+    };
     let cases = if cases == 0 { String::new() } else { format!("open cases     {cases}\n") };
     format!(
         "moved          {moved} sends in {:.1} s\nalready there  {known}\nconflicts      {conflicts}\n{late}\
-         consents       {consents}\n{mailboxes}{cases}flow settings  {flows}\n",
+         consents       {consents}\n{mailboxes}{suppressions}{cases}flow settings  {flows}\n",
         took.as_secs_f64()
     )
 }

@@ -3,7 +3,7 @@
 use lettre::message::Mailbox;
 use url::Url;
 
-use super::{Problem, dkim, events, hours, refuse_if, relay};
+use super::{Problem, dkim, events, flows, hours, refuse_if, relay};
 use crate::config::{AtMost, Brand, Config};
 
 /// Longest life of a payment link, in days: the tracked link around it lives no longer (`token::LINK_DAYS`).
@@ -26,6 +26,7 @@ pub(super) fn one(at: &str, brand: &Brand, config: &Config, problems: &mut Vec<P
     domain(at, brand, problems);
     language(at, brand, problems);
     budgets(&format!("{at}budget"), &brand.budget, problems);
+    flows::of_brand(at, brand, problems);
     hours::of_brand(at, brand, problems);
     dkim::of_brand(at, brand, problems);
     events::webhooks(at, brand, config, problems);

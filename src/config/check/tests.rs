@@ -1,4 +1,5 @@
 mod feeds;
+mod flows;
 mod hours;
 mod verdicts;
 

@@ -21,6 +21,7 @@ mod mailboxes;
 mod moving;
 mod scan;
 mod shut;
+mod suppressions;
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -57,9 +58,10 @@ enum Kind {
     Mailbox = b'm',
     Errand = b'g',
     Case = b'k',
-    CaseSays = b'p',
+    CaseSays = b'w',
     CaseClosedAt = b'y',
     Cases = b'n',
+    Suppression = b'p',
     Format = b'v',
 }
 
@@ -132,8 +134,10 @@ impl Disk {
             return Ok(());
         }
         let mut step = self.step();
-        for change in changes {
-            step.change(change);
+        for (at, change) in changes.iter().enumerate() {
+            if !cases::is_moot(change, &changes[at + 1..]) {
+                step.change(change);
+            }
         }
         for event in self.ends(changes)? {
             step.announce(&event);
@@ -260,6 +264,8 @@ impl Step<'_> {
             Change::CaseSays(id, says) => self.case_says(*id, says),
             Change::CaseGone(id) => self.case_gone(*id),
             Change::Cases(brand, counts) => self.put(records, key(Kind::Cases, &[&json(brand)]), counts),
+            Change::Suppress(suppression) => self.suppress(suppression),
+            Change::Unsuppress(who, scope) => self.unsuppress(*who, scope),
             Change::Announce(event) => self.announce(event),
         }
     }

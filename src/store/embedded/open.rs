@@ -6,6 +6,8 @@ use std::thread::JoinHandle;
 use tokio::sync::{mpsc, oneshot};
 
 use super::core::Core;
+use super::state::State;
+use super::time::Millis;
 use super::writer::Job;
 use crate::store::StoreError;
 
@@ -31,6 +33,16 @@ impl Open {
         let gone = || StoreError::Unavailable("the store's writer has stopped".into());
         self.jobs.send(job(answer)).await.map_err(|_| gone())?;
         answered.await.map_err(|_| gone())?
+    }
+
+    /// One step, and all before it, on disk before it is answered.
+    pub(super) async fn durably<T>(
+        &self,
+        step: impl FnOnce(&mut State, Millis) -> T,
+    ) -> Result<T, StoreError> {
+        let answer = self.core.step(step)?;
+        self.sync().await?;
+        Ok(answer)
     }
 
     pub(super) async fn sync(&self) -> Result<(), StoreError> {

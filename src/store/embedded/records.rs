@@ -10,6 +10,7 @@
 //! | ended at | moment, send | at the end | with the label |
 //! | [`Tally`] | flow, which | with whatever it counts | never |
 //! | consent | person, grantee | at each statement | when the person is forgotten |
+//! | suppression | person, scope | when mail to them is stopped | when it is lifted, or the person is forgotten |
 //! | hours | person | when they are seen in a new hour; 88 bytes, no JSON | when they withdraw or are forgotten, or nine weeks later |
 //! | mailbox | person | when it is to be watched; sealed, no JSON | when it is not any more, or the person is forgotten |
 //! | contacts | person | at each mail they got, or may have got | when no rule looks back so far, or when forgotten |
@@ -28,7 +29,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{
     Amount, CaseId, CaseSeen, CaseState, ClaimId, Currency, FlowScope, HistoryEntry, Name, OnDeadline,
-    OnUncertain, RecipientId, SendId, SendSpec, SendState,
+    OnUncertain, RecipientId, SendId, SendSpec, SendState, SuppressScope, Suppression,
 };
 
 use super::time::Millis;
@@ -226,6 +227,10 @@ pub(super) enum Change {
     NoHours(RecipientId),
     /// The mails a person got; none: nobody needs to know any more.
     Contacts(RecipientId, Vec<Contacted>),
+    /// A person gets no more of this mail.
+    Suppress(Box<Suppression>),
+    /// They do again.
+    Unsuppress(RecipientId, SuppressScope),
     /// So many tokens of a flow were taken in a slice of the day; none: it is over.
     Taken(FlowScope, i64, u32),
     /// A case; a closed one loses what its brand stated.

@@ -31,6 +31,7 @@ mod queue;
 mod recent;
 mod seen;
 mod sends;
+mod suppressions;
 mod tick;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -56,6 +57,7 @@ use queue::Queue;
 use recent::Recent;
 pub(super) use seen::Seen;
 use sends::{Entry, Sends, Slot, Stand};
+use suppressions::Suppressions;
 pub(super) use tick::Turn;
 
 use super::presence::Presence;
@@ -84,6 +86,7 @@ pub(super) struct State {
     recent: Recent,
     hints: Hints,
     consents: Consents,
+    suppressions: Suppressions,
     flows: FlowTable,
     meters: Meters,
     /// The arrival number of the next send.
@@ -108,6 +111,7 @@ impl State {
             recent: Recent::new(span(rules.recent)),
             hints: Hints::new(span(rules.hint_ttl)),
             consents: Consents::new(),
+            suppressions: Suppressions::new(),
             flows: FlowTable::default(),
             meters: Meters::default(),
             arrivals: 0,
@@ -279,8 +283,8 @@ impl State {
         }
     }
 
-    /// A claimed entry waits again; its claim was ended before. Whoever was forgotten meanwhile gets nothing more, and what was
-    /// to leave while it was handed over leaves now.
+    /// A claimed entry waits again; its claim was ended before. Whoever was forgotten meanwhile gets nothing more, nor does
+    /// whoever gets no more mail; and what was to leave while it was handed over leaves now.
     fn come_back(&mut self, slot: Slot, now: Millis) -> SendState {
         let (flow, who) = (self.sends.at(slot).flow, self.sends.at(slot).recipient);
         if let Some(to) = self.sends.at(slot).leaves {
@@ -292,6 +296,10 @@ impl State {
         if self.sends.at(slot).forgotten {
             self.finalise(slot, SendState::Claimed, SendState::Cancelled, now, "forgotten");
             return SendState::Cancelled;
+        }
+        if let Some(words) = self.stopped(slot) {
+            self.finalise(slot, SendState::Claimed, SendState::HandedOff, now, words);
+            return SendState::HandedOff;
         }
         self.shelve(slot, now);
         self.flows.shift(flow, SendState::Claimed, SendState::Waiting);

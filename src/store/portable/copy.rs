@@ -27,6 +27,8 @@ pub struct Progress {
     pub consents: u64,
     /// Watched mailboxes that the other store did not have.
     pub mailboxes: u64,
+    /// Suppressions that the other store did not have.
+    pub suppressions: u64,
     /// Open cases that the other store did not have.
     pub cases: u64,
     /// Settings of flows that the other store did not have.
@@ -79,7 +81,7 @@ pub enum CopyError {
     Store(#[from] StoreError),
 }
 
-/// Moves all that waits in `from`, its open cases, consents, watched mailboxes and flow settings to `to`; see the [module doc](super) for what that
+/// Moves all that waits in `from`, its open cases, consents, watched mailboxes, suppressions and flow settings to `to`; see the [module doc](super) for what that
 /// means. `stop` ends it after the page in hand. Calls `watch` as things happen.
 ///
 /// # Errors
@@ -204,6 +206,7 @@ impl Mover<'_> {
             }
             (Label::Consent, Adopted::New) => progress.consents += 1,
             (Label::Mailbox, Adopted::New) => progress.mailboxes += 1,
+            (Label::Suppression, Adopted::New) => progress.suppressions += 1,
             (Label::Case(_), Adopted::New) => progress.cases += 1,
             (Label::Flow, Adopted::New) => progress.flows += 1,
             _ => {}
@@ -228,6 +231,7 @@ enum Label {
     Flow,
     Consent,
     Mailbox,
+    Suppression,
     Case(CaseId),
     Send { id: SendId, brand: Name, reference: String },
 }
@@ -238,6 +242,7 @@ impl Label {
             Item::Flow(..) => Self::Flow,
             Item::Consent(_) => Self::Consent,
             Item::Mailbox(..) => Self::Mailbox,
+            Item::Suppression(_) => Self::Suppression,
             Item::Case(case) => Self::Case(CaseId::of(&case.brand, &case.case)),
             Item::Send(moved) => Self::Send {
                 id: moved.spec.id,

@@ -127,14 +127,14 @@ impl Inner {
             Some(deadline) => call.arg(millis(deadline).max(0)),
             None => call.arg(""),
         };
-        call.arg(self.spans.most_live);
+        call.arg(self.spans.most_live).arg(self.spans.keep_finished).arg(&self.spans.pace);
         (partition.place, call)
     }
 
     fn put(&self, partition: &Partition, outcome: Value) -> Result<CasePut, StoreError> {
         let mut reply = Reply::of(outcome)?;
-        let (outcome, alarm, number) = (reply.bytes()?, reply.int()?, self.number(partition));
-        self.turns.hint(number, alarm);
+        let (outcome, number) = (reply.bytes()?, self.number(partition));
+        self.conclude(number, reply)?;
         Ok(match outcome.as_slice() {
             b"n" | b"u" => {
                 self.outbox_has(number);

@@ -111,7 +111,8 @@ impl Inner {
     fn answer(&self, request: ClaimId, spec: SendSpec, outcome: Value) -> Result<Enqueued, StoreError> {
         let mut reply = Reply::of(outcome)?;
         let (outcome, alarm) = (reply.int()?, reply.int()?);
-        self.turns.hint(self.partitions.number_of(spec.recipient), alarm);
+        let number = self.partitions.number_of(spec.recipient);
+        self.turns.hint(number, alarm);
         Ok(match outcome {
             0 => {
                 let told = reply.claims()?.pop();
@@ -125,6 +126,10 @@ impl Inner {
             4 => Enqueued::Closed(CaseState::Leaving),
             5 => Enqueued::Closed(CaseState::Settled),
             6 => Enqueued::Closed(CaseState::HandedOff),
+            7 => {
+                self.follow_up(number, reply.gone()?);
+                Enqueued::New(None)
+            }
             _ => Enqueued::Full,
         })
     }
@@ -137,7 +142,8 @@ impl Inner {
             .arg(self.spans.claims_per_touch)
             .arg(self.spans.lease)
             .arg(&self.spans.pace)
-            .arg(self.spans.most_live);
+            .arg(self.spans.most_live)
+            .arg(self.spans.keep_finished);
         self.hold_back(&mut call);
         (partition.place, call)
     }

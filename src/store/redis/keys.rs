@@ -11,6 +11,7 @@
 //! | `{v<p>}:q:<person>` | sorted set | their live sends in claiming order (`lua/queue.lua`) | when empty |
 //! | `{v<p>}:l:<person>` | string | the mails they got: when, whose (`lua/pace.lua`) | when no rule looks back so far |
 //! | `{v<p>}:y:<person>` | hash | consents: `b:<brand>` or `p:<partner>` → 1 or 0, when, proof | when forgotten |
+//! | `{v<p>}:z:<person>` | hash | whose mail they get no more: `*` or brand → why, since when, words; most have none | when lifted or forgotten |
 //! | `{v<p>}:s:<send>` | hash | a send's head ([`Head`](super::head)) | `keep_finished` after its end |
 //! | `{v<p>}:b:<send>` | string | its payload, the [`SendSpec`](crate::model::SendSpec) as JSON | with the final state |
 //! | `{v<p>}:h:<send>` | list | its history, at most 19 lines | with the head |

@@ -15,6 +15,7 @@ const SOURCE: &str = concat!(
     include_str!("lua/queue.lua"),
     include_str!("lua/cases.lua"),
     include_str!("lua/claims.lua"),
+    include_str!("lua/suppressed.lua"),
     include_str!("lua/ends.lua"),
     include_str!("lua/worth.lua"),
     include_str!("lua/touch.lua"),
@@ -28,6 +29,7 @@ const SOURCE: &str = concat!(
     include_str!("lua/cancel.lua"),
     include_str!("lua/case.lua"),
     include_str!("lua/seen.lua"),
+    include_str!("lua/suppress.lua"),
     include_str!("lua/consent.lua"),
     include_str!("lua/tick.lua"),
     include_str!("lua/depart.lua"),
@@ -79,6 +81,8 @@ pub(super) struct Functions {
     pub(super) seen: String,
     pub(super) forget: String,
     pub(super) consent: String,
+    pub(super) suppress: String,
+    pub(super) unsuppress: String,
     pub(super) tick: String,
     pub(super) leaving: String,
     pub(super) depart: String,
@@ -117,6 +121,8 @@ pub(super) fn functions() -> &'static Functions {
             seen: named("seen"),
             forget: named("forget"),
             consent: named("consent"),
+            suppress: named("suppress"),
+            unsuppress: named("unsuppress"),
             tick: named("tick"),
             leaving: named("leaving"),
             depart: named("depart"),
@@ -144,7 +150,7 @@ mod tests {
     fn every_function_that_is_called_is_registered_under_the_librarys_name() {
         let text = format!("{:?}", functions());
         let called: Vec<_> = text.split('"').filter(|part| part.starts_with(&library().name)).collect();
-        assert_eq!(called.len(), 31);
+        assert_eq!(called.len(), 33);
         for name in called {
             assert_eq!(library().source.matches(&format!("'{name}'")).count(), 1, "{name}");
         }

@@ -8,9 +8,9 @@ use super::keys::{self, FLOWS};
 use super::library::functions;
 use super::reply::{Reply, damaged};
 use super::router::{Lane, Place};
-use crate::model::{FlowSetting, Pass, Rate, SendId, Toll};
-use crate::store::StoreError;
+use crate::model::{FlowScope, FlowSetting, Pass, Rate, SendId, Toll};
 use crate::store::time::{millis, timestamp};
+use crate::store::{StoreError, Wait};
 
 /// A setting as JSON. The functions do not read texts of moments, so those they need are there as milliseconds, too.
 pub(super) fn written(setting: &FlowSetting) -> Vec<u8> {
@@ -26,6 +26,52 @@ pub(super) fn written(setting: &FlowSetting) -> Vec<u8> {
 }
 
 impl Inner {
+    /// A flow's setting as it lies there; empty if there is none.
+    pub(super) async fn flow_as_written(&self, scope: &FlowScope) -> Result<Vec<u8>, StoreError> {
+        let mut get = cmd("HGET");
+        get.arg(FLOWS).arg(keys::flow(scope));
+        Ok(match self.router.call(Lane::Enqueue, Place::of(FLOWS.as_bytes()), get).await? {
+            Value::BulkString(known) => known,
+            _ => Vec::new(),
+        })
+    }
+
+    /// Sets a flow, if its setting still lies there as it was read; tells whether it did.
+    pub(super) async fn swap_flow(
+        &self,
+        scope: &FlowScope,
+        known: &[u8],
+        setting: &FlowSetting,
+    ) -> Result<bool, StoreError> {
+        let mut set = cmd("FCALL");
+        set.arg(&functions().replace)
+            .arg(1)
+            .arg(FLOWS)
+            .arg(keys::flow(scope))
+            .arg(known)
+            .arg(written(setting));
+        let place = Place::of(FLOWS.as_bytes());
+        let done = self.write(vec![(place, set)], self.safe(Wait::Stored)?).await? == [Value::Int(1)];
+        if done {
+            self.turns.set_flow(scope.clone(), setting.clone());
+        }
+        Ok(done)
+    }
+
+    pub(super) async fn replace_flow(
+        &self,
+        scope: FlowScope,
+        known: Option<&FlowSetting>,
+        setting: FlowSetting,
+    ) -> Result<bool, StoreError> {
+        let lies = self.flow_as_written(&scope).await?;
+        let has: Option<FlowSetting> = serde_json::from_slice(&lies).ok();
+        if has.as_ref() == Some(&setting) {
+            return Ok(true);
+        }
+        Ok(has.as_ref() == known && self.swap_flow(&scope, &lies, &setting).await?)
+    }
+
     pub(super) async fn take(&self, send: SendId, tolls: &[Toll]) -> Result<Pass, StoreError> {
         let mut call = cmd("FCALL");
         call.arg(&functions().take).arg(1).arg(FLOWS).arg(&send.0[..]);

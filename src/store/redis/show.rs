@@ -17,6 +17,7 @@ use super::library::functions;
 use super::reply::{Reply, damaged, int, number, state};
 use super::reserve::partition_in;
 use super::router::Lane;
+use super::suppression::suppressions;
 
 /// At most this many of a person's sends are shown.
 const SHOWN: usize = 1000;
@@ -80,6 +81,7 @@ impl Inner {
         }
         let (hints, hours) = (hints(reply.list()?)?, Hours::read(&reply.bytes()?));
         let mailbox = Some(reply.bytes()?).filter(|sealed| !sealed.is_empty()).map(Sealed::new);
+        let suppressions = suppressions(who, reply.list()?)?;
         let look = |id: &SendId| {
             let mut look = partition.fcall(&functions().look);
             look.arg(&id.0[..]);
@@ -104,7 +106,7 @@ impl Inner {
         }
         found.sort_by(|(one, ..), (other, ..)| one.cmp(other));
         let waiting = found.into_iter().map(|(_, id, looked)| looked.record(id)).collect::<Result<_, _>>()?;
-        Ok(Person { online, contacts, waiting, consents, hints, hours, mailbox })
+        Ok(Person { online, contacts, waiting, consents, suppressions, hints, hours, mailbox })
     }
 
     /// All counters; each partition's are consistent, and so are their sums.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use vigie::store::Heard;
 
 use super::house::{House, send};
 
@@ -95,6 +96,12 @@ async fn a_paused_flow_holds_and_says_so() {
     house.producer().post("/v1/sends", &send("s-1", "marie@example.org")).await.with(202);
     let pause = json!({"state": "paused", "until": "2026-03-02T10:00:00Z", "reason": "wrong amounts"});
     let set = operator.put("/v1/flows/demo/wave", &pause).await.with(200);
+    let Heard::Events(told) = house.store.events(None, 10).await.expect("events work") else {
+        panic!("all are kept")
+    };
+    let told: Vec<_> =
+        told.iter().map(|told| (told.event.kind.as_str(), &told.event.data["scope"])).collect();
+    assert_eq!(told, [("flow.changed", &json!("demo/wave"))]);
     assert_eq!((&set["campaign"], &set["since"]), (&json!("wave"), &json!("2026-03-02T09:00:00Z")));
     assert!(house.seen("marie@example.org").await.is_empty(), "nothing is claimed");
     let seen = operator.get("/v1/sends/s-1").await.with(200);

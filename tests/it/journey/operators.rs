@@ -99,6 +99,39 @@ async fn a_rate_holds_and_everybody_is_written_to_while_online() {
     assert!(apart.is_some_and(|millis| millis >= 900), "{apart:?} ms between five mails");
 }
 
+/// Limits of the configuration are shown beside an operator's, a send says what limits it, and a change is told.
+#[tokio::test]
+async fn flows_show_who_limits_them() {
+    let settings = [
+        ("VIGIE__BRANDS__DEMO__LIMITS__PER_DAY", "1"),
+        ("VIGIE__LIMITS__DOMAINS__GMAIL__RATE_PER_SECOND", "50"),
+    ];
+    let mut gateway = Gateway::start(&settings).await;
+    gateway.leaves_undecided(1);
+    let shown = async |brand: &str| {
+        let answer = gateway.call(Method::GET, "/v1/flows", &Value::Null).await.json();
+        let flows = answer["flows"].as_array().expect("a list").clone();
+        flows.into_iter().find(|flow| flow["brand"] == brand).map(|flow| flow["in_force"].clone())
+    };
+    assert_eq!(shown("demo").await, Some(json!({"per_day": 1, "per_day_by": "configuration"})));
+    let gmail = json!({"rate_per_second": 50.0, "rate_by": "configuration"});
+    assert_eq!(shown("domain").await, Some(gmail));
+    gateway.queue("first", "canary-1@gmail.com").await;
+    gateway.comes_online("canary-1@gmail.com").await;
+    gateway.reaches("first", "sent").await;
+    gateway.queue("second", "canary-2@gmail.com").await;
+    gateway.comes_online("canary-2@gmail.com").await;
+    let held = wait_until("it waits for its turn", SOON, async || {
+        Some(gateway.send("second").await.to_string())
+            .filter(|held| held.contains("brand demo is at its limit"))
+    })
+    .await;
+    assert!(held.contains("at most 1 within 24 hours (by configuration)"), "{held}");
+    set_flow(&gateway, "demo", json!({"state": "running", "per_day": 5, "reason": "a good day"})).await;
+    let theirs = shown("demo").await.expect("the brand");
+    assert_eq!((&theirs["per_day"], &theirs["per_day_by"]), (&json!(5), &json!("operator")));
+}
+
 #[tokio::test]
 async fn a_domain_is_paused_and_others_are_not() {
     let mut gateway = Gateway::start(&[ONE_SHARD]).await;

@@ -20,7 +20,7 @@ async fn once(offers: &[&str], step: Step, reply: &'static str) -> Sink {
 async fn refusals_are_told_apart_and_leave_the_next_mail_alone() {
     use Decision::{Defer, Misconfigured, Reject, Throttle};
     let table = [
-        (Step::Mail, "450 4.2.0 greylisted", Defer, true),
+        (Step::Mail, "450 4.2.0 greylisted", Throttle, true),
         (Step::Mail, "550 5.7.1 sender refused", Reject, true),
         (Step::Mail, "530 5.7.0 authentication required", Misconfigured, false),
         (Step::Mail, "421 4.3.2 closing", Throttle, false),

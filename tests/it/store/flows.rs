@@ -38,6 +38,22 @@ pub(crate) async fn a_paused_campaign_leaves_the_others_running<B: Backend>() {
     assert_eq!(references(&bench.touch(who(1)).await), ["none", "other"]);
 }
 
+pub(crate) async fn only_what_is_known_is_replaced<B: Backend>() {
+    let bench = Bench::<B>::new().await;
+    let (flow, store) = (scope(Some("wave")), bench.store());
+    let replace = async |known: Option<FlowSetting>, setting: FlowSetting| {
+        store.replace_flow(scope(Some("wave")), known, setting).await.expect("replace_flow works")
+    };
+    let slower = |per_day| FlowSetting { per_day: Some(per_day), ..FlowSetting::default() };
+    assert!(!replace(Some(paused()), slower(1)).await, "there is none yet");
+    assert!(replace(None, slower(1)).await);
+    assert!(replace(None, slower(1)).await, "said again, its answer was lost");
+    assert!(!replace(None, slower(2)).await, "somebody was first");
+    assert!(replace(Some(slower(1)), paused()).await);
+    let known = store.flows().borrow().settings.get(&flow).cloned();
+    assert_eq!(known, Some(paused()));
+}
+
 pub(crate) async fn settings_are_published<B: Backend>() {
     let bench = Bench::<B>::new().await;
     let mut flows = bench.store().flows();

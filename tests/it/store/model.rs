@@ -13,7 +13,8 @@ use proptest::test_runner::{Config, TestRunner};
 use tokio::runtime::Runtime;
 use vigie::model::{
     Budget, Budgets, CaseRecord, ClaimId, Consent, ConsentRule, Deferral, Finish, FlowScope, FlowSetting,
-    FlowState, Grantee, Hold, Leaving, OnUncertain, Origin, SendSpec, Source,
+    FlowState, Grantee, Hold, Leaving, OnUncertain, Origin, SendSpec, Source, SuppressReason, SuppressScope,
+    Suppression,
 };
 use vigie::store::{Enqueued, Fenced, Rules, Touch};
 
@@ -22,7 +23,7 @@ use super::bench::{
     case_of, name, send_of, signal, who,
 };
 use history::{End, Step, Visit, WORTHS, Wish, step};
-use reference::{Fate, Reference};
+use reference::{Case, Fate, Reference};
 
 const BRANDS: [&str; 2] = ["demo", "rival"];
 
@@ -264,6 +265,18 @@ impl<B: Backend> Both<B> {
                 store.consent(consent.clone()).await.expect("consent works");
                 self.reference.consent(&consent);
             }
+            Step::Suppress { who: n, brand } => {
+                let (recipient, scope, since) = (who(n), scope(brand), self.bench.now());
+                let detail = "5.1.1".to_owned();
+                let why = SuppressReason::HardBounce;
+                let suppression = Suppression { recipient, scope: scope.clone(), why, detail, since };
+                let suppressed = store.suppress(suppression).await.expect("suppress works");
+                assert_eq!(suppressed, self.reference.suppress(recipient, scope));
+            }
+            Step::Unsuppress { who: n, brand } => {
+                let lifted = store.unsuppress(who(n), scope(brand)).await.expect("unsuppress works");
+                assert_eq!(lifted, self.reference.unsuppress(who(n), scope(brand)));
+            }
             Step::Flow { brand, campaign, paused, until } => {
                 let scope =
                     FlowScope { brand: name(BRANDS[brand]), campaign: campaign.then(|| name("wave")) };
@@ -281,8 +294,7 @@ impl<B: Backend> Both<B> {
         let Step::PutCase { brand, case: n, who: person, amount, deadline } = step else { return };
         let (brand, case) = (name(BRANDS[brand]), n.to_string());
         // Whose case it was is not known any more of one that is closed.
-        let open =
-            self.reference.cases.get(&(brand.clone(), case.clone())).is_some_and(|case| case.is_open());
+        let open = self.reference.cases.get(&(brand.clone(), case.clone())).is_some_and(Case::is_open);
         let mut spec =
             case_of(brand.as_str(), &case, who(if open { person } else { n }), &amount.to_string());
         spec.deadline = deadline.map(|by| self.bench.later(Duration::from_secs(by.into())));
@@ -314,6 +326,8 @@ impl<B: Backend> Both<B> {
             assert_eq!(person.online, seen.copied());
             assert_eq!(person.contacts, self.reference.contacts(who(n)));
             assert_eq!(person.hints, self.reference.hints(who(n)));
+            let stopped: Vec<_> = person.suppressions.into_iter().map(|known| known.scope).collect();
+            assert_eq!(stopped, self.reference.scopes(who(n)));
             assert_eq!(person.hours, self.reference.hours.get(&who(n)).copied());
             let waiting: BTreeSet<_> = person.waiting.iter().map(|record| record.id).collect();
             assert_eq!(waiting, self.reference.waiting(who(n)));
@@ -329,6 +343,11 @@ impl<B: Backend> Both<B> {
             self.bench.due().await;
         }
     }
+}
+
+/// Of one brand, or of all.
+fn scope(brand: Option<usize>) -> SuppressScope {
+    brand.map_or(SuppressScope::All, |brand| SuppressScope::Brand(name(BRANDS[brand])))
 }
 
 async fn run<B: Backend>(steps: Vec<Step>, rules: Rules) {

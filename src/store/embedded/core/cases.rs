@@ -103,11 +103,11 @@ impl Core {
     pub(super) fn adopt_case(&self, record: &CaseRecord) -> Result<bool, StoreError> {
         let id = CaseId::of(&record.brand, &record.case);
         let Some(spec) = &record.spec else { return Ok(false) };
-        self.step(|state, _| {
+        self.step(|state, now| {
             if state.case(id).is_some() || self.disk.case(id)?.is_some() {
                 return Ok(false);
             }
-            state.adopt_case(id, CaseHead::of_moved(record, spec), json(spec));
+            state.adopt_case(id, CaseHead::of_moved(record, spec), json(spec), now);
             Ok(true)
         })?
     }

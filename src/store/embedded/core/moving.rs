@@ -25,6 +25,7 @@ enum At {
     Mailboxes(Option<RecipientId>),
     /// Behind this case.
     Cases(CaseId),
+    Suppressions(Option<Vec<u8>>),
     Sends(Option<Place>),
 }
 
@@ -50,6 +51,7 @@ impl Core {
             }
             At::Mailboxes(after) => Ok(self.export_mailboxes(after, most)),
             At::Cases(after) => self.export_cases(after, most),
+            At::Suppressions(after) => self.export_suppressions(after.as_deref(), most),
             At::Sends(after) => self.export_sends(after, most),
         }
     }
@@ -61,9 +63,16 @@ impl Core {
         let items: Vec<_> = some.map(|(who, sealed)| Item::Mailbox(*who, sealed.clone())).collect();
         let next = match items.last() {
             Some(Item::Mailbox(who, _)) if items.len() == most => At::Mailboxes(Some(*who)),
-            _ => At::Cases(CaseId::NONE),
+            _ => At::Suppressions(None),
         };
         Page { items, next: Some(next.position()) }
+    }
+
+    fn export_suppressions(&self, after: Option<&[u8]>, most: usize) -> Result<Page, StoreError> {
+        let (suppressions, last) = self.disk.suppressions_after(after, most)?;
+        let items = suppressions.into_iter().map(Item::Suppression).collect();
+        let next = if last.is_some() { At::Suppressions(last) } else { At::Cases(CaseId::NONE) };
+        Ok(Page { items, next: Some(next.position()) })
     }
 
     fn export_cases(&self, after: CaseId, most: usize) -> Result<Page, StoreError> {
@@ -122,6 +131,9 @@ impl Core {
                 }
                 Item::Mailbox(who, sealed) => new_if(self.adopt_mailbox(*who, sealed)?),
                 Item::Case(case) => new_if(self.adopt_case(case)?),
+                Item::Suppression(suppression) => {
+                    new_if(self.step(|state, now| state.suppress(suppression, now))?.new)
+                }
                 Item::Send(moved) => nursery.take(moved)?,
             });
         }
@@ -224,6 +236,7 @@ impl At {
             Self::Mailboxes(None) => "mailboxes:".to_owned(),
             Self::Mailboxes(Some(who)) => format!("mailboxes:{who}"),
             Self::Cases(after) => format!("cases:{}", after.0),
+            Self::Suppressions(rest) => format!("suppressions:{}", hex(rest)),
             Self::Sends(None) => "sends:".to_owned(),
             Self::Sends(Some((who, arrival))) => format!("sends:{who}:{arrival}"),
         })
@@ -242,6 +255,7 @@ impl At {
             Some(("mailboxes", "")) => Some(Self::Mailboxes(None)),
             Some(("mailboxes", who)) => who.parse().ok().map(|who| Self::Mailboxes(Some(who))),
             Some(("cases", after)) => after.parse().ok().map(|after| Self::Cases(CaseId(after))),
+            Some(("suppressions", hex)) => rest(hex).map(Self::Suppressions),
             Some(("sends", "")) => Some(Self::Sends(None)),
             Some(("sends", text)) => place(text).map(|place| Self::Sends(Some(place))),
             _ => None,
@@ -264,6 +278,7 @@ mod tests {
             At::Mailboxes(Some(RecipientId([7; 16]))),
             At::Cases(CaseId::NONE),
             At::Cases(CaseId(SendId([7; 16]))),
+            At::Suppressions(Some(vec![7])),
             At::Sends(None),
             At::Sends(Some((RecipientId([9; 16]), u64::MAX))),
         ];

@@ -3,6 +3,7 @@
 use crate::model::{Consent, FlowScope, FlowSetting};
 use crate::store::StoreError;
 
+use super::super::state::State;
 use super::Core;
 
 impl Core {
@@ -49,6 +50,25 @@ impl Core {
         self.set_flow_if(scope, setting, |_| false).map(drop)
     }
 
+    /// `replace_flow`, but for the sync.
+    pub(in crate::store::embedded) fn replace_flow(
+        &self,
+        scope: FlowScope,
+        known: Option<&FlowSetting>,
+        setting: FlowSetting,
+    ) -> Result<bool, StoreError> {
+        let mut state = self.lock()?;
+        let has = state.flow_settings().settings.get(&scope).cloned();
+        if has.as_ref() == Some(&setting) {
+            return Ok(true);
+        }
+        if has.as_ref() != known {
+            return Ok(false);
+        }
+        self.put_flow(&mut state, scope, setting)?;
+        Ok(true)
+    }
+
     /// Changes a flow's setting, unless the one it has is `better`; tells whether it did.
     pub(super) fn set_flow_if(
         &self,
@@ -60,12 +80,17 @@ impl Core {
         if state.flow_settings().settings.get(&scope).is_some_and(better) {
             return Ok(false);
         }
+        self.put_flow(&mut state, scope, setting)?;
+        Ok(true)
+    }
+
+    fn put_flow(&self, state: &mut State, scope: FlowScope, setting: FlowSetting) -> Result<(), StoreError> {
         let mut step = self.disk.step();
         step.flow(&scope, &setting);
         step.write().map_err(|error| self.fail(error))?;
         state.set_flow(scope, setting);
         self.flows.send_replace(state.flow_settings());
-        self.rearm(&state, self.now());
-        Ok(true)
+        self.rearm(state, self.now());
+        Ok(())
     }
 }

@@ -100,8 +100,9 @@ impl Core {
         let contact = |mail: Contacted| Contact { at: timestamp(mail.at), brand: mail.brand };
         let contacts = contacts.into_iter().map(contact).collect();
         let (consents, hours) = (self.disk.consents(who)?, self.disk.hours(who)?);
+        let suppressions = self.disk.suppressions(who)?;
         let mailbox = self.mailboxes.heard().borrow().get(&who).cloned();
-        Ok(Person { online, contacts, waiting, consents, hints, hours, mailbox })
+        Ok(Person { online, contacts, waiting, consents, suppressions, hints, hours, mailbox })
     }
 }
 

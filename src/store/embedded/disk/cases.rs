@@ -3,10 +3,18 @@
 use crate::model::{CaseId, CaseSpec, Name};
 use crate::store::{CaseCounts, StoreError};
 
-use super::super::records::CaseHead;
+use super::super::records::{CaseHead, Change};
 use super::super::state::State;
 use super::super::time::Millis;
 use super::{Disk, Kind, Step, key};
+
+/// Whether a change is undone by a later one of the same step, which would take the same key twice.
+pub(super) fn is_moot(change: &Change, later: &[Change]) -> bool {
+    let Change::CaseSays(id, _) = change else { return false };
+    later
+        .iter()
+        .any(|change| matches!(change, Change::Case(other, head) if other == id && head.closed.is_some()))
+}
 
 impl Disk {
     /// What is known of a case.

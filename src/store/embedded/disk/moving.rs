@@ -4,7 +4,7 @@ use std::ops::Bound;
 
 use serde::de::DeserializeOwned;
 
-use crate::model::{Consent, FlowScope, FlowSetting, HistoryEntry, SendId};
+use crate::model::{Consent, FlowScope, FlowSetting, HistoryEntry, SendId, Suppression};
 use crate::store::StoreError;
 
 use super::super::records::{End, Event};
@@ -30,6 +30,15 @@ impl Disk {
         most: usize,
     ) -> Result<Batch<Consent>, StoreError> {
         self.some_after(Kind::Consent, after, most, |_, consent| Ok(consent))
+    }
+
+    /// The next suppressions after a key.
+    pub(in crate::store::embedded) fn suppressions_after(
+        &self,
+        after: Option<&[u8]>,
+        most: usize,
+    ) -> Result<Batch<Suppression>, StoreError> {
+        self.some_after(Kind::Suppression, after, most, |_, suppression| Ok(suppression))
     }
 
     fn some_after<R: DeserializeOwned, T>(

@@ -33,6 +33,7 @@ impl Disk {
             state.load_consent(&consent);
             Ok(())
         })?;
+        self.load_suppressions(state)?;
         let mut sent = Vec::new();
         self.each(Kind::Contacts, &[], |rest, mails: Mails| {
             sent.push((RecipientId(self.id(rest)?), mails.into()));

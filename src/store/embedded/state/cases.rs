@@ -4,7 +4,9 @@ mod told;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{CaseId, CaseSeen, CaseSpec, CaseState, Name, RecipientId, SendId, SendState};
+use crate::model::{
+    CaseId, CaseSeen, CaseSpec, CaseState, Name, RecipientId, SendId, SendState, SuppressScope,
+};
 use crate::store::{CaseCounts, CasePut, Settled};
 
 use super::{Millis, NEVER, Slot, State, moment};
@@ -118,14 +120,35 @@ impl State {
         }
         self.changes.push(Change::CaseSays(id, serde_json::to_vec(spec).expect("a case is plain data")));
         self.keep_case(id, head);
+        // Who gets no more mail is written to in no channel of ours.
+        if let Some(why) = self.stops(spec.recipient, &spec.brand) {
+            self.hand_off(id, why, now);
+        }
         Some(if new { CasePut::Opened } else { CasePut::Updated })
     }
 
     /// Takes in a case from another store.
-    pub(in crate::store::embedded) fn adopt_case(&mut self, id: CaseId, head: CaseHead, says: Vec<u8>) {
+    pub(in crate::store::embedded) fn adopt_case(
+        &mut self,
+        id: CaseId,
+        head: CaseHead,
+        says: Vec<u8>,
+        now: Millis,
+    ) {
         self.count_case(&head.brand, None, head.state);
         self.changes.push(Change::CaseSays(id, says));
+        let why = self.stops(head.recipient, &head.brand);
         self.keep_case(id, head);
+        if let Some(why) = why {
+            self.hand_off(id, why, now);
+        }
+    }
+
+    /// A person's cases of a scope that are not closed.
+    pub(super) fn open_cases_of(&self, who: RecipientId, scope: &SuppressScope) -> Vec<CaseId> {
+        let mut cases = self.cases.of(who);
+        cases.retain(|id| self.case(*id).is_some_and(|head| scope.covers(&head.brand)));
+        cases
     }
 
     /// Lets a case go that lives on in another store.
@@ -204,7 +227,7 @@ impl State {
         let (mut ended, mut in_hand_over) = (Vec::new(), 0);
         for slot in self.sends.of_case(id) {
             let send = self.sends.at(slot).id;
-            if self.end_now(slot, to, reason, now) {
+            if self.withdraw(slot, to, reason, now) {
                 ended.push(send);
             } else {
                 self.leave_later(slot, to);

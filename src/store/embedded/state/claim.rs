@@ -56,7 +56,7 @@ impl State {
         room: usize,
         now: Millis,
     ) -> Option<Taken> {
-        let slot = self.take_in(id, head, now);
+        let slot = self.take_in(id, head, now)?;
         let online = self.presence.get(head.recipient, now).is_some();
         let fits = room > 0 && online && self.claimable(slot, now);
         let free = self.contacts.free_for(head.recipient, &head.brand).is_some_and(|free| free <= now);
@@ -71,18 +71,28 @@ impl State {
         to: SendState,
         now: Millis,
     ) {
-        let slot = self.take_in(id, head, now);
-        self.end_now(slot, to, "its case is not open any more", now);
+        if let Some(slot) = self.take_in(id, head, now) {
+            self.withdraw(slot, to, "its case is not open any more", now);
+        }
     }
 
-    /// Takes in a send that is on disk and claims nothing.
-    pub(in crate::store::embedded) fn take_in(&mut self, id: SendId, head: &Head, now: Millis) -> Slot {
+    /// Takes in a send that is on disk and claims nothing. `None`: its person gets no more mail, so it is handed off.
+    pub(in crate::store::embedded) fn take_in(
+        &mut self,
+        id: SendId,
+        head: &Head,
+        now: Millis,
+    ) -> Option<Slot> {
         let slot = self.place(id, head, now);
         let flow = self.sends.at(slot).flow;
         let counts = self.flows.counts_mut(flow);
         counts.accepted += 1;
         counts.states[SendState::Waiting as usize] += 1;
-        slot
+        if let Some(words) = self.stopped(slot) {
+            self.withdraw(slot, SendState::HandedOff, words, now);
+            return None;
+        }
+        Some(slot)
     }
 
     /// Puts a send that waits into the table.

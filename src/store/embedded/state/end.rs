@@ -23,6 +23,7 @@ impl State {
         let presence = self.presence.away(who, now);
         self.consents.forget(who);
         self.hints.forget(who);
+        self.forget_suppressions(who);
         self.changes.push(Change::NoHours(who));
         if self.contacts.forget(who) {
             self.changes.push(Change::Contacts(who, Vec::new()));
@@ -44,11 +45,11 @@ impl State {
 
     /// Cancels a live send, unless its hand-over has begun; tells which.
     pub(super) fn call_off(&mut self, slot: Slot, reason: &str, now: Millis) -> bool {
-        self.end_now(slot, SendState::Cancelled, reason, now)
+        self.withdraw(slot, SendState::Cancelled, reason, now)
     }
 
-    /// Ends a live send, unless its hand-over has begun; tells which.
-    pub(super) fn end_now(&mut self, slot: Slot, to: SendState, reason: &str, now: Millis) -> bool {
+    /// Ends a live send in this state, unless its hand-over has begun; tells which.
+    pub(super) fn withdraw(&mut self, slot: Slot, to: SendState, reason: &str, now: Millis) -> bool {
         if self.sends.at(slot).stand != Stand::Claimed {
             self.unshelve(slot);
             self.finalise(slot, SendState::Waiting, to, now, reason);

@@ -36,7 +36,7 @@ impl Inner {
             let mut reply = Reply::of(outcome)?;
             new[at] = reply.bytes()? == b"n";
             if let Some(spec) = &records[at].spec {
-                self.turns.hint(self.partitions.number_of(spec.recipient), reply.int()?);
+                self.conclude(self.partitions.number_of(spec.recipient), reply)?;
             }
         }
         Ok(new)

@@ -1,7 +1,8 @@
 -- adopt: accepts a send that another store has held until now, with its past. It claims nothing.
 --
--- ARGV   1–17 as in insert (13 to 16 are not used)  18 accepted at  19 attempts  20 dated, s, or 0  21… its history
+-- ARGV   1–18 as in insert (13 to 15 are not used)  19 accepted at  20 attempts  21 dated, s, or 0  22… its history
 -- Reply  {outcome, alarm}: 0 new, 1 the same again, 2 another body under this id, 3 full
+--        {4, alarm, what is gone…} new, but its person gets no more mail: it is handed off
 -- Rule   A send that departed from here is taken back in, as a new one. Refused when memory is short.
 
 redis.register_function('@_adopt', function(keys, args)
@@ -12,10 +13,15 @@ redis.register_function('@_adopt', function(keys, args)
     if before and not back then return before end
     if full(args) then return { 3, 0 } end
     if back then redis.call('DEL', tag .. ':s:' .. id, tag .. ':h:' .. id) end
-    accept(args, {
-        accepted = tonumber(args[18]), attempts = tonumber(args[19]), dated = tonumber(args[20]),
+    local send = accept(args, {
+        accepted = tonumber(args[19]), attempts = tonumber(args[20]), dated = tonumber(args[21]),
         arrival = redis.call('HINCRBY', tag .. ':c', 'arrival', 1),
     })
-    for i = 21, #args do redis.call('RPUSH', tag .. ':h:' .. id, args[i]) end
+    for i = 22, #args do redis.call('RPUSH', tag .. ':h:' .. id, args[i]) end
+    local why = stopped(send)
+    if why then
+        withdraw(send, 'h', why, args[18], pace_of(args[16]))
+        return { 4, alarm(), unpack(gone) }
+    end
     return { 0, alarm() }
 end)

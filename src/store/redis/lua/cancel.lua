@@ -43,7 +43,8 @@ redis.register_function {
         local consents = redis.call('HLEN', tag .. ':y:' .. who)
         local members = redis.call('ZRANGE', queue_of(who), 0, args[4] - 1)
         local presence = leave(who)
-        redis.call('DEL', tag .. ':y:' .. who, tag .. ':l:' .. who, tag .. ':w:' .. who, tag .. ':u:' .. who)
+        redis.call('DEL', tag .. ':y:' .. who, tag .. ':l:' .. who, tag .. ':w:' .. who, tag .. ':u:' .. who,
+            tag .. ':z:' .. who)
         watch(who, '')
         local cases = redis.call('SMEMBERS', tag .. ':r:' .. who)
         for _, case in ipairs(cases) do close_case(case, 's', 'forgotten', keep) end

@@ -62,6 +62,8 @@ local function come_back(send, keep, pace)
     ageless(send)
     if send.forgotten then return finalise(send, 'x', 'forgotten', keep, pace) end
     if send.leaves then return finalise(send, send.leaves, LEAVES[send.leaves], keep, pace) end
+    local why = stopped(send)
+    if why then return finalise(send, 'h', why, keep, pace) end
     shelve(send, 'st', 'w', 'du', send.due, 'tr', send.attempts, 'en', send.ended)
     shift(send, 'c', 'w')
     send.state = 'w'
@@ -93,17 +95,20 @@ local function doubt(send, reason, rules)
     finalise(send, 'u', reason, rules.keep, rules.pace)
 end
 
--- Cancels a live send, unless its hand-over has begun; tells which. One that is to become something else becomes that also
--- if its hand-over comes to nothing.
-local function call_off(send, reason, keep, pace, to)
+-- Ends a live send in this state, unless its hand-over has begun; tells which.
+local function withdraw(send, to, reason, keep, pace)
     if send.state == 'w' then
         unshelve(send)
     elseif send.begun then
-        if to then save(send, 'lv', to) end
         return false
     else
         unclaim(send, '0')
     end
-    finalise(send, to or 'x', reason, keep, pace)
+    finalise(send, to, reason, keep, pace)
     return true
+end
+
+-- Cancels a live send, unless its hand-over has begun; tells which.
+local function call_off(send, reason, keep, pace)
+    return withdraw(send, 'x', reason, keep, pace)
 end

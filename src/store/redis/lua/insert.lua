@@ -2,16 +2,18 @@
 --
 -- ARGV   1 send  2 digest (16)  3 reference  4 flow  5 person  6 case (16), or ''  7 rank (8)  8 due, or ''
 --        9 deadline, or ''  10 on deadline (s, h, d)  11 on uncertain (h, r)  12 payload  13 request  14 most claims
---        15 lease, ms  16 pace  17 most live sends of this partition  18… flows held back
+--        15 lease, ms  16 pace  17 most live sends of this partition  18 keep finished, ms  19… flows held back
 -- Reply  {outcome, alarm, claim…}: 0 new, 1 the same again, 2 another body under this id, 3 full, 4 to 6 its case is leaving,
 --        settled, handed off
+--        {7, alarm, what is gone…} new, but its person gets no more mail: it is handed off
 -- Rule   A repeated request gets the claim it holds, as new. Refused when memory is short.
 
 -- Writes a new send and puts it where it belongs. `past` is what it brings along: accepted, attempts, dated, arrival.
 local function accept(args, past)
     local id = args[1]
     local send = {
-        id = id, state = 'w', flow = args[4], who = args[5], case = args[6] ~= '' and args[6], rank = args[7],
+        id = id, state = 'w', reference = args[3], flow = args[4], who = args[5],
+        case = args[6] ~= '' and args[6], rank = args[7],
         due = tonumber(args[8]) or 0, deadline = tonumber(args[9]) or NEVER, on_deadline = args[10],
         on_uncertain = args[11], attempts = past.attempts, dated = past.dated, arrival = past.arrival,
     }
@@ -59,7 +61,12 @@ redis.register_function('@_insert', function(keys, args)
     if closed then return { closed, 0 } end
     local arrival = redis.call('HINCRBY', tag .. ':c', 'arrival', 1)
     local send = accept(args, { accepted = now, attempts = 0, dated = 0, arrival = arrival })
-    hold_back(args, 18)
+    local why = stopped(send)
+    if why then
+        withdraw(send, 'h', why, args[18], pace)
+        return { 7, alarm(), unpack(gone) }
+    end
+    hold_back(args, 19)
     local claims = {}
     if send.due <= now and not lapsed(send) and open(send.flow)
         and redis.call('EXISTS', tag .. ':p:' .. send.who) == 1 then

@@ -4,7 +4,7 @@
 --        Reply  {{field, value…}, payload or '', {line of history…}}; the first is empty if the send is not known
 -- person ARGV   1 person  2 most sends
 --        Reply  {presence or '', its expiry, last mail or '', {to whom, said…}, {send…}, {kind and percent of hints…},
---               hours or '', their mailbox or ''}
+--               hours or '', their mailbox or '', {scope, suppression…}}
 -- count  ARGV   1 the first slice of the presence window  2 the last
 --        Reply  {people online, {counter, value…}}
 
@@ -41,6 +41,7 @@ redis.register_function {
             hints,
             redis.call('GET', tag .. ':u:' .. args[1]) or '',
             redis.call('HGET', tag .. ':m', args[1]) or '',
+            redis.call('HGETALL', tag .. ':z:' .. args[1]),
         }
     end,
     flags = { 'no-writes' },

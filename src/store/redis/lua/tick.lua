@@ -10,9 +10,6 @@
 --        holders could not renew meanwhile, so it takes no lease away. It does so once for each lease: of a cluster,
 --        a server whose clock is ahead of the one that gateways ask for the time sees every call come late.
 
--- Sends of a case that leaves that are ended in one go.
-local SENDS = 200
-
 -- A call that arrives later than this, in ms, was held up.
 local LATE = 500
 
@@ -76,7 +73,7 @@ local function wake(id, held, request, most, rules, claims, expired)
         finalise(send, send.on_deadline, 'deadline', rules.keep, rules.pace)
         -- Its case is in one channel, and that is not e-mail any more.
         if send.state == 'h' and said_of_case(send) ~= '' and case_state(send.case) == 'o' then
-            hand_off(send.case, 'deadline', rules.keep, rules.pace, rules.sends)
+            hand_off(send.case, 'deadline', rules.keep, rules.pace, SENDS)
         end
         return
     end
@@ -129,7 +126,6 @@ redis.register_function {
         local rules = {
             delay = tonumber(args[3]), most = tonumber(args[4]), lease = tonumber(args[5]), pace = pace_of(args[6]),
             grace = tonumber(args[7]), keep = args[8], attempts = tonumber(args[9]), late = now - args[10] > LATE,
-            sends = SENDS,
         }
         local claims, expired, aside = {}, {}, {}
         held_by_tick(request, claims)

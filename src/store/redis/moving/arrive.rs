@@ -6,7 +6,7 @@ use crate::model::{Consent, FlowScope, FlowSetting, SendId};
 use crate::store::portable::{Adopted, DEPARTED, Item, Moved};
 use crate::store::redis::Inner;
 use crate::store::redis::enqueue::{describe, words};
-use crate::store::redis::keys::{self, FLOWS, Partition};
+use crate::store::redis::keys::Partition;
 use crate::store::redis::library::functions;
 use crate::store::redis::reply::{Reply, damaged, int, state};
 use crate::store::redis::reserve::{Reserved, partition_in};
@@ -28,6 +28,10 @@ impl Inner {
                 Item::Consent(consent) => consents.push((at, consent)),
                 Item::Mailbox(who, sealed) => mailboxes.push((at, (*who, sealed))),
                 Item::Case(case) => cases.push((at, &**case)),
+                Item::Suppression(suppression) => {
+                    let new = self.suppress(suppression).await?.new;
+                    answers[at] = if new { Adopted::New } else { Adopted::Same };
+                }
                 Item::Send(moved) => sends.push((at, &**moved)),
             }
         }
@@ -48,23 +52,13 @@ impl Inner {
 
     /// Sets a flow, unless it was set as late; compares and sets, for gateways may do the same.
     async fn adopt_flow(&self, scope: &FlowScope, setting: &FlowSetting) -> Result<Adopted, StoreError> {
-        let (place, name) = (Place::of(FLOWS.as_bytes()), keys::flow(scope));
         for _ in 0..TRIES {
-            let mut get = cmd("HGET");
-            get.arg(FLOWS).arg(&name);
-            let known = match self.router.call(Lane::Enqueue, place, get).await? {
-                Value::BulkString(known) => known,
-                _ => Vec::new(),
-            };
+            let known = self.flow_as_written(scope).await?;
             let since = |known: FlowSetting| known.since >= setting.since;
             if serde_json::from_slice(&known).is_ok_and(since) {
                 return Ok(Adopted::Same);
             }
-            let mut set = cmd("FCALL");
-            set.arg(&functions().replace).arg(1).arg(FLOWS).arg(&name).arg(known);
-            set.arg(super::super::settings::written(setting));
-            if self.write(vec![(place, set)], self.safe(Wait::Stored)?).await? == [Value::Int(1)] {
-                self.turns.set_flow(scope.clone(), setting.clone());
+            if self.swap_flow(scope, &known, setting).await? {
                 return Ok(Adopted::New);
             }
         }
@@ -123,7 +117,8 @@ impl Inner {
         let mut call = partition.fcall(&functions().adopt);
         describe(&mut call, &moved.spec, moved.due);
         // In place of a request, how many it may claim, and when: nothing.
-        call.arg("").arg(0).arg(0).arg(0).arg(self.spans.most_live);
+        call.arg("").arg(0).arg(0).arg(&self.spans.pace).arg(self.spans.most_live);
+        call.arg(self.spans.keep_finished);
         call.arg(millis(moved.accepted_at)).arg(moved.attempts);
         call.arg(moved.dated.map_or(0, jiff::Timestamp::as_second));
         for line in &moved.history {
@@ -135,9 +130,13 @@ impl Inner {
     fn adopted(&self, moved: &Moved, outcome: Value) -> Result<Adopted, StoreError> {
         let mut reply = Reply::of(outcome)?;
         let (outcome, alarm) = (reply.int()?, reply.int()?);
-        self.turns.hint(self.partitions.number_of(moved.spec.recipient), alarm);
+        let number = self.partitions.number_of(moved.spec.recipient);
+        self.turns.hint(number, alarm);
+        if outcome == 4 {
+            self.follow_up(number, reply.gone()?);
+        }
         Ok(match outcome {
-            0 => Adopted::New,
+            0 | 4 => Adopted::New,
             1 => Adopted::Same,
             2 => Adopted::Conflict,
             _ => Adopted::Full,

@@ -17,6 +17,7 @@ use crate::store::redis::library::functions;
 use crate::store::redis::reply::{Reply, damaged};
 use crate::store::redis::router::{Lane, Place};
 use crate::store::redis::show::consents;
+use crate::store::redis::suppression::suppressions;
 use crate::store::time::timestamp;
 
 /// Sends of one person read at once.
@@ -99,6 +100,7 @@ impl Inner {
         let whole = still_to_come(&step, spot).nth(most).is_none();
         let (items, done) = match kind {
             Kind::Consents => self.consents_of(&people, most).await?,
+            Kind::Suppressions => self.suppressions_of(&people, most).await?,
             Kind::Cases => {
                 let cases = self.cases_of(&people).await?;
                 (cases.into_iter().map(|case| Item::Case(Box::new(case))).collect(), None)
@@ -125,6 +127,21 @@ impl Inner {
         let mut items = Vec::new();
         for (who, answer) in people.iter().zip(answers) {
             items.extend(consents(*who, Reply::of(answer?)?)?.into_iter().map(Item::Consent));
+            if items.len() >= most && people.last() != Some(who) {
+                return Ok((items, Some((*who, i64::MAX))));
+            }
+        }
+        Ok((items, None))
+    }
+
+    /// All mail that whole people get no more, until there is enough.
+    async fn suppressions_of(&self, people: &[RecipientId], most: usize) -> Result<Part, StoreError> {
+        let asked = people.iter().map(|who| self.suppressions_call(*who)).collect();
+        let answers = self.router.many(Lane::Control, asked).await;
+        let mut items = Vec::new();
+        for (who, answer) in people.iter().zip(answers) {
+            let known = suppressions(*who, Reply::of(answer?)?)?;
+            items.extend(known.into_iter().map(Item::Suppression));
             if items.len() >= most && people.last() != Some(who) {
                 return Ok((items, Some((*who, i64::MAX))));
             }
@@ -239,7 +256,8 @@ fn after(kind: Kind, spot: Spot, step: &Step, chart: &Chart) -> Option<At> {
         return Some(At::Scan(kind, Some(Spot { server: spot.server + 1, cursor: 0, ..spot })));
     }
     match kind {
-        Kind::Consents => Some(At::Scan(Kind::Cases, None)),
+        Kind::Consents => Some(At::Scan(Kind::Suppressions, None)),
+        Kind::Suppressions => Some(At::Scan(Kind::Cases, None)),
         Kind::Cases => Some(At::Scan(Kind::Sends, None)),
         Kind::Sends => None,
     }

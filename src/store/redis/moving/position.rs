@@ -9,6 +9,8 @@ use crate::store::portable::Position;
 pub(super) enum Kind {
     /// What people said.
     Consents,
+    /// Who gets no more mail.
+    Suppressions,
     /// People's open cases.
     Cases,
     /// People's queues.
@@ -44,6 +46,7 @@ impl Kind {
     pub(super) fn letter(self) -> &'static str {
         match self {
             Self::Consents => "y",
+            Self::Suppressions => "z",
             Self::Cases => "r",
             Self::Sends => "q",
         }
@@ -52,6 +55,7 @@ impl Kind {
     fn name(self) -> &'static str {
         match self {
             Self::Consents => "consents",
+            Self::Suppressions => "suppressions",
             Self::Cases => "cases",
             Self::Sends => "sends",
         }
@@ -89,6 +93,7 @@ impl At {
                 Some(Self::Mailboxes(partition.parse().ok()?, after))
             }),
             "consents" => scan(Kind::Consents),
+            "suppressions" => scan(Kind::Suppressions),
             "cases" => scan(Kind::Cases),
             "sends" => scan(Kind::Sends),
             _ => None,
@@ -124,6 +129,7 @@ mod tests {
             At::Mailboxes(255, Some(RecipientId([3; 16]))),
             At::Scan(Kind::Consents, None),
             At::Scan(Kind::Consents, Some(spot)),
+            At::Scan(Kind::Suppressions, Some(spot)),
             At::Scan(Kind::Cases, Some(spot)),
             At::Scan(Kind::Sends, Some(Spot { done: Some((RecipientId([9; 16]), i64::MAX)), ..spot })),
         ];

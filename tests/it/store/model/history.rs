@@ -22,6 +22,8 @@ pub(super) enum Step {
     HandOff { brand: usize, case: u8 },
     Forget(u8),
     Consent { who: u8, granted: bool },
+    Suppress { who: u8, brand: Option<usize> },
+    Unsuppress { who: u8, brand: Option<usize> },
     Flow { brand: usize, campaign: bool, paused: bool, until: Option<u16> },
     Pass(u16),
     Reopen,
@@ -138,6 +140,8 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         1 => (0..2_usize, 0..3_u8).prop_map(|(brand, case)| Step::Settle { brand, case }),
         1 => (0..2_usize, 0..3_u8).prop_map(|(brand, case)| Step::HandOff { brand, case }),
         1 => people.clone().prop_map(Step::Forget),
+        2 => (people.clone(), prop::option::of(0..2_usize)).prop_map(|(who, brand)| Step::Suppress { who, brand }),
+        2 => (people.clone(), prop::option::of(0..2_usize)).prop_map(|(who, brand)| Step::Unsuppress { who, brand }),
         2 => (people, any::<bool>()).prop_map(|(who, granted)| Step::Consent { who, granted }),
         3 => (0..2_usize, any::<bool>(), any::<bool>(), prop::option::of(0..120_u16))
             .prop_map(|(brand, campaign, paused, until)| Step::Flow { brand, campaign, paused, until }),

@@ -3,6 +3,7 @@
 
 mod cases;
 mod signals;
+mod suppressions;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -12,7 +13,7 @@ use vigie::clock::after;
 use vigie::model::{
     CaseRecord, CaseState, ClaimId, Consent, Contact, Finish, FlowScope, FlowSetting, Flows, Grantee,
     HintKind, Hold, Hours, Leaving, Name, OnDeadline, OnUncertain, RecipientId, SendId, SendSpec, SendState,
-    Source,
+    Source, SuppressScope,
 };
 use vigie::store::{Cancelled, Counts, Fenced, Forgotten, Rules, Ticked};
 
@@ -68,6 +69,7 @@ pub(super) struct Reference {
     hints: BTreeMap<(RecipientId, HintKind), (u8, Timestamp)>,
     pub(super) hours: BTreeMap<RecipientId, Hours>,
     pub(super) consents: BTreeMap<(RecipientId, Grantee), bool>,
+    suppressions: BTreeSet<(RecipientId, SuppressScope)>,
     flows: Flows,
     pub(super) cases: BTreeMap<(Name, String), Case>,
 }
@@ -101,9 +103,13 @@ impl Letter {
         self.spec.recipient == who && !self.forgotten
     }
 
-    fn comes_back(&mut self) -> SendState {
-        let end = self.leaves.or(self.forgotten.then_some(SendState::Cancelled));
-        self.state = end.unwrap_or(SendState::Waiting);
+    fn comes_back(&mut self, stopped: bool) -> SendState {
+        self.state = match self.leaves {
+            Some(end) => end,
+            None if self.forgotten => SendState::Cancelled,
+            None if stopped => SendState::HandedOff,
+            None => SendState::Waiting,
+        };
         self.state
     }
 
@@ -113,12 +119,13 @@ impl Letter {
         more
     }
 
-    fn doubt(&mut self, most: u32, again: Timestamp) -> SendState {
+    fn doubt(&mut self, most: u32, again: Timestamp, stopped: bool) -> SendState {
         let resend =
             self.spec.on_uncertain == OnUncertain::Resend && !self.forgotten && self.leaves.is_none();
         self.state = SendState::Uncertain;
         if resend && self.tries_again(most) {
-            (self.state, self.due) = (SendState::Waiting, Some(again));
+            self.due = Some(again);
+            self.comes_back(stopped);
         }
         self.state
     }
@@ -142,6 +149,7 @@ impl Reference {
             hints,
             hours,
             consents,
+            suppressions: BTreeSet::new(),
             flows,
             cases: BTreeMap::new(),
         }
@@ -191,8 +199,9 @@ impl Reference {
     /// The relay may have this letter, so its person was written to.
     fn doubt(&mut self, id: SendId) -> SendState {
         let (now, most, again) = (self.now, self.rules.max_attempts, after(self.now, self.rules.lease));
+        let stopped = self.stopped(id);
         let letter = self.letter(id).expect("a known send");
-        let became = letter.doubt(most, again);
+        let became = letter.doubt(most, again, stopped);
         let who = Some(letter.spec.recipient).filter(|_| !letter.forgotten);
         let brand = letter.spec.brand.clone();
         if became == SendState::Uncertain {
@@ -264,7 +273,9 @@ impl Reference {
                 None if full => Fate::Full,
                 None if let Some(state) = self.closed_case(spec) => Fate::Closed(state),
                 None => {
-                    let (due, state) = (spec.not_before, SendState::Waiting);
+                    let stopped = self.stops(spec.recipient, &spec.brand);
+                    let state = if stopped { SendState::HandedOff } else { SendState::Waiting };
+                    let due = spec.not_before;
                     let (spec, hold, forgotten, leaves) = (spec.clone(), None, false, None);
                     let letter = Letter { spec, state, attempts: 0, due, hold, forgotten, leaves };
                     let (who, id) = (letter.spec.recipient, letter.spec.id);
@@ -290,12 +301,13 @@ impl Reference {
     pub(super) fn tick(&mut self, request: ClaimId, ticked: &Ticked, cases: &[CaseRecord]) {
         let now = self.now;
         for (id, state) in &ticked.expired {
+            let stopped = self.stopped(*id);
             let letter = self.letter(*id).expect("a known send");
             assert!(
                 letter.claimed() && letter.hold.as_ref().is_some_and(|hold| hold.lease <= now),
                 "{letter:?}"
             );
-            let became = if letter.begun() { self.doubt(*id) } else { letter.comes_back() };
+            let became = if letter.begun() { self.doubt(*id) } else { letter.comes_back(stopped) };
             self.mail_of_case_ended(*id);
             assert_eq!(became, *state);
         }
@@ -368,7 +380,7 @@ impl Reference {
     }
 
     pub(super) fn finish(&mut self, hold: Hold, finish: &Finish) -> Fenced {
-        let (now, most) = (self.now, self.rules.max_attempts);
+        let (now, most, stopped) = (self.now, self.rules.max_attempts, self.stopped(hold.send));
         let Some(letter) = self.letter(hold.send) else { return Fenced::Stale };
         let claimed = letter.claimed();
         let Some(holding) = letter.hold.as_mut().filter(|holding| holding.claim == hold.claim) else {
@@ -391,9 +403,9 @@ impl Reference {
             }
             Finish::Deferred(deferral) => {
                 letter.due = Some(deferral.until);
-                letter.comes_back();
+                letter.comes_back(stopped);
             }
-            Finish::Queued { .. } | Finish::Released { .. } => drop(letter.comes_back()),
+            Finish::Queued { .. } | Finish::Released { .. } => drop(letter.comes_back(stopped)),
             Finish::Rejected { .. } => letter.state = SendState::Failed,
             Finish::Uncertain { .. } => drop(self.doubt(hold.send)),
         }
@@ -432,6 +444,7 @@ impl Reference {
         let cases = self.forget_cases(who);
         let before = self.consents.len();
         self.consents.retain(|(person, _), _| *person != who);
+        self.suppressions.retain(|(person, _)| *person != who);
         self.away(who, Leaving::Left);
         self.hours.remove(&who);
         self.sent.remove(&who);
@@ -471,11 +484,12 @@ impl Reference {
     /// The holder of every claim is dead.
     fn frees_all(&mut self) {
         let (begun, others): (Vec<_>, Vec<_>) =
-            self.letters.iter_mut().filter(|letter| letter.claimed()).partition(|letter| letter.begun());
-        let mut begun: Vec<SendId> = begun.into_iter().map(|letter| letter.spec.id).collect();
-        begun.sort_unstable();
-        for letter in others {
-            letter.comes_back();
+            self.letters.iter().filter(|letter| letter.claimed()).partition(|letter| letter.begun());
+        let ids = |letters: Vec<&Letter>| letters.iter().map(|letter| letter.spec.id).collect::<Vec<_>>();
+        let (begun, others) = (ids(begun), ids(others));
+        for id in others {
+            let stopped = self.stopped(id);
+            self.letter(id).expect("a known send").comes_back(stopped);
         }
         for id in begun {
             self.doubt(id);

@@ -8,6 +8,7 @@ use super::*;
 use crate::store::bench::{case_of, references as claimed, signal, who};
 use crate::store::consent::said;
 use crate::store::flows::{paused, scope};
+use crate::store::suppression::{bounced, complained};
 
 pub(crate) async fn a_send_stays_the_same<P: Pair>() {
     let both = Move::<P>::new().await;
@@ -176,6 +177,38 @@ pub(crate) async fn open_cases_arrive<P: Pair>() {
     both.to.due().await;
     assert_eq!(both.to.tick().await.ended, [(letter.id, SendState::HandedOff)]);
     assert_eq!(both.copy().await.progress, Progress::default());
+}
+
+pub(crate) async fn suppressions_arrive<P: Pair>() {
+    let both = Move::<P>::with(|rules| rules.max_waiting = 1000).await;
+    let (from, to) = (both.from.store(), both.to.store());
+    // More than a page holds, in many partitions.
+    let people: Vec<_> =
+        (0..600_u16).map(|n| RecipientId(std::array::from_fn(|at| n.to_be_bytes()[at % 2]))).collect();
+    for who in &people {
+        from.suppress(bounced(&both.from, *who)).await.expect("suppress works");
+    }
+    from.suppress(complained(&both.from, people[3], "demo")).await.expect("suppress works");
+    to.suppress(complained(&both.to, people[3], "demo")).await.expect("suppress works");
+    let letter = send("s-1", people[7]);
+    both.to.accept(&letter).await;
+    assert_eq!(both.copy().await.progress.suppressions, 600);
+    for who in &people {
+        let there = from.person(*who).await.expect("person works").suppressions;
+        assert_eq!(to.person(*who).await.expect("person works").suppressions, there);
+    }
+    assert_eq!(both.to.state(&letter).await, Some(SendState::HandedOff));
+    assert_eq!(both.copy().await.progress, Progress::default());
+}
+
+pub(crate) async fn what_moves_to_where_its_person_gets_no_mail_is_handed_off<P: Pair>() {
+    let both = Move::<P>::new().await;
+    let letter = send("s-1", who(1));
+    both.from.accept(&letter).await;
+    both.to.store().suppress(bounced(&both.to, who(1))).await.expect("suppress works");
+    both.copy().await;
+    assert_eq!(both.states(&letter).await, [Some(SendState::Cancelled), Some(SendState::HandedOff)]);
+    both.to.counts().await;
 }
 
 pub(crate) async fn there_and_back_again<P: Pair>() {

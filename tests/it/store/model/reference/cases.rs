@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use vigie::model::{CaseRecord, CaseSpec, CaseState, Claim, Name, RecipientId, SendId, SendSpec, SendState};
+use vigie::model::{
+    CaseRecord, CaseSpec, CaseState, Claim, Name, RecipientId, SendId, SendSpec, SendState, SuppressScope,
+};
 use vigie::store::{CaseCounts, CasePut, Settled, Ticked};
 
 use super::Reference;
@@ -51,6 +53,16 @@ fn key_of(spec: &SendSpec) -> Option<(Name, String)> {
 
 impl Reference {
     pub(in crate::store::model) fn put_case(&mut self, spec: CaseSpec) -> CasePut {
+        let key = (spec.brand.clone(), spec.case.clone());
+        let stopped = self.stops(spec.recipient, &spec.brand);
+        let put = self.say(spec);
+        if stopped && matches!(put, CasePut::Opened | CasePut::Updated) {
+            self.leave(&key);
+        }
+        put
+    }
+
+    fn say(&mut self, spec: CaseSpec) -> CasePut {
         let key = (spec.brand.clone(), spec.case.clone());
         match self.cases.get_mut(&key) {
             None => {
@@ -130,6 +142,16 @@ impl Reference {
         self.leave(&(brand.clone(), case.to_owned())).0
     }
 
+    /// All of a person's cases of a scope leave; tells how many sends ended.
+    pub(super) fn leave_all(&mut self, who: RecipientId, scope: &SuppressScope) -> u64 {
+        let theirs = |(key, case): (&(Name, String), &Case)| {
+            (case.spec.recipient == who && scope.covers(&key.0) && !case.state.is_closed())
+                .then(|| key.clone())
+        };
+        let keys: Vec<_> = self.cases.iter().filter_map(theirs).collect();
+        keys.iter().map(|key| self.leave(key).0.len() as u64).sum()
+    }
+
     fn leave(&mut self, key: &(Name, String)) -> (Vec<SendId>, u64) {
         if let Some(case) = self.cases.get_mut(key).filter(|case| case.is_open()) {
             case.state = CaseState::Leaving;
@@ -185,7 +207,9 @@ impl Reference {
         let theirs = |case: &&mut Case| case.spec.recipient == who && !case.state.is_closed();
         let cases: Vec<_> = self.cases.values_mut().filter(theirs).collect();
         let count = cases.len() as u64;
-        cases.into_iter().for_each(|case| case.state = CaseState::Settled);
+        for case in cases {
+            case.state = CaseState::Settled;
+        }
         count
     }
 

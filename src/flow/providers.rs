@@ -18,7 +18,7 @@ impl Providers {
     }
 
     /// Who keeps mailboxes of this domain, if we know.
-    pub(super) fn of(&self, domain: &str) -> Option<Name> {
+    pub fn of(&self, domain: &str) -> Option<Name> {
         self.0.get(&domain.to_ascii_lowercase()).cloned()
     }
 }
