@@ -9,6 +9,7 @@ mod dkim;
 mod edge;
 mod events;
 mod feeds;
+mod handoff;
 mod journey;
 mod kill;
 mod layers;
