@@ -100,7 +100,10 @@ async fn what_is_known_is_in_the_file(settings: &[(&str, &str)]) {
     assert_eq!(files.rows("settled")[0]["reason"], "paid");
     assert!(!files.text().contains("canary-"), "nobody is named");
     let lines = |file: &str| gateway.metrics().count("vigie_handoff_lines_total", &[file]);
-    assert_eq!((lines("file=\"handed_off\""), lines("file=\"settled\"")), (2, 1));
+    wait_until("all is counted", SOON, async || {
+        ((lines("file=\"handed_off\""), lines("file=\"settled\"")) == (2, 1)).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]
