@@ -31,6 +31,7 @@ const ON_PARTITIONS: &[&str] = &[
     "rpush",
     "sadd",
     "set",
+    "smembers",
     "srandmember",
     "srem",
     "zadd",

@@ -297,14 +297,4 @@ impl State {
         self.tell_closed(id, &head, was, owed, now);
         self.changes.push(Change::Case(id, Box::new(head)));
     }
-
-    fn count_case(&mut self, brand: &Name, from: Option<CaseState>, to: CaseState) {
-        let counts = self.cases.counts.entry(brand.clone()).or_default();
-        if let Some(from) = from {
-            let count = counts.of(from);
-            *count = count.saturating_sub(1);
-        }
-        *counts.of(to) += 1;
-        self.changes.push(Change::Cases(brand.clone(), *counts));
-    }
 }

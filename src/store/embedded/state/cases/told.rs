@@ -13,6 +13,17 @@ use crate::store::embedded::time::{millis, timestamp};
 const OPEN_CASES: usize = 64;
 
 impl State {
+    /// One case more that stands so, and one less where it stood.
+    pub(super) fn count_case(&mut self, brand: &Name, from: Option<CaseState>, to: CaseState) {
+        let counts = self.cases.counts.entry(brand.clone()).or_default();
+        if let Some(from) = from {
+            let count = counts.of(from);
+            *count = count.saturating_sub(1);
+        }
+        *counts.of(to) += 1;
+        self.changes.push(Change::Cases(brand.clone(), *counts));
+    }
+
     /// Tells of a case that is open, with the step at hand, as `lua/cases.lua` does.
     pub(super) fn tell_case(&mut self, id: CaseId, head: &CaseHead, word: &str, mark: &str, now: Millis) {
         self.tell(id, head, word, mark, Map::new(), now);
