@@ -315,6 +315,10 @@ impl Reference {
         let ended: BTreeMap<_, _> = ticked.ended.iter().copied().collect();
         for (id, state) in &ended {
             if left.takes(self, *id, *state) {
+                // What was held before this tick left before it claimed anything.
+                if !ticked.claims.iter().any(|claim| claim.hold.send == *id) {
+                    self.letter(*id).expect("a known send").state = *state;
+                }
                 continue;
             }
             let letter = self.letter(*id).expect("a known send");
