@@ -92,11 +92,13 @@ impl Town {
         self.gateway().metrics().count("vigie_cases", &[&brand.label(), &state])
     }
 
-    /// Waits until so many mails of a brand were taken by the relay, and says that it are not more.
-    pub async fn are_sent(&self, brand: Brand, mails: usize) {
-        let what = format!("{mails} mails of {} are sent", brand.name());
-        wait_until(&what, SOON * 2, async || (self.sends(brand, "sent") >= mails as u64).then_some(())).await;
-        assert_eq!(self.sends(brand, "sent"), mails as u64, "{what}, and not more");
+    /// Waits until so many mails of both brands were taken by the relay, and not more.
+    pub async fn are_sent(&self, mails: usize) {
+        let sent = || usize::try_from(Brand::BOTH.map(|brand| self.sends(brand, "sent")).iter().sum::<u64>());
+        let sent = || sent().expect("some hundred");
+        let what = format!("{mails} mails are sent");
+        wait_until(&what, SOON * 2, async || (sent() >= mails).then_some(())).await;
+        assert_eq!(sent(), mails, "{what}, and not more");
     }
 
     /// The conservation law, as each gateway sees it.

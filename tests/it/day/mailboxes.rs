@@ -1,0 +1,58 @@
+//! What lies in people's mailboxes, as another parser reads it.
+
+use jiff::Timestamp;
+use mail_parser::{Message, MessageParser};
+
+use super::cast::Brand;
+use super::town::Town;
+
+/// A mail that was delivered.
+pub struct Mail {
+    pub brand: Brand,
+    /// The id of the send.
+    pub letter: String,
+    pub message_id: String,
+    pub to: String,
+    pub text: String,
+    /// The path of its payment link, if there is one.
+    pub link: Option<String>,
+    /// When the relay took it, to the second.
+    pub taken: Timestamp,
+}
+
+/// All that were delivered by now.
+pub fn read(town: &Town) -> Vec<Mail> {
+    town.postfix.messages().iter().map(|mail| Mail::of(mail)).collect()
+}
+
+impl Mail {
+    fn of(bytes: &[u8]) -> Mail {
+        let mail = MessageParser::new().parse(bytes).expect("mail-parser reads it");
+        let letter = text(&mail, "X-Vigie-Send");
+        let html = mail.body_html(0).expect("an HTML part");
+        let link = html.split("href=\"").find_map(|rest| {
+            let url = rest.split('"').next()?;
+            Some(url[url.find("/c/")?..].to_owned())
+        });
+        let taken = mail.received().and_then(|received| received.date()).expect("Postfix says when");
+        Mail {
+            brand: if letter.starts_with("AZ-") { Brand::Azur } else { Brand::Boreal },
+            letter,
+            message_id: mail.message_id().expect("each has one").to_owned(),
+            to: address(&mail),
+            text: mail.body_text(0).expect("a text part").into_owned(),
+            link,
+            taken: Timestamp::from_second(taken.to_timestamp()).expect("a moment"),
+        }
+    }
+}
+
+fn text(mail: &Message<'_>, header: &str) -> String {
+    let value = mail.header(header).and_then(|value| value.as_text());
+    value.unwrap_or_else(|| panic!("no {header}")).trim().to_owned()
+}
+
+fn address(mail: &Message<'_>) -> String {
+    let to = mail.to().and_then(|to| to.first()).and_then(|to| to.address());
+    to.expect("somebody it is for").to_owned()
+}
