@@ -48,7 +48,9 @@ fn line(town: &Town, Person { role, email, .. }: &Person, case: &Case, deadline:
         Brand::Azur => {
             let paris = deadline.to_zoned(tz::TimeZone::get("Europe/Paris").expect("it exists"));
             let until = paris.strftime("%d/%m/%Y %H:%M:%S");
-            format!("{name};{email};Éloïse Façade;{euros},{cents:02} €;01/03/2026;LR-{name};02/02/2026;{until}\n")
+            format!(
+                "{name};{email};Éloïse Façade;{euros},{cents:02} €;01/03/2026;LR-{name};02/02/2026;{until}\n"
+            )
         }
         Brand::Boreal => {
             let zone = if *role == Role::Asleep { town.night } else { "" };

@@ -17,10 +17,8 @@ const AZUR_A_SECOND: u32 = 40;
 
 pub async fn passes(day: &mut Day) {
     what_others_know_already(day).await;
-    let (portal, mail): (Vec<_>, Vec<_>) = day
-        .those(Role::comes_in_the_morning)
-        .into_iter()
-        .partition(|person| person.role == Role::Visitor);
+    let (portal, mail): (Vec<_>, Vec<_>) =
+        day.those(Role::comes_in_the_morning).into_iter().partition(|person| person.role == Role::Visitor);
     let began = Instant::now();
     day.town.log_in(&refs(&portal)).await;
     for wave in mail.chunks(WAVE) {
@@ -56,10 +54,8 @@ async fn addresses_that_are_none(day: &Day) {
     for brand in Brand::BOTH {
         let cases = day.cases(brand, unknown).len() as u64;
         let what = format!("{cases} cases of {} without a mailbox are handed off", brand.name());
-        wait_until(&what, SOON * 2, async || {
-            (day.town.cases(brand, "handed_off") == cases).then_some(())
-        })
-        .await;
+        wait_until(&what, SOON * 2, async || (day.town.cases(brand, "handed_off") == cases).then_some(()))
+            .await;
         let refused = day.cases(brand, |role| role == Role::Refused).len() as u64;
         assert_eq!(day.town.sends(brand, "failed"), refused);
     }

@@ -94,7 +94,9 @@ async fn goes_on(day: &mut Day, people: Vec<Person>) {
     let pixels = day.town.pixels(&refs(&waiting)).await;
     let visits = keep_coming(day.town.gateways.each_ref().map(Gateway::knocker), pixels);
     let resumed = Clock::system().now();
-    day.town.ask(Method::PUT, "/v1/flows/azur", &json!({"state": "running", "reason": "it is up again"})).await;
+    day.town
+        .ask(Method::PUT, "/v1/flows/azur", &json!({"state": "running", "reason": "it is up again"}))
+        .await;
     day.mails_go_out(&waiting).await;
     visits.abort();
     no_wave(day, resumed, waiting.iter().flat_map(|person| &person.cases)).await;

@@ -1,0 +1,91 @@
+//! The log of events, read from its beginning: how each send and each case ended, once.
+
+use std::collections::{BTreeMap, HashSet};
+
+use hyper::Method;
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::cast::Brand;
+use super::town::Town;
+
+/// How a send or a case ended.
+#[derive(Debug, Clone)]
+pub struct Ended {
+    /// `sent`, `cancelled`, …; of a case `settled` or `handed_off`.
+    pub state: String,
+    pub at: Timestamp,
+    /// Why a case ended.
+    pub reason: String,
+    /// Mails about the case, as the event says.
+    pub mails: u64,
+}
+
+/// What the log tells.
+#[derive(Debug, Default)]
+pub struct Story {
+    /// Sends that ended, by id.
+    pub sends: BTreeMap<String, Ended>,
+    /// Cases that were opened, by name.
+    pub opened: HashSet<String>,
+    /// Cases that were changed, by name.
+    pub updated: HashSet<String>,
+    /// Cases that were closed, by name.
+    pub closed: BTreeMap<String, Ended>,
+    /// How often the rest was told, by kind and brand.
+    others: BTreeMap<(String, String), u64>,
+}
+
+impl Story {
+    /// How often something was told of a brand that is no send's and no case's.
+    pub fn count(&self, kind: &str, brand: Brand) -> u64 {
+        self.others.get(&(kind.to_owned(), brand.name().to_owned())).copied().unwrap_or(0)
+    }
+
+    /// Adds an event that was not told before.
+    fn add(&mut self, event: &Value) {
+        let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let (kind, data) = (word(&event["type"]), &event["data"]);
+        let (group, what) = kind.split_once('.').expect("kinds are two words");
+        let name = word(&data["id"]);
+        let ended = || Ended {
+            state: what.to_owned(),
+            at: word(&event["at"]).parse().expect("a moment"),
+            reason: word(&data["reason"]),
+            mails: data["mails"].as_u64().unwrap_or(0),
+        };
+        let told_before = match (group, what) {
+            ("send", _) => self.sends.insert(name.clone(), ended()).is_some(),
+            ("case", "opened") => !self.opened.insert(name.clone()),
+            ("case", "updated") => {
+                self.updated.insert(name.clone());
+                false
+            }
+            ("case", _) => self.closed.insert(name.clone(), ended()).is_some(),
+            _ => {
+                *self.others.entry((kind.clone(), word(&event["brand"]))).or_default() += 1;
+                false
+            }
+        };
+        assert!(!told_before, "{name} ended twice, or in both channels: {event}");
+    }
+}
+
+/// Reads the log page by page.
+pub async fn read(town: &Town) -> Story {
+    let (mut story, mut seen, mut after) = (Story::default(), HashSet::new(), String::new());
+    loop {
+        let path = format!("/v1/events?format=json&limit=1000{after}");
+        let page = town.ask(Method::GET, &path, &Value::Null).await;
+        for event in page["events"].as_array().expect("a list") {
+            // Told at least once: what was heard before is known by its id.
+            if seen.insert(event["id"].to_string()) {
+                story.add(event);
+            }
+        }
+        if page["more"] != true {
+            return story;
+        }
+        after = format!("&after={}", page["next"].as_str().expect("a position"));
+    }
+}
