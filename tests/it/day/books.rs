@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::cast::Brand;
 use super::town::Town;
+use crate::support::wait::{SOON, wait_until};
 
 /// How a send or a case ended.
 #[derive(Debug, Clone)]
@@ -69,6 +70,20 @@ impl Story {
         };
         assert!(!told_before, "{name} ended twice, or in both channels: {event}");
     }
+}
+
+/// Reads the log as soon as it tells all that the counters know.
+pub async fn read_all(town: &Town) -> Story {
+    wait_until("all is told", SOON, async || {
+        let sends = ["sent", "failed", "uncertain", "cancelled", "handed_off", "dropped"];
+        let ended = |brand| sends.iter().map(|state| town.sends(brand, state)).sum::<u64>();
+        let closed = |brand| town.cases(brand, "settled") + town.cases(brand, "handed_off");
+        let (ended, closed): (u64, u64) =
+            (Brand::BOTH.into_iter().map(ended).sum(), Brand::BOTH.into_iter().map(closed).sum());
+        let told = read(town).await;
+        (told.sends.len() as u64 >= ended && told.closed.len() as u64 >= closed).then_some(told)
+    })
+    .await
 }
 
 /// Reads the log page by page.

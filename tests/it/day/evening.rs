@@ -13,7 +13,7 @@ use crate::support::wait::{SOON, wait_until};
 
 pub async fn passes(mut day: Day) {
     everything_has_come_to_rest(&day).await;
-    let story = books::read(&day.town).await;
+    let story = books::read_all(&day.town).await;
     for person in &day.people {
         for case in &person.cases {
             ended_as_it_must(&day, &story, person.role, case).await;

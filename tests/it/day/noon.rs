@@ -117,7 +117,7 @@ fn keep_coming(edges: [Knocker; 2], pixels: Vec<String>) -> JoinHandle<()> {
 
 /// In the first second of a brand that goes on there are no more mails than that rate, and they all take as long as it says.
 async fn no_wave(day: &Day, resumed: Timestamp, cases: impl Iterator<Item = &Case>) {
-    let story = books::read(&day.town).await;
+    let story = books::read_all(&day.town).await;
     let sent: Vec<_> = cases.map(|case| story.sends[&case.letter()].at).collect();
     let within = |seconds| {
         let until = resumed + SignedDuration::from_secs(seconds);
