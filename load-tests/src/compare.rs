@@ -36,12 +36,14 @@ pub struct Options {
 }
 
 /// One side: where its pixels are asked for, and how long its mails took.
-struct Side {
-    name: &'static str,
+pub struct Side {
+    /// What it is called in the figures.
+    pub name: &'static str,
     edge: SocketAddr,
     pixels: Vec<String>,
     mails: mpsc::Receiver<Taken>,
-    latencies: Histogram<u64>,
+    /// Of all its turns.
+    pub latencies: Histogram<u64>,
 }
 
 /// Runs the comparison and prints each turn, then both sides and their ratio.
@@ -72,12 +74,14 @@ pub async fn run(options: Options) -> Result<()> {
     Ok(())
 }
 
-async fn sink() -> Result<(Sink, mpsc::Receiver<Taken>)> {
+/// A relay that takes everything.
+pub async fn sink() -> Result<(Sink, mpsc::Receiver<Taken>)> {
     Ok(Sink::start("127.0.0.1:0".parse()?).await?)
 }
 
 impl Side {
-    fn new(
+    /// A side whose people's pixels are these.
+    pub fn new(
         name: &'static str,
         edge: SocketAddr,
         pixels: Vec<String>,
@@ -86,7 +90,8 @@ impl Side {
         Ok(Self { name, edge, pixels, mails, latencies: Histogram::new(3)? })
     }
 
-    async fn turn(&mut self, round: usize, pace: Pace) -> Result<()> {
+    /// Asks for the pixels of this round, and prints how long its mails took.
+    pub async fn turn(&mut self, round: usize, pace: Pace) -> Result<()> {
         let first = round * pace.fires();
         let pixels = self.pixels[first..first + pace.fires()].to_vec();
         let mut latencies = Histogram::new(3)?;

@@ -1,7 +1,7 @@
 //! A real gateway in a process of its own: the release binary, a temporary directory, free ports.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -33,8 +33,16 @@ impl Gateway {
     /// Starts the binary beside this one, with this `store.url` and these `VIGIE__…` settings beside free ports and a
     /// fresh directory.
     pub async fn start(store: &str, settings: &[(&str, &str)]) -> Result<Self> {
+        Self::configured(store, None, settings).await
+    }
+
+    /// The same, with a configuration file.
+    pub async fn configured(store: &str, file: Option<&Path>, settings: &[(&str, &str)]) -> Result<Self> {
         let directory = tempfile::tempdir()?;
         let mut command = Command::new(binary()?);
+        if let Some(file) = file {
+            command.arg("--config").arg(file);
+        }
         command
             .env("VIGIE__DATA__DIR", directory.path())
             .env("VIGIE__STORE__URL", store)

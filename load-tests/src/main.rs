@@ -8,12 +8,14 @@ mod compare;
 mod enqueue;
 mod fires;
 mod gateway;
+mod governed;
 mod import;
 mod known;
 mod pixels;
 mod present;
 mod process;
 mod scanned;
+mod steering;
 mod store;
 mod touches;
 mod verdicts;
@@ -37,6 +39,10 @@ enum Test {
     Fires(fires::Options),
     /// Pixel asked for → relay's 250, side by side with fastify, `BullMQ` and nodemailer, both on a Redis of their own.
     Compare(compare::Options),
+    /// Pixel asked for → relay's 250, in turns without and with limits, budgets and hours.
+    Governed(governed::Options),
+    /// How long it takes to settle a case, and until another gateway hears of a changed flow.
+    Steering(steering::Options),
     /// Durable sends per second through NDJSON, and bytes per waiting send.
     Enqueue(enqueue::Options),
     /// Lines per second and peak memory of `vigie import`, for a feed that is new, one that was imported, and a dry run.
@@ -61,6 +67,8 @@ fn main() -> ExitCode {
         Test::Pixels(arguments) => pixels::run(&arguments),
         Test::Fires(options) => wait_for(fires::run(options)),
         Test::Compare(options) => wait_for(compare::run(options)),
+        Test::Governed(options) => wait_for(governed::run(options)),
+        Test::Steering(options) => wait_for(steering::run(options)),
         Test::Enqueue(options) => wait_for(enqueue::run(options)),
         Test::Import(options) => wait_for(import::run(options)),
         Test::Present(options) => wait_for(present::run(options)),

@@ -182,7 +182,9 @@ impl Draft {
         if let Some(closed) = core.closed_case_of(spec)? {
             return Ok(Fate::Closed(closed));
         }
-        self.room -= 1;
+        // What ends as soon as it is there takes no room.
+        let stays = core.look(|state, _| state.stops(spec.recipient, &spec.brand).is_none())?;
+        self.room -= u64::from(stays);
         self.digests.insert(spec.id, spec.digest.clone());
         let scope = FlowScope { brand: spec.brand.clone(), campaign: spec.campaign.clone() };
         *self.accepted.entry(scope).or_default() += 1;

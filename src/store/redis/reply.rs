@@ -229,9 +229,9 @@ impl Told {
     pub(super) fn claim(self, claim: ClaimId, cause: Cause, spec: SendSpec, tracked: bool) -> Claim {
         let recipient: RecipientId = spec.recipient;
         // Of a case that cannot be read nothing is known: the letter says so, where it needs it.
-        let case: Option<CaseSpec> = serde_json::from_slice(&self.case).ok();
+        let stated: Option<CaseSpec> = serde_json::from_slice(&self.case).ok();
         Claim {
-            facts: case.map(|case| Arc::new(case.facts)),
+            facts: stated.map(|stated| Arc::new(stated.facts)),
             hold: Hold { send: self.send, claim, recipient },
             spec: spec.into(),
             cause,

@@ -98,6 +98,17 @@ fn ears(plan: &Plan, identity: &Identity, clock: &Clock, registry: &Registry) ->
 }
 
 /// Stands in for the renderer: the template is `reminder` and needs `amount`.
+fn bounces(
+    store: &Arc<dyn Store>,
+    brands: &Brands,
+    gate: &Gate,
+    clock: &Clock,
+    registry: &Registry,
+) -> Bounces {
+    let brakes = Brakes::new(Arc::clone(store), gate.clone(), clock.clone(), default_file().brakes, registry);
+    Bounces::new(Arc::clone(store), brands.clone(), brakes, clock.clone(), registry)
+}
+
 fn amount_needed(spec: &SendSpec, facts: Option<&CaseFacts>) -> Result<(), Unfit> {
     let unfit = |field: &str, problem: &str| Unfit { field: field.into(), problem: problem.into() };
     match spec.vars.get("amount") {
@@ -215,8 +226,7 @@ impl House {
 
     pub async fn with(plan: Plan) -> Self {
         let clock = Clock::manual(NOW.parse().expect("a moment"));
-        let directory = tempfile::tempdir().expect("a directory");
-        let ring = Arc::new(ring());
+        let (directory, ring) = (tempfile::tempdir().expect("a directory"), Arc::new(ring()));
         let brands = Brands::new(brands(), Arc::clone(&ring));
         let rules = rules(&plan, brands.clone());
         let store =
@@ -226,8 +236,7 @@ impl House {
         let (identity, registry) = (Identity::new(&[2; 32]), Registry::new());
         let (ears, outlets) = ears(&plan, &identity, &clock, &registry);
         let gate = Gate::new(store.flows(), brands.clone(), clock.clone());
-        let limits = default_file().brakes;
-        let brakes = Brakes::new(Arc::clone(&store), gate.clone(), clock.clone(), limits, &registry);
+        let bounces = bounces(&store, &brands, &gate, &clock, &registry);
         let doors = Doors {
             store: Arc::clone(&store),
             rules: Arc::new(rules),
@@ -236,7 +245,7 @@ impl House {
             partners: Arc::new(partners(&store, &clock)),
             keys: keys(&plan),
             ears: Arc::new(ears),
-            gate: gate.clone(),
+            gate,
             clock: clock.clone(),
             ramps: default_file().flows,
             settings: settings(&plan),
@@ -245,7 +254,7 @@ impl House {
             vault: Vault::new(&[3; 32]),
             watch: default_file().watch,
             look: Arc::new(|_| None),
-            bounces: Bounces::new(Arc::clone(&store), brands.clone(), brakes, clock.clone(), &registry),
+            bounces,
             imports: Imports::new(&default_file().feeds, &registry).expect("no mappings"),
             try_out: plan.try_out,
             fire: Arc::new(move |claims| {

@@ -54,7 +54,8 @@ async fn told<B: Backend>(bench: &Bench<B>, kinds: &[&str]) -> Vec<Event> {
         events.dedup_by(|one, other| one.id == other.id);
         let mut heard: Vec<_> = events.iter().map(|event| event.kind.as_str()).collect();
         let mut wanted = kinds.to_vec();
-        (heard.sort_unstable(), wanted.sort_unstable());
+        heard.sort_unstable();
+        wanted.sort_unstable();
         if heard == wanted {
             return events;
         }

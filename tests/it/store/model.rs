@@ -23,7 +23,7 @@ use super::bench::{
     case_of, name, send_of, signal, who,
 };
 use history::{End, Step, Visit, WORTHS, Wish, step};
-use reference::{Fate, Reference};
+use reference::{Case, Fate, Reference};
 
 const BRANDS: [&str; 2] = ["demo", "rival"];
 
@@ -294,8 +294,7 @@ impl<B: Backend> Both<B> {
         let Step::PutCase { brand, case: n, who: person, amount, deadline } = step else { return };
         let (brand, case) = (name(BRANDS[brand]), n.to_string());
         // Whose case it was is not known any more of one that is closed.
-        let open =
-            self.reference.cases.get(&(brand.clone(), case.clone())).is_some_and(|case| case.is_open());
+        let open = self.reference.cases.get(&(brand.clone(), case.clone())).is_some_and(Case::is_open);
         let mut spec =
             case_of(brand.as_str(), &case, who(if open { person } else { n }), &amount.to_string());
         spec.deadline = deadline.map(|by| self.bench.later(Duration::from_secs(by.into())));

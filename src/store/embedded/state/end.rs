@@ -29,7 +29,7 @@ impl State {
             self.changes.push(Change::Contacts(who, Vec::new()));
         }
         let cases = self.forget_cases(who, now);
-        let mut forgotten = Forgotten { presence, cases, ..Forgotten::default() };
+        let mut forgotten = Forgotten { cases, presence, ..Forgotten::default() };
         let mut slots = self.contacts.claims_of(who);
         slots.extend(self.queue.of(who, usize::MAX));
         for slot in slots {

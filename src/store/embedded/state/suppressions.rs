@@ -121,7 +121,7 @@ impl State {
     }
 
     /// Why a person's cases of this brand leave at once.
-    pub(super) fn stops(&self, who: RecipientId, brand: &Name) -> Option<&'static str> {
+    pub(in crate::store::embedded) fn stops(&self, who: RecipientId, brand: &Name) -> Option<&'static str> {
         self.suppressions.of(who, brand).map(SuppressReason::words)
     }
 

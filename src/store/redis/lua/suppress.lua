@@ -18,10 +18,10 @@ redis.register_function {
         local key = tag .. ':z:' .. who
         local known = redis.call('HGET', key, scope)
         local words = WHY[(known or args[3]):sub(1, 1)] or 'suppressed'
+        stop_cases(who, scope, words, args[4], pace)
         local from = args[6] == '' and '-' or '(' .. args[6]
         local members = redis.call('ZRANGEBYLEX', queue_of(who), from, '+', 'LIMIT', 0, most)
         if not known then redis.call('HSET', key, scope, args[3]) end
-        stop_cases(who, scope, words, args[4], pace)
         local handed_off, late = #gone / 6, 0
         for _, member in ipairs(members) do
             local send = at_place(who, member)

@@ -207,7 +207,9 @@ impl Reference {
         let theirs = |case: &&mut Case| case.spec.recipient == who && !case.state.is_closed();
         let cases: Vec<_> = self.cases.values_mut().filter(theirs).collect();
         let count = cases.len() as u64;
-        cases.into_iter().for_each(|case| case.state = CaseState::Settled);
+        for case in cases {
+            case.state = CaseState::Settled;
+        }
         count
     }
 
