@@ -33,16 +33,9 @@ pub struct Story {
     pub updated: HashSet<String>,
     /// Cases that were closed, by name.
     pub closed: BTreeMap<String, Ended>,
-    /// How often the rest was told, by kind and brand.
-    others: BTreeMap<(String, String), u64>,
 }
 
 impl Story {
-    /// How often something was told of a brand that is no send's and no case's.
-    pub fn count(&self, kind: &str, brand: Brand) -> u64 {
-        self.others.get(&(kind.to_owned(), brand.name().to_owned())).copied().unwrap_or(0)
-    }
-
     /// Adds an event that was not told before.
     fn add(&mut self, event: &Value) {
         let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -63,10 +56,7 @@ impl Story {
                 false
             }
             ("case", _) => self.closed.insert(name.clone(), ended()).is_some(),
-            _ => {
-                *self.others.entry((kind.clone(), word(&event["brand"]))).or_default() += 1;
-                false
-            }
+            _ => false,
         };
         assert!(!told_before, "{name} ended twice, or in both channels: {event}");
     }

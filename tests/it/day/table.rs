@@ -54,10 +54,11 @@ impl Column<'_> {
             ("  of these refused: torn, or without an address", fed.refused),
             ("Cases opened", fed.accepted),
             ("Mails sent", town.sends(self.brand, "sent")),
-            ("  of these while the person was in their mailbox", self.at_the_mailbox()),
-            ("  of these came back: the mailbox is gone", self.day.cases(self.brand, none).len() as u64),
+            ("  the moment the person was seen", self.at_once()),
+            ("  in turn, while many were there", town.sends(self.brand, "sent") - self.at_once()),
+            ("  came back: the mailbox is gone", self.day.cases(self.brand, none).len() as u64),
             ("Mails refused at once: there is no such mailbox", town.sends(self.brand, "failed")),
-            ("Payment links followed", self.story.count("link.clicked", self.brand)),
+            ("Payment links followed", self.count("vigie_payment_clicks_total")),
             ("Paid", self.ended(End::Settled("paid"))),
             ("Agreed on a plan", self.ended(End::Settled("plan"))),
             ("Disputed", self.ended(End::Settled("dispute"))),
@@ -69,7 +70,7 @@ impl Column<'_> {
             ("Cases that nobody can account for", fed.accepted - open - closed),
         ];
         let mut rows: Vec<_> = numbers.map(|(what, number)| (what, number.to_string())).into();
-        rows.insert(5, ("  half of them sooner after being seen than", self.median()));
+        rows.insert(5, ("    half of these within", self.median()));
         rows
     }
 
@@ -95,15 +96,17 @@ impl Column<'_> {
         (open.iter().filter(|case| sent(self.story, case)).count() as u64, closed.len() as u64)
     }
 
-    /// Mails that somebody's visit released.
-    fn at_the_mailbox(&self) -> u64 {
-        let count = |metrics: &Metrics| {
-            metrics.count("vigie_signal_to_accepted_seconds_count", &[&self.brand.label()])
-        };
-        self.metrics.iter().map(count).sum()
+    /// Mails that somebody's visit released itself.
+    fn at_once(&self) -> u64 {
+        self.count("vigie_signal_to_accepted_seconds_count")
     }
 
-    /// The bound of the histogram's bucket in which half of those mails are.
+    /// What both gateways counted of this brand.
+    fn count(&self, name: &str) -> u64 {
+        self.metrics.iter().map(|metrics| metrics.count(name, &[&self.brand.label()])).sum()
+    }
+
+    /// The bound of the histogram's bucket in which half of these mails are.
     fn median(&self) -> String {
         let mut buckets: BTreeMap<u64, u64> = BTreeMap::new();
         for line in self.metrics.iter().flat_map(|metrics| metrics.text.lines()) {
@@ -111,7 +114,7 @@ impl Column<'_> {
                 *buckets.entry(micros).or_default() += count;
             }
         }
-        let half = self.at_the_mailbox().div_ceil(2);
+        let half = self.at_once().div_ceil(2);
         let bound = buckets.iter().find(|(_, count)| **count >= half).map(|(micros, _)| *micros);
         bound.map_or("-".into(), |micros| format!("{} ms", micros.div_ceil(1000)))
     }
