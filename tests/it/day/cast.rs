@@ -133,11 +133,13 @@ impl Role {
 
     /// How many mails about their case a relay takes; none where that is a matter of chance.
     pub fn mails(self, brand: Brand) -> Option<usize> {
-        use Role::{Absent, Asleep, Full, Planner, Refused, Reported, Silent};
-        match (self, brand) {
-            (Role::Late | Role::Both, _) => None,
-            (Role::Disputer | Role::Relieved, Brand::Azur) => Some(0),
-            (Planner | Refused | Reported | Full | Absent | Silent | Asleep, _) => Some(0),
+        use Role::{
+            Absent, Asleep, Both, Disputer, Full, Late, Planner, Refused, Relieved, Reported, Silent,
+        };
+        match self {
+            Late | Both => None,
+            Disputer | Relieved => Some(usize::from(brand == Brand::Boreal)),
+            Planner | Refused | Reported | Full | Absent | Silent | Asleep => Some(0),
             _ => Some(1),
         }
     }

@@ -1,7 +1,7 @@
 //! What lies in people's mailboxes, as another parser reads it.
 
 use jiff::Timestamp;
-use mail_parser::{Message, MessageParser};
+use mail_parser::{Message, MessageParser, Received};
 
 use super::cast::Brand;
 use super::town::Town;
@@ -34,7 +34,7 @@ impl Mail {
             let url = rest.split('"').next()?;
             Some(url[url.find("/c/")?..].to_owned())
         });
-        let taken = mail.received().and_then(|received| received.date()).expect("Postfix says when");
+        let taken = mail.received().and_then(Received::date).expect("Postfix says when");
         Mail {
             brand: if letter.starts_with("AZ-") { Brand::Azur } else { Brand::Boreal },
             letter,

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use super::books::Story;
 use super::cast::{Brand, Case, Person, Role};
 use super::{Day, End};
+use crate::support::gateway::Gateway;
 use crate::support::metrics::Metrics;
 
 /// Where it is kept, beside being printed.
@@ -13,7 +14,7 @@ const FILE: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/day-of-two-brands.txt"
 
 #[expect(clippy::print_stdout, reason = "the table is for whoever reads what the test says")]
 pub fn print(day: &Day, story: &Story) {
-    let metrics = day.town.gateways.each_ref().map(|gateway| gateway.metrics());
+    let metrics = day.town.gateways.each_ref().map(Gateway::metrics);
     let [azur, boreal] = Brand::BOTH.map(|brand| Column { day, story, metrics: &metrics, brand }.rows());
     let mut table = line("A day of two brands", "Azur", "Boreal");
     for ((what, azur), (_, boreal)) in azur.iter().zip(&boreal) {
