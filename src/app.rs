@@ -50,6 +50,8 @@ pub struct Gateway {
     mailboxes: Listener,
     /// Tells the servers of brands what happened.
     webhooks: Webhooks,
+    /// Writes files for the call centre, where that is configured.
+    clerk: Option<Listener>,
     /// Stops what makes new claims: the pipeline and the time door.
     claiming: CancellationToken,
     claimers: TaskTracker,
@@ -160,6 +162,9 @@ impl Gateway {
         }
         self.relays.close().await;
         self.webhooks.stop().await;
+        if let Some(clerk) = self.clerk {
+            clerk.stop().await;
+        }
         if let Err(error) = self.store.close().await {
             tracing::error!(%error, "the store did not close cleanly");
         }

@@ -24,6 +24,7 @@ mod events;
 mod feeds;
 mod flows;
 mod folders;
+mod handoff;
 mod invalid;
 mod layers;
 mod limits;
@@ -56,6 +57,7 @@ pub use events::{Events, SecretSource, Webhook, Webhooks};
 pub use feeds::{CellFormat, Column, FeedFolder, FeedFormat, Feeds, Fields, Mapping, Others, ReadColumn};
 pub use flows::Flows;
 pub use folders::{BrandFolders, Folder, Found, Stamp};
+pub use handoff::Handoff;
 pub use invalid::{Invalid, Origin};
 pub use limits::{FlowLimits, Limits, Warmup};
 pub use mail::{Dispatch, Relay, RelayTimeouts, Retry};
@@ -121,6 +123,8 @@ pub struct Config {
     pub events: Events,
     /// How it is told to brands' servers.
     pub webhooks: Webhooks,
+    /// What the call centre finds of cases that left e-mail.
+    pub handoff: Handoff,
     /// How claims become mails.
     pub dispatch: Dispatch,
     /// Who takes our mail.

@@ -20,6 +20,7 @@
 //! recipient is online. Hence the order: `refresh` is at most a quarter of the presence window.
 
 mod met;
+mod statistics;
 
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
@@ -28,9 +29,11 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 use crate::config;
-use crate::model::{Class, Leaving, RecipientId, Signal, Source, Verdict, Worth};
+use crate::model::{Class, Glance, Leaving, RecipientId, SendId, Signal, Source, Verdict, Worth};
 use crate::telemetry::{Metric, Registry};
 use met::Met;
+use statistics::Statistics;
+pub use statistics::{Sight, Sights};
 
 const SIGNALS: Metric = Metric {
     name: "vigie_signals_total",
@@ -42,7 +45,8 @@ const SIGNALS: Metric = Metric {
 const SHED: Metric = Metric {
     name: "vigie_signals_shed_total",
     labels: &["reason"],
-    meaning: "Signals that were presence but found their queue full (full) or the gateway stopping (closed)",
+    meaning: "Signals that were presence but found their queue full (full) or the gateway stopping (closed); opens and clicks that are missing \
+              in the counts of their cases, because their queue was full or the store did not take them (statistics)",
     alert: "Any increase of full for a minute: the store or the pipeline is slower than the signals arrive.",
 };
 
@@ -80,6 +84,7 @@ pub struct Intake {
     recent: Cache<RecipientId, Met, foldhash::fast::RandomState>,
     refresh: Duration,
     shards: Vec<mpsc::Sender<Report>>,
+    statistics: Statistics,
 }
 
 /// The giving side of one shard. All signals of one recipient leave by the same outlet, in order.
@@ -108,6 +113,7 @@ impl Intake {
             recent: recent(presence),
             refresh: presence.refresh,
             shards,
+            statistics: Statistics::new(shed.with_label_values(&["statistics"])),
         };
         (intake, outlets.into_iter().map(Outlet).collect())
     }
@@ -115,10 +121,14 @@ impl Intake {
     /// Takes one signal; never waits.
     pub fn receive(&self, signal: Signal) -> Received {
         let verdict = signal.judgement.settled();
-        let source = signal.source;
+        let (source, sight) = (signal.source, Sight::of(&signal));
         let received = self.admit(signal);
         if received != Received::Queued {
             self.count(source, &verdict);
+        }
+        // What was said a moment ago was seen then; what is queued is when the store has answered.
+        if matches!(received, Received::Counted | Received::Shed) {
+            self.statistics.tell(sight, &verdict);
         }
         received
     }
@@ -156,6 +166,26 @@ impl Intake {
     /// Counts a signal by its verdict.
     pub fn count(&self, source: Source, verdict: &Verdict) {
         self.counted[source as usize][verdict.class as usize].inc();
+    }
+
+    /// This signal was about a letter that somebody saw: counted in the letter's case, if the verdict says it was somebody.
+    pub fn saw(&self, signal: &Signal, verdict: &Verdict) {
+        self.statistics.tell(Sight::of(signal), verdict);
+    }
+
+    /// Somebody follows the payment link in this letter: how that is to be counted. `None`: it was told a moment ago.
+    pub fn paying(&self, send: SendId) -> Option<Glance> {
+        self.statistics.paying(send)
+    }
+
+    /// So much will be missing in the counts of cases.
+    pub fn shed_statistics(&self, many: u64) {
+        self.statistics.shed(many);
+    }
+
+    /// What somebody saw, for whoever asks first.
+    pub fn sights(&self) -> Option<Sights> {
+        self.statistics.sights()
     }
 
     /// The store has taken in this signal just now, as `presence` or as less: what says the same ends here for

@@ -30,7 +30,8 @@
 //!    *signal received → relay's 250*, is observed.
 //!
 //! What became of it is told outside ([`webhooks`], `GET /v1/events` of [`api`]): the step that made the send final wrote its
-//! event down, too, so whoever was away, or a gateway that was killed, misses nothing.
+//! event down, too, so whoever was away, or a gateway that was killed, misses nothing. Of cases that left e-mail the call centre
+//! finds a file ([`handoff`]).
 //!
 //! Mail servers, webmails and portals enter at step 2: [`servers`] understands their words, [`api`] takes them in.
 //!
@@ -72,7 +73,7 @@
 //! | --- | --- | --- |
 //! | 0: words | `brands` `clock` `config` `hours` `model` `redact` `secrets` `telemetry` `token` | each other |
 //! | 1: doors to the outside | `dial` `feeds` `intake` `listener` `relay` `render` `store` | nothing |
-//! | 2: decisions | `classify` `servers` `flow` `brakes` `partners` `bounces` `dispatch` `pipeline` `webhooks` | those to the left |
+//! | 2: decisions | `classify` `servers` `flow` `brakes` `partners` `bounces` `dispatch` `pipeline` `webhooks` `handoff` | those to the left |
 //! | 3: edges | `api` `edge` `lmtp` `ops` `watch` | nothing |
 //! | 4: composition | `app` | nothing |
 //! | 5: command line | `cli` | nothing |
@@ -92,6 +93,7 @@ pub mod dispatch;
 pub mod edge;
 pub mod feeds;
 pub mod flow;
+pub mod handoff;
 pub mod hours;
 pub mod intake;
 pub mod listener;

@@ -6,9 +6,13 @@
 //!                        ╰─▶ remembered as touched: the next signals of this person end in the intake
 //! ```
 //!
+//! Beside it, and never in its way, [`statistics`] are counted, and [`paying`] tells of payment links.
+//!
 //! Two other doors lead to the same dispatcher: [`time`] (a not-before arrived, a deadline
 //! passed, a lease ran out), and the API, whose `enqueue` claims at once for people who are online already.
 
+pub mod paying;
+pub mod statistics;
 pub mod time;
 
 use std::collections::HashSet;
@@ -143,10 +147,14 @@ impl Pipeline {
     /// What the store made of a signal: counted by what it was at its mail's age, remembered, and what it claimed fired.
     fn recorded(&self, signal: &Signal, room: Room, done: Touched) {
         let age = if done.joined { None } else { done.age };
-        self.intake.count(signal.source, &signal.judgement.at(age));
+        let verdict = signal.judgement.at(age);
+        self.intake.count(signal.source, &verdict);
         match done.ignored {
             Some(Ignored::NoConsent) => self.intake.without_consent(signal),
-            ignored => self.intake.recorded(signal, ignored.is_none()),
+            ignored => {
+                self.intake.saw(signal, &verdict);
+                self.intake.recorded(signal, ignored.is_none());
+            }
         }
         if let Some(mail) = signal.about.filter(|_| done.age.is_some()) {
             self.classifier.was_young(signal.recipient, mail, &signal.judgement, done.age);

@@ -26,7 +26,8 @@ use crate::intake::{Intake, Outlet};
 use crate::model::{Flows, SendState};
 use crate::ops::Phase;
 use crate::partners::Partners;
-use crate::pipeline::{Pipeline, time};
+use crate::pipeline::paying::{Clicks, Paying};
+use crate::pipeline::{Pipeline, statistics, time};
 use crate::relay::Relays;
 use crate::render::Renderer;
 use crate::secrets::Prepared;
@@ -85,6 +86,9 @@ struct Foundation {
     partners: Arc<Partners>,
     imports: api::Imports,
     webhooks: Webhooks,
+    paying: Paying,
+    /// Until they are run.
+    clicks: Option<Clicks>,
     bounces: Bounces,
 }
 
@@ -104,7 +108,7 @@ impl Gateway {
     pub async fn start(config: Config, prepared: Prepared, clock: Clock) -> Result<Self, StartError> {
         let keys = keys(&config, &prepared)?;
         let vault = prepared.secrets.vault.clone();
-        let (base, outlets) = Box::pin(Foundation::lay(config, prepared, clock)).await?;
+        let (mut base, outlets) = Box::pin(Foundation::lay(config, prepared, clock)).await?;
         base.warn_of_strangers().await?;
         let mailboxes = base.mailboxes(vault.clone())?;
         let bound = base.bind().await?;
@@ -114,6 +118,7 @@ impl Gateway {
         let phase = watch::Sender::new(Phase::Running);
         let doors = base.api_doors(keys, vault, &mailboxes, &dispatcher);
         let figures = base.ops_doors(&phase);
+        let clerk = base.clerk().map(|clerk| Listener::start(|stop| clerk.run(stop)));
         if !base.config.store.guest {
             base.keeper.have_followed(base.outside());
         }
@@ -131,6 +136,7 @@ impl Gateway {
             ops: Listener::start(|stop| ops::serve(bound.ops, figures, stop)),
             mailboxes: mailboxes.start(),
             webhooks: base.webhooks,
+            clerk,
             claiming,
             claimers,
             dispatcher,
@@ -175,6 +181,7 @@ impl Foundation {
             Brakes::new(Arc::clone(&store) as _, gate.clone(), clock.clone(), config.brakes, &registry);
         let (intake, outlets) = Intake::new(&config.intake, &config.presence, &registry);
         let intake = Arc::new(intake);
+        let (paying, clicks) = Paying::new(Arc::clone(&intake), clock.clone());
         let classifier =
             Arc::new(Classifier::new(&config.classify, config.presence.scan_grace).map_err(configuration)?);
         let webhooks = Webhooks::new(Arc::clone(&store) as _, clock.clone(), &config.webhooks, &registry)
@@ -200,6 +207,8 @@ impl Foundation {
             partners: Arc::new(partners),
             imports,
             webhooks,
+            paying,
+            clicks: Some(clicks),
             bounces,
         };
         Ok((base, outlets))
@@ -235,8 +244,12 @@ impl Foundation {
         Ok(Bound { edge, recorder, api, ops, lmtp })
     }
 
-    /// Starts what makes claims: the pipeline behind each outlet, and the time door.
-    fn claimers(&self, outlets: Vec<Outlet>, dispatcher: &Dispatcher) -> (CancellationToken, TaskTracker) {
+    /// Starts what makes claims: the pipeline behind each outlet, and the time door; and beside it what counts.
+    fn claimers(
+        &mut self,
+        outlets: Vec<Outlet>,
+        dispatcher: &Dispatcher,
+    ) -> (CancellationToken, TaskTracker) {
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let (store, intake) = (&self.store, &self.intake);
         let pipeline = Pipeline::new(
@@ -250,6 +263,13 @@ impl Foundation {
             tasks.spawn(pipeline.clone().run(outlet, stop.clone()));
         }
         tasks.spawn(time::run(Arc::clone(store), dispatcher.clone(), stop.clone()));
+        if let Some(sights) = intake.sights() {
+            let (store, intake) = (Arc::clone(store) as _, Arc::clone(intake));
+            tasks.spawn(statistics::run(sights, store, intake, self.clock.clone(), stop.clone()));
+        }
+        if let Some(clicks) = self.clicks.take() {
+            tasks.spawn(clicks.run(Arc::clone(store), stop.clone()));
+        }
         tasks.spawn(self.brakes.clone().run(stop.clone()));
         tasks.spawn(touch_again(store.flows(), Arc::clone(intake), stop.clone()));
         (stop, tasks)

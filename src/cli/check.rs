@@ -35,6 +35,7 @@ pub(super) async fn run(config: &Config) -> Result<(), Failure> {
         ("signatures", Exit::Configuration, signatures(config, &brands)),
         ("tracking", Exit::Configuration, tracking(&brands)),
         ("feeds", Exit::Configuration, feeds(config, &brands)),
+        ("handoff", Exit::Configuration, handoff(config)),
     ];
     let mut out = std::io::stdout().lock();
     for (part, _, found) in &report {
@@ -89,6 +90,28 @@ fn feeds(config: &Config, brands: &Brands) -> Found {
         [] => "no folder is watched".into(),
         watched => watched.join(", "),
     })
+}
+
+/// Whether the files for the call centre can be written.
+fn handoff(config: &Config) -> Found {
+    let Some(dir) = config.handoff.below(&config.data.dir) else {
+        return Ok("no files for the call centre".into());
+    };
+    let shown = dir.display();
+    if !dir.exists() {
+        return Ok(format!("{shown}: none yet: the first start makes it"));
+    }
+    match try_writing(&dir) {
+        Ok(()) => Ok(format!("files for the call centre in {shown}")),
+        Err(error) => Err(format!("handoff.dir: {shown} cannot be written: {error}")),
+    }
+}
+
+/// Makes a file there, and takes it away.
+fn try_writing(dir: &Path) -> std::io::Result<()> {
+    let path = dir.join(format!(".vigie-check-{}", std::process::id()));
+    std::fs::File::create_new(&path)?;
+    std::fs::remove_file(&path)
 }
 
 fn keys(config: &Config) -> Found {

@@ -173,3 +173,30 @@ async fn a_hint_does_not_hide_what_is_more() {
     intake.recorded(&signal(7, Class::Human), true);
     assert_eq!(intake.receive(login), Received::Recent);
 }
+
+#[tokio::test]
+async fn who_saw_a_letter_is_told_once_and_never_in_the_way() {
+    let (intake, _outlets, registry) = intake(4, 1);
+    let mut sights = intake.sights().expect("nobody has them yet");
+    assert!(intake.sights().is_none(), "for one alone");
+    let about = |send: u8, class| Signal { about: Some(SendId([send; 16])), ..signal(1, class) };
+    let (human, bot) = (about(1, Class::Human), about(2, Class::Bot));
+    intake.receive(human.clone());
+    intake.receive(bot);
+    assert_eq!(sights.try_recv(), None, "not before the store has answered, and no machine");
+    for _ in 0..2 {
+        intake.saw(&human, &human.judgement.settled());
+    }
+    let seen = Sight { recipient: human.recipient, send: SendId([1; 16]), what: Glance::Click };
+    assert_eq!((sights.try_recv(), sights.try_recv()), (Some(seen), None));
+    assert_eq!(
+        [1, 1, 3].map(|n| intake.paying(SendId([n; 16]))),
+        [Some(Glance::Counted), None, Some(Glance::Click)]
+    );
+    intake.saw(&about(3, Class::Human), &human.judgement.settled());
+    assert_eq!(sights.try_recv(), None, "counted with the payment");
+    drop(sights);
+    intake.saw(&about(4, Class::Human), &human.judgement.settled());
+    let text = registry.text();
+    assert!(text.contains(r#"vigie_signals_shed_total{reason="statistics"} 1"#), "{text}");
+}

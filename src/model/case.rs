@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use super::{Amount, Currency, Name, RecipientId, SendId};
+use super::{Amount, CaseSeen, Currency, Name, RecipientId, SendId};
 use crate::redact::Mailbox;
 
 /// The facts of one case, as its brand last stated them. `Debug` shows no value.
@@ -167,6 +167,8 @@ pub struct CaseRecord {
     pub reason: Option<String>,
     /// How many mails about it a relay took, or may have taken.
     pub mails: u32,
+    /// How they fared.
+    pub seen: CaseSeen,
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::StoreError;
-use crate::model::{CaseRecord, CaseSpec, CaseState, Name};
+use crate::model::{CaseRecord, CaseSpec, CaseState, Name, Seen};
 
 /// The contract of every store's cases. Beside what holds for all methods of a [`Store`](super::Store):
 ///
@@ -22,6 +22,7 @@ use crate::model::{CaseRecord, CaseSpec, CaseState, Name};
 /// - **Who comes first wins.** A settlement and a claim's `begin` are steps on one person, one after the other: what began
 ///   before is counted as in hand-over, what did not is stale and goes nowhere.
 /// - **Told.** Each change writes its event (`case.opened`, `case.updated`, `case.settled`, `case.handed_off`) in its own step.
+///   What closes a case tells how its letters fared, what was owed, and what a case that is settled was before.
 ///
 /// A case that was never put is only a name by which its sends are found: it can be settled and handed off, and keeps no state.
 /// A case belongs to one person; sends of a case to anybody else know nothing of it but its name.
@@ -38,6 +39,14 @@ pub trait Cases: Send + Sync {
 
     /// Hands a case off now: every send of it that is not being handed over ends as handed off. Durable before it answers.
     async fn hand_off(&self, brand: &Name, case: &str, reason: &str) -> Result<Settled, StoreError>;
+
+    /// Counts who saw letters of cases that are not closed; says in the order given which case each letter is of. A letter is
+    /// known by its case while it lives, and after a relay took it (the first [`CaseSeen::MOST_LETTERS`] of a case, and of a
+    /// person's first 64 open cases, which nobody has). Unlike all else it may be lost in a crash, and counts twice what is said
+    /// twice: it is statistics.
+    ///
+    /// [`CaseSeen::MOST_LETTERS`]: crate::model::CaseSeen::MOST_LETTERS
+    async fn note_seen(&self, seen: &[Seen]) -> Result<Vec<Option<(Name, String)>>, StoreError>;
 }
 
 /// The answer to one case of a [`Cases::put_cases`].

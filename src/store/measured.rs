@@ -13,7 +13,7 @@ use super::{
 };
 use crate::model::{
     CaseRecord, CaseSpec, ClaimId, Consent, Event, Finish, FlowScope, FlowSetting, Flows, Hold, Leaving,
-    Mailboxes, Name, Pass, Position, RecipientId, Sealed, SendId, SendRecord, SendSpec, SuppressScope,
+    Mailboxes, Name, Pass, Position, RecipientId, Sealed, Seen, SendId, SendRecord, SendSpec, SuppressScope,
     Suppression, Toll,
 };
 use crate::telemetry::{Metric, Registry};
@@ -198,6 +198,10 @@ impl Cases for Measured {
 
     async fn hand_off(&self, brand: &Name, case: &str, reason: &str) -> Result<Settled, StoreError> {
         self.timed("hand_off", self.store.hand_off(brand, case, reason)).await
+    }
+
+    async fn note_seen(&self, seen: &[Seen]) -> Result<Vec<Option<(Name, String)>>, StoreError> {
+        self.timed("note_seen", self.store.note_seen(seen)).await
     }
 }
 

@@ -10,6 +10,7 @@ mod dkim;
 mod edge;
 mod events;
 mod feeds;
+mod handoff;
 mod journey;
 mod kill;
 mod layers;

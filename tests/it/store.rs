@@ -117,6 +117,8 @@ macro_rules! timeless {
             a_hundred_sends_are_settled_together,
             a_forgotten_person_owes_nothing,
             beyond_the_bound_cases_are_refused,
+            who_saw_a_letter_is_counted_in_its_case,
+            a_closed_case_keeps_sums_and_tells_them,
         ],
         consent: [
             without_consent_there_is_no_presence,
@@ -244,7 +246,7 @@ macro_rules! timed {
 macro_rules! lasting {
     ($tests:ident, $backend:ident) => {
         $tests!($backend, "current_thread",
-        cases: [cases_survive_a_crash],
+        cases: [cases_survive_a_crash, what_was_seen_survives_a_crash],
         limits: [a_day_outlives_the_process],
         lasting: [
             everything_survives_a_clean_stop,

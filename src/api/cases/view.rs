@@ -38,6 +38,22 @@ pub(super) struct CaseView {
     reason: Option<String>,
     /// How many mails about it a relay took, or may have taken.
     mails: u32,
+    /// How often one of them was opened, as far as that is known: each counts once a minute, machines do not.
+    opens: u32,
+    /// How often a link in one of them was followed.
+    clicks: u32,
+    /// When that was, the last time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    last_seen: Option<Timestamp>,
+    /// When a relay took the first mail.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    first_mail: Option<Timestamp>,
+    /// When a relay took the last mail.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    last_mail: Option<Timestamp>,
 }
 
 impl CaseView {
@@ -55,6 +71,11 @@ impl CaseView {
             closed_at: record.closed,
             reason: record.reason,
             mails: record.mails,
+            opens: record.seen.opens,
+            clicks: record.seen.clicks,
+            last_seen: record.seen.last,
+            first_mail: record.seen.first_mail,
+            last_mail: record.seen.last_mail,
         }
     }
 }

@@ -10,12 +10,14 @@ use super::super::opening::rules;
 use super::{Foundation, StartError};
 use crate::dispatch::{Dispatcher, Parts, Providers};
 use crate::edge::{self, Tracker};
+use crate::handoff::Clerk;
 use crate::ops::Phase;
 use crate::secrets::Vault;
 use crate::{api, ops};
 
 impl Foundation {
     pub(super) fn tracker(&self) -> Tracker {
+        let paying = self.paying.clone();
         let parts = edge::Parts {
             brands: self.brands.clone(),
             identity: self.identity.clone(),
@@ -23,7 +25,11 @@ impl Foundation {
             intake: Arc::clone(&self.intake),
             partners: Arc::clone(&self.partners),
             clock: self.clock.clone(),
-            paying: edge::Payments::default(),
+            paying: edge::Payments::told_to(move |click| {
+                if let Some(send) = click.send {
+                    paying.followed(click.brand, click.recipient, send);
+                }
+            }),
         };
         Tracker::new(parts, &self.registry)
     }
@@ -42,6 +48,13 @@ impl Foundation {
             bounces: self.bounces.clone(),
         };
         Dispatcher::new(parts, self.config.dispatch.clone(), &self.registry)
+    }
+
+    /// Who writes for the call centre; a guest in another installation's store does not.
+    pub(super) fn clerk(&self) -> Option<Clerk> {
+        let dir = self.config.handoff.below(&self.config.data.dir).filter(|_| !self.config.store.guest);
+        let (store, brands, clock) = (Arc::clone(&self.store) as _, self.brands.clone(), self.clock.clone());
+        Clerk::new(dir, store, brands, clock, &self.registry)
     }
 
     pub(super) fn outside(&self) -> Outside {

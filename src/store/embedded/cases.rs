@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::Embedded;
 use super::writer::room_on_disk;
-use crate::model::{CaseId, CaseRecord, CaseSpec, Name};
+use crate::model::{CaseId, CaseRecord, CaseSpec, Name, Seen};
 use crate::store::{CasePut, Cases, Settled, StoreError};
 
 #[async_trait]
@@ -37,5 +37,10 @@ impl Cases for Embedded {
         let settled = open.core.hand_off(brand, case, reason)?;
         open.sync().await?;
         Ok(settled)
+    }
+
+    async fn note_seen(&self, seen: &[Seen]) -> Result<Vec<Option<(Name, String)>>, StoreError> {
+        let open = self.open_store().await?;
+        open.core.step(|state, _| seen.iter().map(|seen| state.note_seen(seen)).collect())
     }
 }

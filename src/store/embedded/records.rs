@@ -28,8 +28,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    CaseId, CaseState, ClaimId, FlowScope, HistoryEntry, Name, OnDeadline, OnUncertain, RecipientId, SendId,
-    SendSpec, SendState, SuppressScope, Suppression,
+    Amount, CaseId, CaseSeen, CaseState, ClaimId, Currency, FlowScope, HistoryEntry, Name, OnDeadline,
+    OnUncertain, RecipientId, SendId, SendSpec, SendState, SuppressScope, Suppression,
 };
 
 use super::time::Millis;
@@ -189,6 +189,12 @@ pub(super) struct CaseHead {
     pub(super) reason: String,
     /// Mails that a relay took, or may have taken.
     pub(super) mails: u32,
+    /// How they fared.
+    #[serde(default)]
+    pub(super) seen: CaseSeen,
+    /// What is owed; gone once it is closed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) owed: Option<(Amount, Currency)>,
     /// [`CaseSpec::digest`](crate::model::CaseSpec::digest).
     pub(super) digest: [u8; 16],
 }

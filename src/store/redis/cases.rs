@@ -4,19 +4,25 @@
 //! (`lua/cases.lua`). Where that is says the index, in the case's own partition; whoever opens a case writes there first. As
 //! with sends a gateway that dies in between leaves an entry without a case: the next one takes it over.
 
+mod moving;
+mod record;
+mod seen;
+
 use async_trait::async_trait;
 use redis::{Cmd, Value, cmd};
 
+use self::record::record;
+pub(super) use self::record::{case_of, state};
 use super::RedisStore;
 use super::ending::AT_ONCE;
 use super::enqueue::words;
 use super::inner::Inner;
 use super::keys::Partition;
 use super::library::functions;
-use super::reply::{Reply, bytes, damaged, number};
+use super::reply::Reply;
 use super::router::{Lane, Place};
-use crate::model::{CaseId, CaseRecord, CaseSpec, CaseState, Name, RecipientId, SendId};
-use crate::store::time::{millis, timestamp};
+use crate::model::{CaseId, CaseRecord, CaseSpec, Name, Seen};
+use crate::store::time::millis;
 use crate::store::{CasePut, Cases, Settled, StoreError, Wait};
 
 /// How a case that was put stands in the index.
@@ -54,75 +60,6 @@ impl Inner {
             });
         }
         answers
-    }
-
-    /// Takes open cases in from another store; says which are new here.
-    pub(super) async fn adopt_cases(&self, records: &[&CaseRecord]) -> Result<Vec<bool>, StoreError> {
-        let open = |(at, record): (usize, &&CaseRecord)| Some((at, record.spec.clone()?));
-        let (places, specs): (Vec<_>, Vec<_>) = records.iter().enumerate().filter_map(open).unzip();
-        let (mut asked, mut calls) = (Vec::new(), Vec::new());
-        for ((at, spec), indexed) in places.into_iter().zip(&specs).zip(self.index_cases(&specs).await) {
-            if let Indexed::Here(_) = indexed? {
-                let (record, (place, mut call)) = (records[at], self.put_call(spec));
-                call.arg(millis(record.opened)).arg(millis(record.updated)).arg(record.mails);
-                asked.push(at);
-                calls.push((place, call));
-            }
-        }
-        let mut new = vec![false; records.len()];
-        for (at, outcome) in asked.into_iter().zip(self.write(calls, self.safe(Wait::Stored)?).await?) {
-            let mut reply = Reply::of(outcome)?;
-            new[at] = reply.bytes()? == b"n";
-            if let Some(spec) = &records[at].spec {
-                self.conclude(self.partitions.number_of(spec.recipient), reply)?;
-            }
-        }
-        Ok(new)
-    }
-
-    pub(super) async fn depart_cases(&self, cases: &[CaseId]) -> Result<(), StoreError> {
-        let homes = self.case_homes(cases).await?;
-        let depart = |(case, home): (&CaseId, Option<&Partition>)| {
-            let home = home?;
-            let mut call = home.fcall(&functions().depart_case);
-            call.arg(&case.0.0[..]);
-            Some((home.place, call))
-        };
-        let calls = cases.iter().zip(homes).filter_map(depart).collect();
-        self.write(calls, self.safe(Wait::Stored)?).await?;
-        let unindex = |case: &CaseId| {
-            let index = self.partitions.index_of(case.0);
-            let mut del = cmd("DEL");
-            del.arg(index.key("j", &case.0.0));
-            (index.place, del)
-        };
-        self.write(cases.iter().map(unindex).collect(), None).await.map(drop)
-    }
-
-    /// The open cases of people.
-    pub(super) async fn cases_of(&self, people: &[RecipientId]) -> Result<Vec<CaseRecord>, StoreError> {
-        let ask = |who: &RecipientId| {
-            let partition = self.partitions.of(*who);
-            let mut members = cmd("SMEMBERS");
-            members.arg(partition.key("r", &who.0));
-            (partition.place, members)
-        };
-        let answers = self.router.many(Lane::Control, people.iter().map(ask).collect()).await;
-        let mut looks = Vec::new();
-        for (who, answer) in people.iter().zip(answers) {
-            let (partition, mut cases) = (self.partitions.of(*who), Reply::of(answer?)?);
-            while !cases.is_empty() {
-                let mut look = cmd("HGETALL");
-                look.arg(partition.key("d", &cases.send()?.0));
-                looks.push((partition.place, look));
-            }
-        }
-        let mut found = Vec::with_capacity(looks.len());
-        for looked in self.router.many(Lane::Control, looks).await {
-            found.extend(record(Reply::of(looked?)?)?);
-        }
-        found.retain(|case| case.state == CaseState::Open);
-        Ok(found)
     }
 
     /// Says in the index where these cases are, unless they are elsewhere.
@@ -310,52 +247,13 @@ impl Cases for RedisStore {
     async fn hand_off(&self, brand: &Name, case: &str, reason: &str) -> Result<Settled, StoreError> {
         self.running_store()?.close_case(&functions().hand_off, brand, case, reason).await
     }
+
+    async fn note_seen(&self, seen: &[Seen]) -> Result<Vec<Option<(Name, String)>>, StoreError> {
+        self.running_store()?.note_seen(seen).await
+    }
 }
 
 /// The partition an entry of the index names.
 fn partition_in(entry: &[u8]) -> Option<u16> {
     Some(u16::from_be_bytes(entry.try_into().ok()?))
-}
-
-/// The case that the id of an event begins with.
-pub(super) fn case_of(event: &str) -> Option<CaseId> {
-    let mut id = [0; 16];
-    const_hex::decode_to_slice(event.get(..32)?, &mut id).ok()?;
-    Some(CaseId(SendId(id)))
-}
-
-/// Where a case stands, by its letter.
-pub(super) fn state(letter: &[u8]) -> Result<CaseState, StoreError> {
-    match letter {
-        b"o" => Ok(CaseState::Open),
-        b"l" => Ok(CaseState::Leaving),
-        b"s" => Ok(CaseState::Settled),
-        b"h" => Ok(CaseState::HandedOff),
-        _ => Err(damaged("a case that stands somewhere")),
-    }
-}
-
-/// A case as it is kept; none if there is none.
-pub(super) fn record(mut fields: Reply) -> Result<Option<CaseRecord>, StoreError> {
-    let mut found = std::collections::HashMap::new();
-    while !fields.is_empty() {
-        found.insert(fields.text()?, bytes(fields.next()?)?);
-    }
-    let strange = || damaged("a case that can be read");
-    let Some(letter) = found.get("st") else { return Ok(None) };
-    let text = |field: &str| found.get(field).map(|bytes| String::from_utf8_lossy(bytes).into_owned());
-    let at = |field: &str| found.get(field).and_then(|bytes| number(bytes)).map(timestamp);
-    let spec = found.get("pl").map(|json| serde_json::from_slice(json).map_err(|_| strange())).transpose()?;
-    let opened = at("at").ok_or_else(strange)?;
-    Ok(Some(CaseRecord {
-        brand: text("br").and_then(|brand| brand.parse().ok()).ok_or_else(strange)?,
-        case: text("nm").ok_or_else(strange)?,
-        state: state(letter)?,
-        spec,
-        opened,
-        updated: at("up").unwrap_or(opened),
-        closed: at("ea"),
-        reason: text("wy"),
-        mails: found.get("n").and_then(|n| number(n)).and_then(|n| n.try_into().ok()).unwrap_or_default(),
-    }))
 }

@@ -28,6 +28,7 @@ const SOURCE: &str = concat!(
     include_str!("lua/mailbox.lua"),
     include_str!("lua/cancel.lua"),
     include_str!("lua/case.lua"),
+    include_str!("lua/seen.lua"),
     include_str!("lua/suppress.lua"),
     include_str!("lua/consent.lua"),
     include_str!("lua/tick.lua"),
@@ -77,6 +78,7 @@ pub(super) struct Functions {
     pub(super) depart_case: String,
     pub(super) settle: String,
     pub(super) hand_off: String,
+    pub(super) seen: String,
     pub(super) forget: String,
     pub(super) consent: String,
     pub(super) suppress: String,
@@ -116,6 +118,7 @@ pub(super) fn functions() -> &'static Functions {
             depart_case: named("depart_case"),
             settle: named("settle"),
             hand_off: named("hand_off"),
+            seen: named("seen"),
             forget: named("forget"),
             consent: named("consent"),
             suppress: named("suppress"),
@@ -147,7 +150,7 @@ mod tests {
     fn every_function_that_is_called_is_registered_under_the_librarys_name() {
         let text = format!("{:?}", functions());
         let called: Vec<_> = text.split('"').filter(|part| part.starts_with(&library().name)).collect();
-        assert_eq!(called.len(), 32);
+        assert_eq!(called.len(), 33);
         for name in called {
             assert_eq!(library().source.matches(&format!("'{name}'")).count(), 1, "{name}");
         }

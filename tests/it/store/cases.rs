@@ -1,5 +1,9 @@
 //! Cases: opened, changed, settled, handed off; and what that means for their sends.
 
+mod seen;
+
+pub(crate) use self::seen::*;
+
 use std::time::{Duration, Instant};
 
 use vigie::model::{

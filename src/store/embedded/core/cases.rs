@@ -139,6 +139,7 @@ impl CaseHead {
             closed: self.closed.map(timestamp),
             reason: Some(self.reason).filter(|reason| !reason.is_empty()),
             mails: self.mails,
+            seen: self.seen,
         }
     }
 
@@ -155,6 +156,8 @@ impl CaseHead {
             closed: None,
             reason: record.reason.clone().unwrap_or_default(),
             mails: record.mails,
+            seen: record.seen.clone(),
+            owed: Some((spec.facts.amount.clone(), spec.facts.currency)),
             digest: spec.digest(),
         }
     }

@@ -86,7 +86,7 @@ impl State {
         self.flows.shift(entry.flow, from, to);
         let tally = Tally::Ended(self.flows.ended(entry.flow));
         self.changes.push(Change::Tally(self.flows.scope(entry.flow).clone(), tally));
-        self.mail_of_case_ended(entry.case, to, now);
+        self.mail_of_case_ended(entry.case, entry.id, to, now);
         self.rewake(entry.recipient, now);
     }
 }

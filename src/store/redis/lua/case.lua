@@ -1,8 +1,9 @@
 -- put_case, depart_case, settle, hand_off: opens or changes a case; lets one go to another store; closes one, with its sends.
 --
 -- put_case ARGV   1 case (16)  2 person  3 brand  4 name  5 what its brand states  6 digest (16)  7 deadline, or ''
---                 8 most open cases of this partition  9 keep finished, ms  10 pace  11 opened, updated and mails of one from
---                 another store, or nothing
+--                 8 most open cases of this partition  9 keep finished, ms  10 pace; of one from another store  11 opened
+--                 12 updated  13 mails  14 opens  15 clicks  16 last seen, or ''  17 first mail, or ''  18 last mail, or ''
+--                 19… {letter, when a relay took it}
 --          Reply  {outcome, alarm, what is gone…}: 'n' new, 'u' updated, '=' the same, '?' another person's, '!' too many;
 --                 or the letter of where it stands
 --          Rule   Refused when memory is short.
@@ -86,7 +87,11 @@ redis.register_function('@_put_case', function(keys, args)
     if not v[1] and tonumber(redis.call('HGET', tag .. ':c', 'cases') or 0) >= tonumber(args[8]) then return { '!', 0 } end
     redis.call('HSET', key, 'st', 'o', 'wh', who, 'br', brand, 'nm', name, 'pl', args[5], 'dg', args[6], 'up', now)
     if args[11] then
-        redis.call('HSET', key, 'at', args[11], 'up', args[12], 'n', args[13])
+        redis.call('HSET', key, 'at', args[11], 'up', args[12], 'n', args[13], 'oc', args[14], 'cc', args[15])
+        for i, field in ipairs({ 'ls', 'fm', 'lm' }) do
+            if args[15 + i] ~= '' then redis.call('HSET', key, field, args[15 + i]) end
+        end
+        for i = 19, #args, 2 do redis.call('HSET', key, 'm' .. args[i], args[i + 1]) end
         redis.call('SADD', tag .. ':r:' .. who, case)
         count_case(brand, nil, 'o')
     elseif not v[1] then

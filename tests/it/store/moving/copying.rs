@@ -1,6 +1,6 @@
 //! What a whole copy brings across.
 
-use vigie::model::{FlowSetting, FlowState, RecipientId, Sealed};
+use vigie::model::{FlowSetting, FlowState, Glance, RecipientId, Sealed, Seen};
 use vigie::store::Store;
 use vigie::store::portable::Progress;
 
@@ -150,6 +150,17 @@ pub(crate) async fn open_cases_arrive<P: Pair>() {
     from.settle(&cases[8].brand, "8", "paid").await.expect("settle works");
     let letter = SendSpec { case: Some("9".into()), ..send("s-9", person(9)) };
     both.from.accept(&letter).await;
+    let gone = SendSpec { case: Some("10".into()), ..send("s-10", person(10)) };
+    both.from.accept(&gone).await;
+    both.from.sent(both.from.claim(person(10)).await.hold).await;
+    let sight = |letter: &SendSpec| Seen {
+        recipient: letter.recipient,
+        send: letter.id,
+        what: Glance::Open,
+        at: both.from.now(),
+    };
+    let noted = from.note_seen(&[sight(&letter), sight(&gone)]).await.expect("note_seen works");
+    assert!(noted.iter().all(Option::is_some));
     let ids: Vec<_> = cases.iter().map(|case| (case.brand.clone(), case.case.clone())).collect();
     let before = from.cases(&ids).await.expect("cases works");
     assert_eq!(both.copy().await.progress, Progress { moved: 1, cases: 599, ..Progress::default() });
@@ -157,6 +168,7 @@ pub(crate) async fn open_cases_arrive<P: Pair>() {
     for (n, (before, after)) in before.iter().zip(&after).enumerate() {
         assert_eq!(after.as_ref(), before.as_ref().filter(|_| n != 8), "case {n}");
     }
+    assert_eq!(to.note_seen(&[sight(&gone)]).await.expect("note_seen works"), [Some(ids[10].clone())]);
     let left = from.snapshot().await.expect("snapshot works").cases[&cases[0].brand];
     assert_eq!((left.open, left.settled), (0, 1));
     assert_eq!(to.snapshot().await.expect("snapshot works").cases[&cases[0].brand].open, 599);
