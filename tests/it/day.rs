@@ -9,11 +9,14 @@
 //! 2. [`morning`]: people come online, mails go out. Some addresses turn out to be none.
 //! 3. [`noon`]: an operator pauses Azur. People come and wait, some call and dispute, some pay by the link in their mail. Then
 //!    Azur goes on, slowly at first.
-//! 4. [`afternoon`]: another file says what was paid in part; somebody complains; deadlines pass while people come online.
-//! 5. [`evening`]: all books are read and compared: events, cases, mailboxes, counters. The [`table`] says what the day was.
+//! 4. [`afternoon`]: another file says what was paid in part; mails are opened; somebody complains; deadlines pass while people
+//!    come online.
+//! 5. [`evening`]: all books are read and compared: events, cases, mailboxes, counters, and the [file](callcentre) of the call
+//!    centre. The [`table`] says what the day was.
 
 mod afternoon;
 mod books;
+mod callcentre;
 mod cast;
 mod evening;
 mod feeds;

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use hyper::Method;
 use jiff::{SignedDuration, Timestamp};
-use serde_json::json;
+use serde_json::{Value, json};
 use vigie::clock::Clock;
 
 use super::cast::{Brand, End, Person, Role};
 use super::feeds::{Sums, drop_feed, feed, next_month};
-use super::{Day, ending, refs};
+use super::{Day, ending, mailboxes, refs};
 use crate::support::wait::{SOON, wait_until};
 
 /// From the file that says so to the deadline: time to import it, also on a busy machine.
@@ -20,6 +20,7 @@ const AROUND: SignedDuration = SignedDuration::from_millis(1500);
 
 pub async fn passes(day: &mut Day) {
     parts_are_paid(day).await;
+    mails_are_opened(day).await;
     somebody_complains(day).await;
     let deadline = deadlines_are_told(day).await;
     let late = day.those(|role| role == Role::Late);
@@ -55,6 +56,27 @@ async fn parts_are_paid(day: &mut Day) {
     }
     day.town.open_older_mails(&refs(&people)).await;
     day.mails_go_out(&people).await;
+}
+
+/// Who owes to both brands opens the one mail that came; the case knows it.
+async fn mails_are_opened(day: &Day) {
+    let cases = Brand::BOTH.map(|brand| day.cases(brand, |role| role == Role::Both)).concat();
+    let mails = mailboxes::read(&day.town);
+    let mut opened = Vec::new();
+    for case in cases {
+        if let Some(mail) = mails.iter().find(|mail| mail.letter == case.letter()) {
+            day.town.gateways[opened.len() % 2].open(&mail.pixel).await;
+            opened.push(case);
+        }
+    }
+    for case in opened {
+        let path = format!("/v1/cases/{}/{}", case.brand.name(), case.name);
+        wait_until("it is known that a mail was opened", SOON, async || {
+            let view = day.town.ask(Method::GET, &path, &Value::Null).await;
+            (view["opens"] == 1).then_some(())
+        })
+        .await;
+    }
 }
 
 async fn somebody_complains(day: &Day) {

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::books::{self, Story};
 use super::cast::{Brand, Case, End, Person, Role};
 use super::mailboxes::{self, Mail};
-use super::{Day, ending, table};
+use super::{Day, callcentre, ending, table};
 use crate::support::wait::{SOON, wait_until};
 
 pub async fn passes(mut day: Day) {
@@ -26,8 +26,9 @@ pub async fn passes(mut day: Day) {
     for brand in Brand::BOTH {
         counters_agree(&day, &story, brand);
     }
+    let called = callcentre::reconciles(&day, &story).await;
     day.town.books_balance();
-    table::print(&day, &story);
+    table::print(&day, &story, &called);
     let waiting = Brand::BOTH.iter().map(|brand| day.town.sends(*brand, "waiting")).sum();
     for gateway in &mut day.town.gateways {
         gateway.leaves_undecided(waiting);
@@ -111,7 +112,8 @@ fn never_in_both_channels(story: &Story, mails: &[Mail]) {
         story.closed.get(name).filter(|closed| closed.state == "handed_off")
     };
     for (letter, end) in story.sends.iter().filter(|(_, end)| end.state == "sent") {
-        assert!(handed_off(letter).is_none_or(|closed| end.at <= closed.at), "{letter}: {end:?}");
+        let closed = handed_off(letter);
+        assert!(closed.is_none_or(|closed| end.at <= closed.at), "{letter}: {end:?}, but {closed:?}");
     }
     for mail in mails {
         let in_time = handed_off(&mail.letter).is_none_or(|closed| mail.taken <= closed.at);

@@ -16,6 +16,8 @@ pub struct Mail {
     pub text: String,
     /// The path of its payment link, if there is one.
     pub link: Option<String>,
+    /// The path of its pixel.
+    pub pixel: String,
     /// When the relay took it, to the second.
     pub taken: Timestamp,
 }
@@ -30,10 +32,8 @@ impl Mail {
         let mail = MessageParser::new().parse(bytes).expect("mail-parser reads it");
         let letter = text(&mail, "X-Vigie-Send");
         let html = mail.body_html(0).expect("an HTML part");
-        let link = html.split("href=\"").find_map(|rest| {
-            let url = rest.split('"').next()?;
-            Some(url[url.find("/c/")?..].to_owned())
-        });
+        let link = path(&html, "href=\"", "/c/");
+        let pixel = path(&html, "src=\"", "/o/").expect("a pixel");
         let taken = mail.received().and_then(Received::date).expect("Postfix says when");
         Mail {
             brand: if letter.starts_with("AZ-") { Brand::Azur } else { Brand::Boreal },
@@ -42,9 +42,16 @@ impl Mail {
             to: address(&mail),
             text: mail.body_text(0).expect("a text part").into_owned(),
             link,
+            pixel,
             taken: Timestamp::from_second(taken.to_timestamp()).expect("a moment"),
         }
     }
+}
+
+/// The first path in an attribute that leads to one of the edge's endpoints.
+fn path(html: &str, attribute: &str, endpoint: &str) -> Option<String> {
+    let values = html.split(attribute).skip(1).filter_map(|rest| rest.split('"').next());
+    values.filter_map(|url| Some(url[url.find(endpoint)?..].to_owned())).next()
 }
 
 fn text(mail: &Message<'_>, header: &str) -> String {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::books::Story;
+use super::callcentre::Line;
 use super::cast::{Brand, Case, Person, Role};
 use super::{Day, End};
 use crate::support::gateway::Gateway;
@@ -13,9 +14,10 @@ use crate::support::metrics::Metrics;
 const FILE: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/day-of-two-brands.txt");
 
 #[expect(clippy::print_stdout, reason = "the table is for whoever reads what the test says")]
-pub fn print(day: &Day, story: &Story) {
+pub fn print(day: &Day, story: &Story, called: &BTreeMap<String, Line>) {
     let metrics = day.town.gateways.each_ref().map(Gateway::metrics);
-    let [azur, boreal] = Brand::BOTH.map(|brand| Column { day, story, metrics: &metrics, brand }.rows());
+    let [azur, boreal] =
+        Brand::BOTH.map(|brand| Column { day, story, called, metrics: &metrics, brand }.rows());
     let mut table = line("A day of two brands", "Azur", "Boreal");
     for ((what, azur), (_, boreal)) in azur.iter().zip(&boreal) {
         table += &line(what, azur, boreal);
@@ -39,6 +41,7 @@ fn sent(story: &Story, case: &Case) -> bool {
 struct Column<'a> {
     day: &'a Day,
     story: &'a Story,
+    called: &'a BTreeMap<String, Line>,
     /// Of each gateway.
     metrics: &'a [Metrics; 2],
     brand: Brand,
@@ -66,6 +69,7 @@ impl Column<'_> {
             ("To the call centre: the deadline passed", self.ended(End::HandedOff("deadline"))),
             ("To the call centre: no mailbox", self.ended(End::HandedOff("suppressed: hard bounce"))),
             ("To the call centre: complained", self.ended(End::HandedOff("suppressed: complaint"))),
+            ("  of all these had opened our mail", self.opened_and_called()),
             ("Still open, written to", written),
             ("Still open, not seen yet, or asleep", open - written),
             ("Cases that nobody can account for", fed.accepted - open - closed),
@@ -87,6 +91,12 @@ impl Column<'_> {
             closed.is_some_and(|closed| closed.state == state && closed.reason == reason)
         };
         self.day.cases(self.brand, |_| true).iter().filter(is).count() as u64
+    }
+
+    /// Cases in the call centre's file whose people opened a mail.
+    fn opened_and_called(&self) -> u64 {
+        let opened = |case: &&Case| self.called.get(&case.name).is_some_and(|line| line.opens > 0);
+        self.day.cases(self.brand, |_| true).iter().filter(opened).count() as u64
     }
 
     /// How many open cases were written to, and how many are closed.
