@@ -115,9 +115,9 @@ async fn never_in_both_channels(day: &Day, story: &Story, mails: &[Mail]) {
     for (letter, _) in story.sends.iter().filter(|(_, end)| end.state == "sent") {
         let Some(closed) = handed_off(letter) else { continue };
         // By the store's clock, as the case: the event of a send says when its gateway heard of it.
-        let send = day.town.ask(Method::GET, &format!("/v1/sends/{letter}"), &Value::Null).await;
-        let sent: Timestamp = send["sent_at"].as_str().expect("it was sent").parse().expect("a moment");
-        assert!(sent <= closed.at, "{send}, but {closed:?}");
+        let view = day.town.ask(Method::GET, &format!("/v1/sends/{letter}"), &Value::Null).await;
+        let sent: Timestamp = view["sent_at"].as_str().expect("it was sent").parse().expect("a moment");
+        assert!(sent <= closed.at, "{view}, but {closed:?}");
     }
     for mail in mails {
         let in_time = handed_off(&mail.letter).is_none_or(|closed| mail.taken <= closed.at);

@@ -50,8 +50,8 @@ impl Mail {
 
 /// The first path in an attribute that leads to one of the edge's endpoints.
 fn path(html: &str, attribute: &str, endpoint: &str) -> Option<String> {
-    let values = html.split(attribute).skip(1).filter_map(|rest| rest.split('"').next());
-    values.filter_map(|url| Some(url[url.find(endpoint)?..].to_owned())).next()
+    let mut values = html.split(attribute).skip(1).filter_map(|rest| rest.split('"').next());
+    values.find_map(|url| Some(url[url.find(endpoint)?..].to_owned()))
 }
 
 fn text(mail: &Message<'_>, header: &str) -> String {
