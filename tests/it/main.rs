@@ -4,6 +4,7 @@ mod api;
 mod bounces;
 mod brands;
 mod cli;
+mod day;
 mod demo;
 mod dkim;
 mod edge;

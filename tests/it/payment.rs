@@ -67,7 +67,7 @@ impl Page {
 }
 
 /// What `vigie key payment` prints last.
-async fn secret(gateway: &Gateway, brand: &str) -> Result<String, String> {
+pub async fn secret(gateway: &Gateway, brand: &str) -> Result<String, String> {
     let output = Command::new(env!("CARGO_BIN_EXE_vigie"))
         .args(["key", "payment", "--brand", brand])
         .env_clear()

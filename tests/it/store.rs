@@ -96,6 +96,7 @@ macro_rules! timeless {
             a_rejected_send_has_failed,
             an_uncertain_send_is_held_or_sent_again,
             counting_deferrals_come_to_an_end,
+            a_deferral_that_was_long_on_its_way_is_over_at_once,
             the_history_is_bounded,
         ],
         ending: [

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use vigie::model::{ClaimId, Deferral, Finish, Hold, OnUncertain, SendState};
+use vigie::model::{Cause, ClaimId, Deferral, Finish, Hold, Leaving, OnUncertain, SendState};
 use vigie::store::Fenced;
 
 use super::bench::{Backend, Bench, accepted, send, who};
@@ -137,6 +137,23 @@ pub(crate) async fn counting_deferrals_come_to_an_end<B: Backend>() {
     }
     let record = bench.store().send(letter.id).await.expect("send works").expect("known");
     assert_eq!((record.state, record.attempts), (SendState::Failed, 2));
+}
+
+pub(crate) async fn a_deferral_that_was_long_on_its_way_is_over_at_once<B: Backend>() {
+    let bench = Bench::<B>::new().await;
+    let letter = send("s-1", who(1));
+    bench.accept(&letter).await;
+    let hold = bench.claim(who(1)).await.hold;
+    finish(&bench, hold, deferred(&bench, 0, false)).await;
+    let ticked = bench.tick().await;
+    let [claim] = &ticked.claims[..] else {
+        panic!("whoever is online waits for no other visit: {ticked:?}")
+    };
+    assert_eq!((claim.hold.send, claim.cause), (letter.id, Cause::Time));
+    finish(&bench, claim.hold, deferred(&bench, 0, false)).await;
+    bench.store().away(who(1), Leaving::Left).await.expect("away works");
+    assert!(bench.tick().await.claims.is_empty(), "who is away waits for their next visit");
+    bench.claim(who(1)).await;
 }
 
 pub(crate) async fn the_history_is_bounded<B: Backend>() {

@@ -6,9 +6,10 @@
 
 mod words;
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::Mutex;
 use std::time::Duration;
@@ -34,6 +35,8 @@ const STOPS_WITHIN: Duration = Duration::from_secs(40);
 /// A gateway in a process of its own.
 pub struct Gateway {
     home: TempDir,
+    /// Its configuration file, if it has one.
+    file: Option<PathBuf>,
     settings: Vec<(String, String)>,
     run: Option<Run>,
     /// The last words of a gateway that was stopped.
@@ -57,15 +60,22 @@ impl Gateway {
     ///
     /// If it does not announce its three listeners.
     pub async fn start(settings: &[(&str, &str)]) -> Gateway {
-        let mut gateway = Gateway::prepare(settings);
+        let mut gateway = Gateway::prepare(None, settings);
         gateway.restart().await;
         gateway
     }
 
-    /// Starts another of the same installation: with the same keys, in a data directory of its own.
+    /// The same with a configuration file, which these settings override.
+    pub async fn configured(file: &Path, settings: &[(&str, &str)]) -> Gateway {
+        let mut gateway = Gateway::prepare(Some(file.to_owned()), settings);
+        gateway.restart().await;
+        gateway
+    }
+
+    /// Starts another of the same installation: with the same keys and configuration file, in a data directory of its own.
     pub async fn beside(&self, settings: &[(&str, &str)]) -> Gateway {
         const SECRETS: &str = "secrets.toml";
-        let mut gateway = Gateway::prepare(settings);
+        let mut gateway = Gateway::prepare(self.file.clone(), settings);
         std::fs::create_dir(gateway.data()).expect("the directory is fresh");
         std::fs::copy(self.data().join(SECRETS), gateway.data().join(SECRETS)).expect("the first made keys");
         gateway.restart().await;
@@ -73,12 +83,12 @@ impl Gateway {
     }
 
     /// A home for a gateway, which does not run yet.
-    fn prepare(settings: &[(&str, &str)]) -> Gateway {
+    fn prepare(file: Option<PathBuf>, settings: &[(&str, &str)]) -> Gateway {
         let settings =
             settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let home = tempfile::Builder::new().prefix("vigie-").tempdir().expect("a temporary directory");
         let (run, last, secrets) = (None, None, Mutex::new(vec![KEY.to_owned()]));
-        Gateway { home, settings, run, last, secrets, undecided: 0, uncertain: false }
+        Gateway { home, file, settings, run, last, secrets, undecided: 0, uncertain: false }
     }
 
     /// Starts it again on the same data directory, after it was killed or stopped.
@@ -108,6 +118,7 @@ impl Gateway {
             command.env_remove(name);
         }
         command
+            .args(self.file.iter().flat_map(|file| [OsStr::new("--config"), file.as_os_str()]))
             .env("VIGIE__DATA__DIR", self.data())
             .env("VIGIE__EDGE__LISTEN", "127.0.0.1:0")
             .env("VIGIE__API__LISTEN", "127.0.0.1:0")

@@ -89,6 +89,11 @@ impl Postfix {
         self.server.site().write(TRANSPORT, lines);
     }
 
+    /// Every mail that is delivered by now, oldest first.
+    pub fn messages(&self) -> Vec<Vec<u8>> {
+        maildir::read(&self.server)
+    }
+
     /// Waits until `count` mails or more are delivered, and returns them:
     /// Postfix delivers a mail shortly after it has accepted it.
     pub async fn wait_for_messages(&self, count: usize) -> Vec<Vec<u8>> {

@@ -110,7 +110,11 @@ impl State {
         }
         self.sends.at_mut(slot).due = millis(deferral.until);
         self.note(slot, now, "deferred", &deferral.reason);
-        self.come_back(slot, now);
+        let waits = self.come_back(slot, now) == SendState::Waiting;
+        if waits && self.sends.at(slot).stand == Stand::Ready {
+            // Its moment came while this was on its way: time looks at it at once, as it would have then.
+            self.set_timer(slot, now);
+        }
     }
 
     /// An overdue send waits for its turn, or for its person. The turn is no part of its record.

@@ -22,6 +22,8 @@ local ways = {
         send.due = tonumber(args[6])
         note(send, 'deferred', args[5])
         come_back(send, rules.keep, rules.pace)
+        -- Its moment came while this was on its way: time looks at it at once, as it would have then.
+        if send.state == 'w' and send.stand == 'R' then set_timer(send, now) end
     end,
     q = function(send, args, rules)
         note(send, 'deferred', args[5])
