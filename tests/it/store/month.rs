@@ -58,7 +58,11 @@ fn kept(mails: &Mails) {
 /// A letter with a deadline days ahead, every third of a case that leaves in the third week.
 fn letter<B: Backend>(bench: &Bench<B>, n: u64, dice: &mut Dice) -> SendSpec {
     let person = u8::try_from(dice.below(PEOPLE.into())).expect("few");
-    let on_deadline = [OnDeadline::Send, OnDeadline::Handoff, OnDeadline::Drop][n as usize % 3];
+    let on_deadline = match n % 3 {
+        0 => OnDeadline::Send,
+        1 => OnDeadline::Handoff,
+        _ => OnDeadline::Drop,
+    };
     let days = u32::try_from(1 + dice.below(6)).expect("few");
     SendSpec {
         deadline: Some(bench.later(24 * days * HOUR)),
