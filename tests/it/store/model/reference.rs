@@ -301,6 +301,10 @@ impl Reference {
     pub(super) fn tick(&mut self, request: ClaimId, ticked: &Ticked, cases: &[CaseRecord]) {
         let now = self.now;
         for (id, state) in &ticked.expired {
+            // Its case left first: what is in doubt is not sent again.
+            if *state == SendState::Uncertain && self.left_with_this_tick(*id, cases) {
+                self.letter(*id).expect("a known send").leaves = Some(SendState::HandedOff);
+            }
             let stopped = self.stopped(*id);
             let letter = self.letter(*id).expect("a known send");
             assert!(

@@ -181,6 +181,15 @@ impl Reference {
         (ended, in_hand_over)
     }
 
+    /// Whether the case of this send was open before this tick, and is not after it.
+    pub(super) fn left_with_this_tick(&self, id: SendId, cases: &[CaseRecord]) -> bool {
+        let letter = self.letters.iter().find(|letter| letter.spec.id == id).expect("a known send");
+        let Some(key) = key_of(&letter.spec) else { return false };
+        let open = self.cases.get(&key).is_some_and(Case::is_open);
+        let record = cases.iter().find(|record| (&record.brand, &record.case) == (&key.0, &key.1));
+        open && record.is_some_and(|record| record.state != CaseState::Open)
+    }
+
     /// The cases that left with this tick: their deadline had come, or that of one of their mails.
     pub(super) fn cases_that_left(&self, ticked: &Ticked, cases: &[CaseRecord]) -> Left {
         let mut left = Vec::new();
