@@ -36,9 +36,24 @@ impl Gateway {
         Self::configured(store, None, settings).await
     }
 
-    /// The same, with a configuration file.
-    pub async fn configured(store: &str, file: Option<&Path>, settings: &[(&str, &str)]) -> Result<Self> {
+    /// Another one on the same store, which knows people by the same names.
+    pub async fn beside(&self, store: &str) -> Result<Self> {
         let directory = tempfile::tempdir()?;
+        std::fs::copy(self.directory.path().join("secrets.toml"), directory.path().join("secrets.toml"))?;
+        Self::run(directory, store, None, &[]).await
+    }
+
+    /// As [`start`](Self::start), with a configuration file.
+    pub async fn configured(store: &str, file: Option<&Path>, settings: &[(&str, &str)]) -> Result<Self> {
+        Self::run(tempfile::tempdir()?, store, file, settings).await
+    }
+
+    async fn run(
+        directory: TempDir,
+        store: &str,
+        file: Option<&Path>,
+        settings: &[(&str, &str)],
+    ) -> Result<Self> {
         let mut command = Command::new(binary()?);
         if let Some(file) = file {
             command.arg("--config").arg(file);

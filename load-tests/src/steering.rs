@@ -37,7 +37,7 @@ pub async fn run(options: Options) -> Result<()> {
     println!("settle: cases with {} waiting sends each  {}", options.sends, spread(&settled));
     // The embedded store belongs to one process: there the other gateway is this one.
     let shared = store.url().starts_with("redis");
-    let other = if shared { Some(Gateway::start(store.url(), &[]).await?) } else { None };
+    let other = if shared { Some(gateway.beside(store.url()).await?) } else { None };
     let mut there = other.as_ref().unwrap_or(&gateway).client().await?;
     let heard = change(&mut client, &mut there, options.changes).await?;
     let whose = if shared { "another gateway" } else { "the gateway itself" };
