@@ -1,5 +1,7 @@
 //! `/v1/flows`: what operators pause and resume. Partners are flows, too: `partner/NAME`, and `partner` is all of them.
 
+mod view;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,8 +9,6 @@ use std::time::Duration;
 use axum::extract::{Path, State};
 use axum::{Extension, Json};
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -16,10 +16,12 @@ use super::brands::Brands;
 use super::{Access, Doors, Problem, body};
 use crate::clock::Clock;
 use crate::config;
-use crate::flow::{Gate, InForce, Standing, change as change_flow, effective, replace as replace_flow};
-use crate::model::{DOMAINS, FlowScope, FlowSetting, FlowState, Limits, Name, PARTNERS, Rate};
+use crate::flow::{Gate, change as change_flow, effective, replace as replace_flow};
+use crate::model::{DOMAINS, FlowScope, FlowSetting, FlowState, Name, PARTNERS};
 use crate::partners::Partners;
 use crate::store::Store;
+
+use view::{FlowChange, FlowList, FlowView, Wanted};
 
 pub(super) fn router(doors: &Doors) -> OpenApiRouter {
     let desk = Desk {
@@ -52,109 +54,6 @@ struct Desk {
     gate: Gate,
     clock: Clock,
     ramps: config::Flows,
-}
-
-/// A change of one flow.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct FlowChange {
-    /// What it shall do.
-    state: Wanted,
-    /// While it runs: at most so many mails within any second; left out: the brand's own limit, or none.
-    #[serde(default)]
-    #[schema(value_type = Option<f64>, example = 20.0)]
-    rate_per_second: Option<Rate>,
-    /// While it runs: at most so many mails within any 24 hours; left out: the brand's own limit, or none.
-    #[serde(default)]
-    #[schema(minimum = 1)]
-    per_day: Option<u32>,
-    /// When a pause ends by itself (RFC 3339 with zone).
-    #[serde(default)]
-    until: Option<Timestamp>,
-    /// Why, for the colleague who finds it.
-    #[serde(default)]
-    #[schema(min_length = 1, max_length = 200)]
-    reason: Option<String>,
-}
-
-/// What an operator wants of a flow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-enum Wanted {
-    /// Mails go out; after a pause slowly at first.
-    Running,
-    /// Mails go out, slowly at first, also where the flow was running.
-    Ramping,
-    /// Mails wait.
-    Paused,
-}
-
-/// One flow as it stands now.
-#[derive(Debug, Serialize, ToSchema)]
-struct FlowView {
-    /// The brand.
-    brand: String,
-    /// One of its campaigns; none is the whole brand.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    campaign: Option<String>,
-    /// Running or paused.
-    state: FlowState,
-    /// At most so many mails within any second, as an operator set it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<f64>)]
-    rate_per_second: Option<Rate>,
-    /// At most so many mails within any 24 hours, as an operator set it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    per_day: Option<u32>,
-    /// While it begins again slowly: until when.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ramps_until: Option<Timestamp>,
-    /// While it begins again slowly: at most so many mails a second now.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<f64>)]
-    rate_now: Option<Rate>,
-    /// When a pause ends by itself.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    until: Option<Timestamp>,
-    /// Why.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
-    /// When it was set.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    since: Option<Timestamp>,
-    /// Who set it: the id of a key, or `vigie` itself.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    by: Option<String>,
-    /// The limits that hold now, and who set each: an operator, a brake, the configuration.
-    in_force: InForce,
-}
-
-/// All flows.
-#[derive(Debug, Serialize, ToSchema)]
-struct FlowList {
-    /// Every brand, every partner, every domain with a limit, and every campaign and domain that was ever set.
-    flows: Vec<FlowView>,
-}
-
-impl FlowView {
-    fn of(scope: &FlowScope, setting: FlowSetting, standing: &Standing, now: Timestamp) -> Self {
-        let in_force = standing.in_force(scope, Some(&setting), now);
-        let ramp = setting.ramp.filter(|_| !setting.paused(now)).filter(|ramp| ramp.rate(now).is_some());
-        Self {
-            rate_per_second: setting.rate_per_second,
-            per_day: setting.per_day,
-            rate_now: ramp.and(setting.limits(Limits::default(), now).rate),
-            by: setting.by.clone(),
-            brand: scope.brand.to_string(),
-            campaign: scope.campaign.as_ref().map(Name::to_string),
-            state: setting.state,
-            ramps_until: ramp.map(|ramp| ramp.until),
-            until: setting.until,
-            reason: setting.reason,
-            since: setting.since,
-            in_force,
-        }
-    }
 }
 
 /// List all flows.
