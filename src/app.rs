@@ -6,6 +6,7 @@ mod mailboxes;
 mod opening;
 mod portable;
 pub mod producers;
+mod refusal;
 mod start;
 
 use std::net::SocketAddr;
@@ -28,7 +29,7 @@ use self::brands::Keeper;
 
 pub use opening::open_store;
 pub use portable::{End, open_to_move};
-pub use start::StartError;
+pub use refusal::StartError;
 
 /// A running gateway.
 pub struct Gateway {
@@ -55,6 +56,8 @@ pub struct Gateway {
     /// Stops what makes new claims: the pipeline and the time door.
     claiming: CancellationToken,
     claimers: TaskTracker,
+    /// Tells of payment links that were followed; ends by itself within `drain` of `claiming`.
+    clicks: tokio::task::JoinHandle<()>,
     dispatcher: Dispatcher,
     /// Follows the brands' folders.
     following: Listener,
@@ -156,6 +159,9 @@ impl Gateway {
         self.claimers.close();
         self.claimers.wait().await;
         let left = self.dispatcher.stop().await;
+        if let Err(error) = self.clicks.await {
+            tracing::error!(%error, "telling of clicks ended abnormally");
+        }
         if tokio::time::timeout(self.drain, &mut self.recorder).await.is_err() {
             tracing::warn!("not every unsubscription could be written down in time");
             self.recorder.abort();

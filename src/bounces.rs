@@ -4,7 +4,8 @@
 //! listener and `POST /v1/bounces` bring it); whoever knows better says so in JSON ([`Bounces::hear`]); and the relay
 //! refuses a recipient while we talk to it (`dispatch`). All end in the same three steps:
 //!
-//! 1. **Suppress.** A mailbox that does not exist gets no mail of any brand, whoever complained none of this one: what
+//! 1. **Suppress.** A mailbox that does not exist gets no mail of any brand (of this one, where nothing but a producer's word
+//!    says so), whoever complained none of this one: what
 //!    waits for them is handed off to the next channel at once ([`Store::suppress`]).
 //! 2. **Tell.** `mail.bounced` or `mail.complained`, without an address.
 //! 3. **Count.**

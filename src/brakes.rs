@@ -212,9 +212,9 @@ impl Brakes {
 
     /// Whoever keeps this send's recipient's mailbox: their provider's name, or the domain.
     fn domain(&self, spec: &SendSpec) -> Option<Name> {
-        let (_, host) = spec.to.email().rsplit_once('@')?;
-        let provider = self.inner.gate.standing().provider(host);
-        provider.or_else(|| host.to_ascii_lowercase().parse().ok())
+        let host = spec.to.domain()?;
+        let provider = self.inner.gate.standing().provider(&host);
+        provider.or_else(|| host.parse().ok())
     }
 
     fn throttle(&self, domain: &Name) -> Arc<Mutex<Throttle>> {

@@ -50,6 +50,16 @@ impl Clock {
         manual.send_modify(|now| *now = now.saturating_add(millis));
     }
 
+    /// Sets a manual clock back, as somebody may do with any clock.
+    ///
+    /// # Panics
+    /// On the system's clock.
+    pub fn set_back(&self, by: Duration) {
+        let manual = self.manual.as_ref().expect("only a manual clock can be set back");
+        let millis = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
+        manual.send_modify(|now| *now = now.saturating_sub(millis));
+    }
+
     /// Waits until the clock shows `then` or later.
     pub async fn sleep_until(&self, then: Timestamp) {
         match &self.manual {

@@ -26,6 +26,7 @@ use crate::brands::Brands;
 use crate::clock::Clock;
 use crate::hours::Zones;
 use crate::model::{Claim, FlowScope, FlowSetting, FlowState, Flows, Name, SendSpec, Toll};
+use crate::store::{Aim, Near};
 
 /// Decides at the instant of sending, from settings the store publishes. Cheap to clone, never waits.
 #[derive(Debug, Clone)]
@@ -85,6 +86,12 @@ impl Gate {
         }
     }
 
+    /// A better moment for a send than its deadline, at which it goes without presence: in the hour in which its recipient
+    /// is seen most, as far as the brand may write then. None if nothing is known of the hours left.
+    pub fn aim(&self, near: &Near) -> Option<Aim> {
+        hours::aim(&self.brands, &self.zones, near, self.clock.now())
+    }
+
     /// The flows that this claim needs a token of at the hand-over: its brand, its campaign, its recipient's domain (by
     /// `provider`, too), as far as an operator or the configuration has said anything of them. Empty for most.
     pub fn tolls(&self, claim: &Claim, provider: Option<&Name>) -> Vec<Toll> {
@@ -112,13 +119,6 @@ impl Gate {
     /// The limits by configuration.
     pub fn standing(&self) -> &Standing {
         &self.standing
-    }
-
-    /// When this pause ends by itself, or `latest` if that is earlier.
-    pub fn paused_until(&self, scope: &FlowScope, latest: Timestamp) -> Timestamp {
-        let flows = self.flows.borrow();
-        let until = flows.settings.get(scope).and_then(|setting| setting.until);
-        until.map_or(latest, |until| until.min(latest))
     }
 
     /// Whether this very setting is a pause now. Clones nothing: asked for every signal of a partner.
@@ -151,12 +151,18 @@ impl fmt::Display for Pause<'_> {
     }
 }
 
-/// The setting that has an effect at `now`: a pause that has run out is a running flow since then.
+/// The setting that has an effect at `now`: what has run out is a running flow since then, and one without limits where they
+/// were what ended.
 pub fn effective(setting: &FlowSetting, now: Timestamp) -> FlowSetting {
-    let over = setting.state == FlowState::Paused && !setting.paused(now);
-    let began =
-        |until| FlowSetting { state: FlowState::Running, until: None, since: until, ..setting.clone() };
-    if over { began(setting.until) } else { setting.clone() }
+    if setting.until.is_none_or(|until| now < until) {
+        return setting.clone();
+    }
+    let free =
+        FlowSetting { state: FlowState::Running, until: None, since: setting.until, ..setting.clone() };
+    match setting.state {
+        FlowState::Paused => free,
+        FlowState::Running => FlowSetting { rate_per_second: None, per_day: None, ..free },
+    }
 }
 
 #[cfg(test)]

@@ -30,24 +30,32 @@ use tokio::sync::mpsc;
 
 use crate::config;
 use crate::model::{Class, Glance, Leaving, RecipientId, SendId, Signal, Source, Verdict, Worth};
-use crate::telemetry::{Metric, Registry};
+use crate::telemetry::{Label, Metric, Registry};
 use met::Met;
 use statistics::Statistics;
 pub use statistics::{Sight, Sights};
 
 const SIGNALS: Metric = Metric {
     name: "vigie_signals_total",
-    labels: &["source", "verdict"],
+    labels: &[
+        Label::of("source", &["open", "click", "beacon", "partner", "imap", "webmail", "portal"]),
+        Label::of("verdict", &["human", "proxy", "prefetch", "scanner", "bot", "unknown"]),
+    ],
     meaning: "Signals received and judged, by where they came from and what they were worth",
-    alert: "Falls to zero during business hours: pixels do not reach us. A jump of scanner or bot: somebody crawls our mails.",
+    healthy: "mostly human and proxy, by the hours of the day",
+    alert: "it falls to zero during business hours: pixels do not reach us. scanner or bot jump: \
+              somebody crawls our mails",
 };
 
 const SHED: Metric = Metric {
     name: "vigie_signals_shed_total",
-    labels: &["reason"],
-    meaning: "Signals that were presence but found their queue full (full) or the gateway stopping (closed); opens and clicks that are missing \
-              in the counts of their cases, because their queue was full or the store did not take them (statistics)",
-    alert: "Any increase of full for a minute: the store or the pipeline is slower than the signals arrive.",
+    labels: &[Label::of("reason", &["full", "closed", "statistics"])],
+    meaning: "Signals that were presence and found no room, and what is missing in the counts of cases. \
+              Reason full: their queue was; closed: the gateway stops; statistics: opens and clicks that are \
+              missing in the counts of their cases, because their queue was full or the store did not take \
+              them",
+    healthy: "0, but for closed during a stop",
+    alert: "full rises for a minute: the store or the pipeline is slower than the signals arrive",
 };
 
 /// What became of a signal.

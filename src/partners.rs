@@ -20,21 +20,31 @@ use crate::clock::Clock;
 use crate::config;
 use crate::flow::{Gate, effective};
 use crate::model::{Class, FlowScope, FlowSetting, Name};
-use crate::telemetry::{Metric, Registry};
+use crate::telemetry::{Label, Metric, Registry};
 use quota::Quota;
 
 const SIGNALS: Metric = Metric {
     name: "vigie_partner_signals_total",
-    labels: &["partner", "verdict"],
+    labels: &[
+        Label::each("partner", "partners of the configuration"),
+        Label::of("verdict", &["human", "proxy", "prefetch", "scanner", "bot", "unknown"]),
+    ],
     meaning: "Signals of partners taken and judged, by what they were worth",
-    alert: "healthy: mostly human and proxy; alert where scanner and bot are most of a partner's for an hour: pause the partner and talk to them.",
+    healthy: "mostly human and proxy",
+    alert: "scanner and bot are most of a partner's for an hour: pause the partner and talk to them",
 };
 
 const REFUSED: Metric = Metric {
     name: "vigie_partner_refused_total",
-    labels: &["partner", "reason"],
-    meaning: "Signals of partners dropped before they were judged: over quota (quota), the partner is paused (paused), the pixel without a token is not enabled (off) or has no hash in it (malformed)",
-    alert: "quota rises: the partner sends more than agreed, or somebody replays their pixels. off rises: the partner uses a pixel that was not agreed on.",
+    labels: &[
+        Label::each("partner", "partners of the configuration"),
+        Label::of("reason", &["quota", "paused", "off", "malformed"]),
+    ],
+    meaning: "Signals of partners dropped before they were judged. Reason quota: over it; paused: the \
+              partner is; off: the pixel without a token is not enabled; malformed: no hash in it",
+    healthy: "0, or a few malformed",
+    alert: "quota rises: the partner sends more than agreed, or somebody replays their pixels. off \
+              rises: the partner uses a pixel that was not agreed on",
 };
 
 /// How a partner's signal came.

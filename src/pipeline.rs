@@ -28,7 +28,7 @@ use crate::dispatch::{Dispatcher, Room};
 use crate::intake::{Intake, Outlet, Report};
 use crate::model::{Claim, ClaimId, Landed, Leaving, Name, RecipientId, Signal};
 use crate::store::{Ignored, Store, Touch, Touched};
-use crate::telemetry::{Metric, Registry};
+use crate::telemetry::{Label, Metric, Registry};
 
 /// Follows signals from the intake to the dispatcher. Cheap to clone.
 #[derive(Clone)]
@@ -253,20 +253,24 @@ const UNDER_WAY: u32 = 4;
 const WAITED: Metric = Metric {
     name: "vigie_intake_wait_seconds",
     labels: &[],
-    meaning: "Seconds a signal waited between the edge and the store",
-    alert: "healthy: below a millisecond; alert when the median is above 100 ms for a minute: the gateway is saturated",
+    meaning: "Time a signal waited between the edge and the store",
+    healthy: "below a millisecond",
+    alert: "the median above 100 ms for a minute: the gateway is saturated",
 };
 
 const LOST: Metric = Metric {
     name: "vigie_signals_lost_total",
     labels: &[],
     meaning: "Signals whose presence was not recorded because the store did not answer",
-    alert: "healthy: zero; alert on any: the store is in trouble",
+    healthy: "0",
+    alert: "any: the store is in trouble",
 };
 
 const LANDED: Metric = Metric {
     name: "vigie_sends_landed_online_total",
-    labels: &["provider"],
-    meaning: "Mails seen, or fetched for somebody, within presence.landed_within of the relay's 250: they landed while their recipient was online; by mailbox provider",
-    alert: "healthy: a steady share of vigie_sends_delivered_total of the same provider; a fall says that arrival has become slower than people's visits",
+    labels: &[Label::each("provider", "providers of the configuration; other")],
+    meaning: "Mails seen, or fetched for somebody, within presence.landed_within of the relay's 250: they \
+              landed while their recipient was online",
+    healthy: "a steady share of vigie_sends_delivered_total of the same provider",
+    alert: "a fall: arrival has become slower than people's visits",
 };

@@ -29,6 +29,13 @@ impl Mailbox {
         &self.email
     }
 
+    /// The address's domain as DNS has it, which limits and providers go by: in ASCII (`xn--…`), lower case. It says nothing of
+    /// the person.
+    pub fn domain(&self) -> Option<String> {
+        let (_, domain) = self.email.rsplit_once('@')?;
+        idna::domain_to_ascii(domain).ok()
+    }
+
     /// The person's name, for the `To` header and templates only.
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()

@@ -11,6 +11,8 @@
 //!    results: the relay took it, it did not, or nobody can know ([`Delivery`]).
 //! 5. Only after a complete, matched final reply does the connection go back to the idle ones. A session that is
 //!    dropped at any point closes it, so that no late reply becomes the answer to another mail.
+//! 6. A relay that cannot be reached (`breaker.rs`), or says that it cannot take mail now (`respite.rs`), is left in peace:
+//!    everybody is told at once at step 1, and one at a time finds out whether it is back.
 //!
 //! Brands may have relays of their own ([`Relays`]): then each of these steps is about the one that the brand has at the
 //! moment of step 1.
@@ -28,6 +30,7 @@ mod offers;
 mod outbox;
 mod pool;
 mod reply;
+mod respite;
 mod routes;
 mod target;
 mod tls;
@@ -51,6 +54,7 @@ use self::metrics::{Counted, Metrics, Register};
 use self::outbox::Outbox;
 use self::pool::Pool;
 use self::reply::Trouble;
+use self::respite::Turn;
 use self::target::{Security, Server, Target};
 use self::transaction::End;
 use crate::config;
@@ -73,7 +77,8 @@ enum Door {
     Server(Arc<Pool>),
 }
 
-/// A place at the relay and a connection to it, for one letter. Dropping it closes the connection.
+/// A place at the relay and a connection to it, for one letter. Dropping it closes the connection; [`unused`](Self::unused)
+/// keeps it.
 pub struct Session {
     relay: Relay,
     way: Way,
@@ -88,6 +93,8 @@ enum Way {
         link: Box<Link>,
         /// It has carried mails before, so it may have died since.
         reused: bool,
+        /// Leave to speak to this relay.
+        turn: Turn,
     },
 }
 
@@ -169,8 +176,8 @@ impl Relay {
         let way = match &self.0.door {
             Door::Outbox(outbox) => Way::Outbox(Arc::clone(outbox)),
             Door::Server(pool) => {
-                let (link, reused) = pool.take().await.map_err(|trouble| refused(metrics, &trouble))?;
-                Way::Server { pool: Arc::clone(pool), link: Box::new(link), reused }
+                let (link, reused, turn) = pool.take().await.map_err(|trouble| refused(metrics, &trouble))?;
+                Way::Server { pool: Arc::clone(pool), link: Box::new(link), reused, turn }
             }
         };
         Ok(Session { relay: self.clone(), way, _place: place, _busy: busy })
@@ -223,6 +230,13 @@ fn pool(
 }
 
 impl Session {
+    /// There is no letter for it after all: nothing was said, and the connection is as good as before.
+    pub fn unused(self) {
+        if let Way::Server { pool, link, .. } = self.way {
+            pool.park(*link);
+        }
+    }
+
     /// Hands the letter over. From the first word on, only the result tells what became of it.
     pub async fn deliver(self, letter: &Letter) -> Delivery {
         let metrics = &self.relay.0.metrics;
@@ -231,7 +245,7 @@ impl Session {
                 Ok(()) => End::Taken("written to the outbox".into()),
                 Err(trouble) => End::Refused(trouble),
             },
-            Way::Server { pool, link, reused } => pool.deliver(*link, reused, letter).await,
+            Way::Server { pool, link, reused, turn } => pool.deliver(*link, reused, turn, letter).await,
         };
         match end {
             End::Taken(reply) => {

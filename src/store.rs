@@ -39,8 +39,8 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 
 pub use self::answers::{
-    Cancelled, CaseCounts, Counts, Enqueued, Fenced, Forgotten, Ignored, Person, Snapshot, Suppressed,
-    Ticked, Touch, Touched, Wait,
+    Aim, Cancelled, CaseCounts, Counts, Enqueued, Fenced, Forgotten, Ignored, Near, Person, Snapshot,
+    Suppressed, Ticked, Touch, Touched, Wait,
 };
 pub use self::cases::{CasePut, Cases, Settled};
 pub use self::errands::{Errand, Errands};
@@ -74,6 +74,9 @@ pub struct Rules {
     pub echo: Duration,
     /// Whether to remember in which hours of the week people are seen who agreed to it (`presence.history`).
     pub history: bool,
+    /// So long before the deadline of a send that goes without presence then, a better moment is looked for
+    /// (`dispatch.best_hour`); zero: never.
+    pub best_hour: Duration,
     /// How long a claim lasts without being renewed (`dispatch.lease`).
     pub lease: Duration,
     /// At most this many sends are claimed by one touch or enqueue for one person (`dispatch.claims_per_touch`).
@@ -87,6 +90,9 @@ pub struct Rules {
     pub max_online: usize,
     /// How long final states stay visible and their ids taken (`store.keep_finished`).
     pub keep_finished: Duration,
+    /// How long a closed case is remembered, so that nothing opens it again (`store.keep_cases`); not less than
+    /// [`keep_finished`](Self::keep_finished).
+    pub keep_cases: Duration,
     /// At most this many mailboxes are watched (`watch.max_mailboxes`): as many as one gateway may be left with, when all
     /// others have died.
     pub max_mailboxes: usize,
@@ -162,8 +168,14 @@ pub trait Store: Cases + Log + Errands + Send + Sync + 'static {
 
     /// Does what time has brought, for at most `limit` sends: expired leases return to waiting (or become uncertain,
     /// if their hand-over had begun), due sends of people who are online are claimed under `request`, deadlines
-    /// passed are claimed, handed off or dropped.
+    /// passed are claimed, handed off or dropped; what comes within [`Rules::best_hour`] of its deadline is told.
     async fn tick(&self, request: ClaimId, limit: usize) -> Result<Ticked, StoreError>;
+
+    /// Has waiting sends that are [to be sent](crate::model::OnDeadline::Send) at their deadline go without presence from an
+    /// earlier moment on; answers in the order given whether they will. One that is claimed, whose deadline has passed or
+    /// comes before that moment, is left as it is. Who withdraws a consent takes the moments for all their sends back, as
+    /// they come from when they were seen. A store that is moved out of does not pass them on.
+    async fn aim(&self, aims: &[Aim]) -> Result<Vec<bool>, StoreError>;
 
     /// Extends the leases of these holds by a full lease from now; answers in the order given.
     async fn renew(&self, holds: &[Hold]) -> Result<Vec<Fenced>, StoreError>;
@@ -175,7 +187,9 @@ pub trait Store: Cases + Log + Errands + Send + Sync + 'static {
     /// Takes a token of each of these flows that is limited, or of none: directly before the hand-over of this send, so
     /// that no window sees more than a limit, whatever number of gateways there are. An operator's setting wins over the
     /// limits of a [`Toll`], and is the one in force at this instant. Survives a killed process. Asked again it takes
-    /// again: that is never too many.
+    /// again: that is never too many. Who gets none is told when to ask again: each at a turn of its own, and within two
+    /// seconds where twenty wait, within a minute and their turns (a hundred a second) where many do, also if the next
+    /// token is a day away. A clock that was set back holds nobody up.
     async fn take(&self, send: SendId, tolls: &[Toll]) -> Result<Pass, StoreError>;
 
     /// Records how a claim ended; survives a killed process. Works while the store refuses new sends for lack of

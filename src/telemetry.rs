@@ -7,4 +7,4 @@ mod logs;
 mod metrics;
 
 pub use logs::{BadFilter, logs};
-pub use metrics::{Kind, LATENCY_BUCKETS, Metric, Registry};
+pub use metrics::{Kind, LATENCY_BUCKETS, Label, Metric, Registry, Values};

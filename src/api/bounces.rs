@@ -1,4 +1,10 @@
 //! `/v1/bounces`: mails that came back, told by whoever knows: a provider's webhook, a mailbox that is read elsewhere.
+//!
+//! What a statement stops goes as far as the word of whoever makes it: a producer's, whatever it says, stops its own brand's
+//! mail; an operator's may stop everybody's, as at `PUT /v1/suppressions`. A mail that brings back what our letter carries,
+//! signed, proves itself, whoever brings it: a hard bounce told so is everybody's.
+
+mod heed;
 
 use std::sync::Arc;
 
@@ -8,8 +14,8 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde::Deserialize;
+use serde_json::Map;
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -29,6 +35,7 @@ use crate::model::{MailStatus, Name, RecipientId, SendId, SuppressScope};
 use crate::servers::moment;
 use crate::store::Store;
 use crate::token::Identity;
+use heed::{Heed, Mail};
 
 /// Longest words of whoever refused a mail, in characters.
 const LONGEST_DETAIL: usize = 500;
@@ -95,34 +102,10 @@ struct Statement {
     #[serde(default, deserialize_with = "moment")]
     #[schema(value_type = Option<String>)]
     at: Option<Timestamp>,
-    /// Whose mail it stops: `all` (of a hard bounce, if left out) or `brand` (of a complaint).
+    /// Whose mail it stops: `brand` (of a complaint, and of all that a producer says, if left out) or `all` (of an operator's
+    /// hard bounce, if left out; operators only). Report the mail itself, as `message/rfc822`, to have it proven for all.
     #[serde(default)]
     scope: Option<Reach>,
-}
-
-/// What became of it.
-#[derive(Debug, Serialize, ToSchema)]
-struct Heed {
-    /// Who.
-    #[schema(value_type = String)]
-    recipient: RecipientId,
-    /// What came back.
-    kind: Kind,
-    /// Whose mail it stops from now on.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    suppressed: Option<Reach>,
-    /// Sends that went to the next channel.
-    handed_off: u64,
-    /// Sends whose hand-over to the relay had begun.
-    in_hand_over: u64,
-}
-
-/// What a mail was.
-#[derive(Debug, Serialize, ToSchema)]
-struct Mail {
-    /// `hard`, `soft` or `complaint`; `unverified`: a report that brings back nothing our letters carry, so nothing was
-    /// done; `ignored`: no report.
-    what: &'static str,
 }
 
 /// Report mails that came back.
@@ -198,9 +181,9 @@ impl Told {
             (Kind::Soft, Some(_)) => {
                 Err(Problem::field("scope", "is for what stops mail: a soft bounce does not"))
             }
-            (Kind::Complaint, Some(Reach::All)) if producer => {
-                Err(Problem::forbidden("only operators stop the mail of other brands for a complaint"))
-            }
+            (Kind::Hard | Kind::Complaint, Some(Reach::All)) if producer => Err(Problem::forbidden(
+                "only operators stop the mail of other brands by their word: report the mail that came back, as message/rfc822",
+            )),
             (_, Some(Reach::Brand)) if !branded => Err(Problem::field("brand", "say whose mail it was")),
             _ => Ok(()),
         }
@@ -214,10 +197,12 @@ impl Told {
     /// Takes in what was checked.
     async fn take(&self, statement: Statement) -> Result<Heed, Problem> {
         let (recipient, brand) = (self.whom(&statement).await?, self.brand(&statement));
-        let scope = match (statement.scope, &brand) {
-            (Some(Reach::Brand), Some(brand)) => Some(SuppressScope::Brand(brand.clone())),
-            (Some(Reach::All), _) => Some(SuppressScope::All),
-            _ => None,
+        let its_own = || brand.clone().map(SuppressScope::Brand);
+        let scope = match statement.scope {
+            Some(Reach::All) => Some(SuppressScope::All),
+            Some(Reach::Brand) => its_own(),
+            None if self.access.role == Role::Producer => its_own(),
+            None => None,
         };
         let at = statement.at.unwrap_or_else(|| self.post.clock.now());
         let bounce = Bounce {
@@ -282,17 +267,10 @@ impl Work for Told {
         let mut answers = Vec::with_capacity(items.len());
         for statement in items {
             answers.push(match self.take(statement).await {
-                Ok(heed) => Ok((StatusCode::OK, members(&heed))),
+                Ok(heed) => Ok((StatusCode::OK, heed.members())),
                 Err(problem) => Err((Map::new(), problem)),
             });
         }
         answers
-    }
-}
-
-fn members(heed: &Heed) -> Map<String, Value> {
-    match serde_json::to_value(heed) {
-        Ok(Value::Object(members)) => members,
-        _ => Map::new(),
     }
 }

@@ -11,17 +11,25 @@ use crate::config;
 use crate::intake::{Intake, Received};
 use crate::model::{Deed, Leaving, Origin, RecipientId, Signal, Verdict};
 use crate::servers::{Heard, Interpreter, Report, Server, Unheard};
-use crate::telemetry::{Metric, Registry};
+use crate::telemetry::{Label, Metric, Registry};
 use crate::token::Identity;
 
 const REPORTS: Metric = Metric {
     name: "vigie_reports_total",
-    labels: &["source", "what"],
-    meaning: "What trusted sources told of people, by who told it (api: POST /v1/signals) and what it came to: a deed, or why \
-              nothing was heard (nothing: means nothing; ignored: by signals.ignore; stale, ahead: of another time; repeated; \
-              nobody: no address; unknown, unreadable: not understood; unauthorised: wrong key or signature; dropped: too many)",
-    alert: "alert when unauthorised or unreadable rise (a server's configuration is wrong), when stale or ahead do (a clock \
-            is), when dropped does for a minute (reports come faster than they are read), and when a source falls silent",
+    labels: &[
+        Label::each(
+            "source",
+            "api: POST /v1/signals; else the kind of server, such as dovecot, stalwart, roundcube",
+        ),
+        Label::each(
+            "what",
+            "a deed; or why nothing was heard: nothing (means nothing), ignored (by signals.ignore), stale, ahead (of another time), repeated, nobody (no address), unknown, unreadable (not understood), unauthorised (wrong key or signature), dropped (too many)",
+        ),
+    ],
+    meaning: "What trusted sources told of people",
+    healthy: "deeds follow the hours of the day; nothing and repeated are usual",
+    alert: "unauthorised or unreadable rise: a server's configuration is wrong; stale or ahead: a clock \
+              is; dropped for a minute: reports come faster than they are read; a source falls silent",
 };
 
 /// The word for requests to `POST /v1/signals` beside the servers'.

@@ -16,8 +16,8 @@ use super::brands::Brands;
 use super::{Access, Doors, Problem, body};
 use crate::clock::Clock;
 use crate::config;
-use crate::flow::{Gate, change as change_flow, effective, replace as replace_flow};
-use crate::model::{DOMAINS, FlowScope, FlowSetting, FlowState, Name, PARTNERS};
+use crate::flow::{Gate, VIGIE, change as change_flow, effective, replace as replace_flow};
+use crate::model::{DOMAINS, FlowScope, FlowSetting, FlowState, Name, PARTNERS, Ramp};
 use crate::partners::Partners;
 use crate::store::Store;
 
@@ -153,8 +153,9 @@ impl Desk {
             Some(until) if until <= now => {
                 return Err(Problem::field("until", format!("{until} is in the past")));
             }
-            Some(_) if change.state != Wanted::Paused => {
-                return Err(Problem::field("until", "only a pause ends by itself; leave it out"));
+            Some(_) if !change.ends() => {
+                let words = "only a pause or a limit ends by itself; leave it out, or say `rate_per_second` or `per_day`";
+                return Err(Problem::field("until", words));
             }
             _ => {}
         }
@@ -177,25 +178,34 @@ impl Desk {
         let mut flows = self.store.flows();
         for _ in 0..TRIES {
             let known = flows.borrow_and_update().settings.get(scope).cloned();
-            let was_paused = known.as_ref().is_some_and(|known| known.paused(now));
-            let setting = self.setting(was_paused, change, access, now);
+            let setting = self.setting(known.as_ref(), change, access, now);
             if replace_flow(&*self.store, scope.clone(), known, setting.clone(), now).await? {
                 return Ok(setting);
             }
             // Whoever was first is heard of soon; if not, it is tried again all the same.
             let _ = tokio::time::timeout(HEARS_WITHIN, flows.changed()).await;
         }
-        let setting = self.setting(true, change, access, now);
+        // Whoever is that busy with it may have paused it just now.
+        let paused = FlowSetting { state: FlowState::Paused, ..FlowSetting::default() };
+        let setting = self.setting(Some(&paused), change, access, now);
         change_flow(&*self.store, scope.clone(), setting.clone(), now).await?;
         Ok(setting)
     }
 
-    /// The setting that does what is wanted. What was paused begins slowly, now or when its pause ends.
-    fn setting(&self, was_paused: bool, change: &FlowChange, access: &Access, now: Timestamp) -> FlowSetting {
-        let from = match change.state {
-            Wanted::Paused => change.until,
-            Wanted::Ramping => Some(now),
-            Wanted::Running => was_paused.then_some(now),
+    /// The setting that does what is wanted where this is `known`. What was paused begins slowly, now or when its pause ends;
+    /// and what has just begun so goes on as it began, however often it is said to run.
+    fn setting(
+        &self,
+        known: Option<&FlowSetting>,
+        change: &FlowChange,
+        access: &Access,
+        now: Timestamp,
+    ) -> FlowSetting {
+        let ramp = match change.state {
+            Wanted::Paused => change.until.and_then(|until| self.ramps.ramp(until)),
+            Wanted::Ramping => self.ramps.ramp(now),
+            Wanted::Running if known.is_some_and(|known| known.paused(now)) => self.ramps.ramp(now),
+            Wanted::Running => known.and_then(|known| operators_ramp(known, now)),
         };
         let paused = change.state == Wanted::Paused;
         FlowSetting {
@@ -206,9 +216,14 @@ impl Desk {
             by: Some(access.key.clone()),
             rate_per_second: change.rate_per_second,
             per_day: change.per_day,
-            ramp: from.and_then(|from| self.ramps.ramp(from)),
+            ramp,
         }
     }
+}
+
+/// The ramp that is in force after an operator's word. A brake's is none: it is off as soon as an operator says otherwise.
+fn operators_ramp(known: &FlowSetting, now: Timestamp) -> Option<Ramp> {
+    known.ramp.filter(|ramp| known.by.as_deref() != Some(VIGIE) && ramp.rate(now).is_some())
 }
 
 /// A reason somebody will read in a history: short, without control characters.

@@ -118,7 +118,7 @@ pub(super) struct SuppressionView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     brand: Option<Name>,
-    /// `hard_bounce`, `complaint` or `manual`.
+    /// `hard_bounce`, `complaint`, `unsubscribed` or `manual`.
     why: &'static str,
     /// The words of whoever said so.
     #[serde(skip_serializing_if = "String::is_empty")]

@@ -25,7 +25,7 @@ use tokio::time::{sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::Listener;
-use super::start::StartError;
+use super::StartError;
 use crate::classify::Classifier;
 use crate::config;
 use crate::intake::Intake;
@@ -49,9 +49,11 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 const UNREADABLE: Metric = Metric {
     name: "vigie_watch_unreadable_mailboxes",
     labels: &[],
-    meaning: "Mailboxes that should be watched here and cannot, because what opens them was sealed with another key than that \
-              of data/secrets.toml, or is damaged",
-    alert: "Above zero: copy data/secrets.toml from the other gateways and restart, or register these mailboxes anew",
+    meaning: "Mailboxes that should be watched here and cannot, because what opens them was sealed with \
+              another key than that of data/secrets.toml, or is damaged",
+    healthy: "0",
+    alert: "above zero: copy data/secrets.toml from the other gateways and restart, or register these \
+              mailboxes anew",
 };
 
 /// What watching needs of the gateway.

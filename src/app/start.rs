@@ -12,7 +12,7 @@ use tokio_util::task::TaskTracker;
 
 use super::brands::{self, Keeper};
 use super::opening::open_store;
-use super::{Addresses, Gateway, Listener, folders, producers};
+use super::{Addresses, Gateway, Listener, StartError, folders, producers};
 use crate::bounces::Bounces;
 use crate::brakes::Brakes;
 use crate::brands::Brands;
@@ -32,41 +32,11 @@ use crate::relay::Relays;
 use crate::render::Renderer;
 use crate::secrets::Prepared;
 use crate::store::measured::Measured;
-use crate::store::{Counts, Store, StoreError};
+use crate::store::{Counts, Store};
 use crate::telemetry::Registry;
 use crate::token::Identity;
 use crate::webhooks::Webhooks;
 use crate::{api, lmtp, ops};
-
-/// Why a gateway does not start, in one sentence, sorted by who has to act.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The configuration asks for something that cannot be.
-    #[error("{0}")]
-    Configuration(String),
-    /// Something the gateway needs is not there: an address in use, a store that is locked.
-    #[error("{0}")]
-    Unavailable(String),
-    /// Another gateway runs on this store.
-    #[error("{0}")]
-    InUse(String),
-    /// What the store holds is damaged.
-    #[error("{0}")]
-    Damaged(String),
-}
-
-impl From<StoreError> for StartError {
-    fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::InUse(_) => Self::InUse(error.to_string()),
-            StoreError::Unfit(_) => Self::Configuration(error.to_string()),
-            StoreError::Damaged(_) => Self::Damaged(error.to_string()),
-            StoreError::Unavailable(_) | StoreError::CannotWait(_) | StoreError::Full(_) => {
-                Self::Unavailable(error.to_string())
-            }
-        }
-    }
-}
 
 /// The parts that can refuse to be built, and what they are built from.
 struct Foundation {
@@ -88,7 +58,7 @@ struct Foundation {
     webhooks: Webhooks,
     paying: Paying,
     /// Until they are run.
-    clicks: Option<Clicks>,
+    clicks: Clicks,
     bounces: Bounces,
 }
 
@@ -108,7 +78,7 @@ impl Gateway {
     pub async fn start(config: Config, prepared: Prepared, clock: Clock) -> Result<Self, StartError> {
         let keys = keys(&config, &prepared)?;
         let vault = prepared.secrets.vault.clone();
-        let (mut base, outlets) = Box::pin(Foundation::lay(config, prepared, clock)).await?;
+        let (base, outlets) = Box::pin(Foundation::lay(config, prepared, clock)).await?;
         base.warn_of_strangers().await?;
         let mailboxes = base.mailboxes(vault.clone())?;
         let bound = base.bind().await?;
@@ -118,6 +88,7 @@ impl Gateway {
         let phase = watch::Sender::new(Phase::Running);
         let doors = base.api_doors(keys, vault, &mailboxes, &dispatcher);
         let figures = base.ops_doors(&phase);
+        let drain = base.config.dispatch.drain;
         let clerk = base.clerk().map(|clerk| Listener::start(|stop| clerk.run(stop)));
         if !base.config.store.guest {
             base.keeper.have_followed(base.outside());
@@ -137,10 +108,11 @@ impl Gateway {
             mailboxes: mailboxes.start(),
             webhooks: base.webhooks,
             clerk,
+            clicks: tokio::spawn(base.clicks.run(Arc::clone(&base.store) as _, claiming.clone(), drain)),
             claiming,
             claimers,
             dispatcher,
-            drain: base.config.dispatch.drain,
+            drain,
             registry: base.registry,
             following: Listener::start(|stop| Arc::clone(&base.keeper).follow(stop)),
             keeper: base.keeper,
@@ -181,7 +153,7 @@ impl Foundation {
             Brakes::new(Arc::clone(&store) as _, gate.clone(), clock.clone(), config.brakes, &registry);
         let (intake, outlets) = Intake::new(&config.intake, &config.presence, &registry);
         let intake = Arc::new(intake);
-        let (paying, clicks) = Paying::new(Arc::clone(&intake), clock.clone());
+        let (paying, clicks) = Paying::new(Arc::clone(&intake), clock.clone(), &registry);
         let classifier =
             Arc::new(Classifier::new(&config.classify, config.presence.scan_grace).map_err(configuration)?);
         let webhooks = Webhooks::new(Arc::clone(&store) as _, clock.clone(), &config.webhooks, &registry)
@@ -208,7 +180,7 @@ impl Foundation {
             imports,
             webhooks,
             paying,
-            clicks: Some(clicks),
+            clicks,
             bounces,
         };
         Ok((base, outlets))
@@ -245,11 +217,7 @@ impl Foundation {
     }
 
     /// Starts what makes claims: the pipeline behind each outlet, and the time door; and beside it what counts.
-    fn claimers(
-        &mut self,
-        outlets: Vec<Outlet>,
-        dispatcher: &Dispatcher,
-    ) -> (CancellationToken, TaskTracker) {
+    fn claimers(&self, outlets: Vec<Outlet>, dispatcher: &Dispatcher) -> (CancellationToken, TaskTracker) {
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let (store, intake) = (&self.store, &self.intake);
         let pipeline = Pipeline::new(
@@ -262,13 +230,11 @@ impl Foundation {
         for outlet in outlets {
             tasks.spawn(pipeline.clone().run(outlet, stop.clone()));
         }
-        tasks.spawn(time::run(Arc::clone(store), dispatcher.clone(), stop.clone()));
+        tasks.spawn(time::run(Arc::clone(store), dispatcher.clone(), self.gate.clone(), stop.clone()));
         if let Some(sights) = intake.sights() {
             let (store, intake) = (Arc::clone(store) as _, Arc::clone(intake));
-            tasks.spawn(statistics::run(sights, store, intake, self.clock.clone(), stop.clone()));
-        }
-        if let Some(clicks) = self.clicks.take() {
-            tasks.spawn(clicks.run(Arc::clone(store), stop.clone()));
+            let letters = statistics::Letters::new(&self.registry);
+            tasks.spawn(statistics::run(sights, store, intake, self.clock.clone(), letters, stop.clone()));
         }
         tasks.spawn(self.brakes.clone().run(stop.clone()));
         tasks.spawn(touch_again(store.flows(), Arc::clone(intake), stop.clone()));

@@ -4,7 +4,7 @@ use prometheus::IntCounterVec;
 
 use super::Why;
 use crate::model::FlowScope;
-use crate::telemetry::{Metric, Registry};
+use crate::telemetry::{Label, Metric, Registry};
 
 /// The metrics of all brakes.
 pub(super) struct Metrics {
@@ -28,9 +28,13 @@ impl Metrics {
 
 const BRAKES: Metric = Metric {
     name: "vigie_brakes_total",
-    labels: &["why", "result"],
-    meaning: "Brakes this gateway put on a flow, by why (throttled: a recipient's domain said that we are too many; \
-              complaints, bounces: a brand's shares) and result: slowed, paused; left_alone (an operator has set the \
-              flow); let_go (it is over; why is throttled or brand)",
-    alert: "alert on paused by complaints or bounces: the brand waits for an operator; GET /v1/flows says why",
+    labels: &[
+        Label::of("why", &["throttled", "complaints", "bounces", "brand"]),
+        Label::of("result", &["slowed", "paused", "left_alone", "let_go"]),
+    ],
+    meaning: "Brakes this gateway put on a flow, or took off. Why throttled: a recipient's domain said \
+              that we are too many; complaints, bounces: a brand's shares; brand: it is over. Result slowed; \
+              paused; left_alone: an operator has set the flow; let_go: it is over",
+    healthy: "still, but for throttled now and then",
+    alert: "paused by complaints or bounces: the brand waits for an operator; GET /v1/flows says why",
 };

@@ -1,11 +1,13 @@
-//! `vigie list-metrics`: every metric with type, labels, meaning and when to alert.
+//! `vigie list-metrics`: every metric with type, unit, labels and their values, meaning, what is healthy and when to alert.
+
+use std::fmt::Write as _;
 
 use serde_json::json;
 
 use super::http::Client;
 use super::scratch::Scratch;
 use super::{Exit, Failure, print};
-use crate::telemetry::{Kind, Metric};
+use crate::telemetry::{Kind, Label, Metric, Values};
 
 /// Prints what a running gateway has registered: the catalogue is asked of the real thing.
 pub(super) async fn run(as_json: bool) -> Result<(), Failure> {
@@ -27,25 +29,28 @@ async fn catalogue(scratch: &Scratch) -> Result<Vec<(Kind, Metric)>, Failure> {
 /// The catalogue as text for people.
 fn text(catalogue: &[(Kind, Metric)]) -> String {
     let entry = |(kind, metric): &(Kind, Metric)| {
-        let labels =
-            if metric.labels.is_empty() { String::new() } else { format!("{{{}}}", metric.labels.join(",")) };
-        format!(
-            "{}{labels} ({})\n    {}.\n    {}.\n",
-            metric.name,
-            kind.as_str(),
-            metric.meaning,
-            metric.alert
-        )
+        let mut text =
+            format!("{} ({}, {})\n    {}.\n", metric.name, kind.as_str(), metric.unit(), metric.meaning);
+        for label in metric.labels {
+            let _ = writeln!(text, "    {}: {}", label.name, label.values);
+        }
+        let _ = writeln!(text, "    healthy: {}\n    alert:   {}", metric.healthy, metric.alert);
+        text
     };
     catalogue.iter().map(entry).collect::<Vec<_>>().join("\n")
 }
 
 /// The catalogue as JSON for tools.
 fn json(catalogue: &[(Kind, Metric)]) -> String {
+    let label = |label: &Label| match label.values {
+        Values::Of(values) => json!({ "name": label.name, "values": values }),
+        Values::Each(what) => json!({ "name": label.name, "each": what }),
+    };
     let entry = |(kind, metric): &(Kind, Metric)| {
         json!({
-            "name": metric.name, "type": kind.as_str(), "labels": metric.labels,
-            "meaning": metric.meaning, "alert": metric.alert,
+            "name": metric.name, "type": kind.as_str(), "unit": metric.unit(),
+            "labels": metric.labels.iter().map(label).collect::<Vec<_>>(),
+            "meaning": metric.meaning, "healthy": metric.healthy, "alert": metric.alert,
         })
     };
     let all: Vec<_> = catalogue.iter().map(entry).collect();

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::events::Webhook;
 use super::{AtMost, Dkim, FlowLimits, OwnRelay, Relay, Warmup};
 use crate::hours::Timetable;
-use crate::model::{ConsentRule, Name, OnUncertain};
+use crate::model::{ConsentRule, Name, OnDeadline, OnUncertain};
 
 /// One brand: its identity, its templates and its rules.
 #[derive(Debug, Clone, Deserialize)]
@@ -43,7 +43,7 @@ pub struct Brand {
     /// Whether presence by pixel needs a recorded consent.
     #[serde(default)]
     pub consent: ConsentRule,
-    /// Transactional or promotional; decides on `List-Unsubscribe`.
+    /// Transactional or promotional; decides on `List-Unsubscribe`, and on whether unsubscribing stops the brand's mail.
     #[serde(default)]
     pub class: MailClass,
     /// Whether tracked mails carry a link that no person sees, to tell scanners by.
@@ -73,6 +73,9 @@ pub struct Brand {
     /// When it may write; always, if it does not say.
     #[serde(default)]
     pub hours: Option<Timetable>,
+    /// What happens at the deadline of sends that do not say.
+    #[serde(default)]
+    pub on_deadline: OnDeadline,
     /// What to do when nobody can know whether the relay took a mail.
     #[serde(default)]
     pub on_uncertain: OnUncertain,
@@ -118,7 +121,7 @@ fn no_profile() -> String {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MailClass {
-    /// Letters about a contract: no `List-Unsubscribe`.
+    /// Letters about a contract: no `List-Unsubscribe`; who unsubscribes by a link gets them all the same.
     #[default]
     Transactional,
     /// Anything one may unsubscribe from: `List-Unsubscribe` and one-click (RFC 8058).

@@ -143,6 +143,13 @@ fn finished_sends_stay_a_day(config: &Config, problems: &mut Vec<Problem>) {
              or the letter goes out twice"
         )
     });
+    let cases = config.store.keep_cases;
+    refuse_if(cases < keep, problems, || {
+        format!(
+            "`store.keep_cases` ({cases:?}) must not be shorter than `store.keep_finished` ({keep:?}): a closed case would be \
+             opened again while its letters are still known"
+        )
+    });
 }
 
 #[cfg(test)]

@@ -12,6 +12,10 @@ use crate::redact::Secret;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Dispatch {
+    /// So long before its deadline a send that goes without presence then is timed for an hour in which its recipient is
+    /// often seen; zero: it goes at its deadline.
+    #[serde(deserialize_with = "duration")]
+    pub best_hour: Duration,
     /// How long a claim lasts without being renewed; a third of it is how often it is.
     #[serde(deserialize_with = "duration")]
     pub lease: Duration,

@@ -47,6 +47,9 @@ pub struct Store {
     /// How long finished sends stay visible and their ids taken.
     #[serde(deserialize_with = "duration")]
     pub keep_finished: Duration,
+    /// How long closed cases are remembered.
+    #[serde(deserialize_with = "duration")]
+    pub keep_cases: Duration,
     /// Memory the embedded store may use for caches and write buffers, in MiB.
     pub cache_mib: u64,
     /// The ACL user of Redis; empty means the URL's, or `default`.

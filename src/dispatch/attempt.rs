@@ -1,5 +1,7 @@
 //! One attempt to send one mail, as a straight line whose stages cannot be taken in another order.
 
+mod leave;
+
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -9,17 +11,13 @@ use super::leases::Lease;
 use super::{Inner, Room, Since, retry};
 use crate::bounces::{Bounce, Kind};
 use crate::clock::after;
-use crate::flow::Held;
-use crate::model::{Claim, Deferral, Finish, Letter, MailStatus, Name, Pass};
+use crate::model::{Claim, Deferral, Finish, Letter, MailStatus, Name};
 use crate::relay::{Delivery, Session};
 use crate::render::RenderError;
 use crate::store::{Fenced, StoreError};
 
 /// A send that its brand's templates do not fit any more waits this long before it is tried again.
 const UNTIL_MENDED: Duration = Duration::from_mins(1);
-
-/// A send to a domain that is paused asks again when the pause ends, or after this long; of a paused brand nothing is claimed.
-const WHILE_PAUSED: Duration = Duration::from_secs(30);
 
 /// A claim on its way to its fate.
 pub(super) struct Attempt {
@@ -112,54 +110,11 @@ impl Attempt {
             session = relay.checkout() => session.map_err(|refusal| self.refused(refusal))?,
         };
         connect.observe_duration();
-        self.admit().await?;
-        self.take_tokens().await?;
+        if let Err(finish) = self.pass().await {
+            session.unused();
+            return Err(finish);
+        }
         Ok(Ready { letter, session })
-    }
-
-    /// Asks the gate. What takes turns after a night goes at once to somebody who is there.
-    async fn admit(&self) -> Result<(), Finish> {
-        let Err(held) = self.inner.gate.check(&self.claim) else { return Ok(()) };
-        let reason = held.to_string();
-        match held {
-            Held::Paused(_) => Err(Finish::Released { reason }),
-            Held::Quiet { until, .. } => Err(Finish::Deferred(Deferral { until, reason, counts: false })),
-            Held::Turn { .. } if self.is_there().await => Ok(()),
-            Held::Turn { until } => Err(Finish::Queued { until, reason }),
-        }
-    }
-
-    async fn is_there(&self) -> bool {
-        let person = self.inner.store.person(self.claim.spec.recipient).await;
-        person.is_ok_and(|person| person.online.is_some())
-    }
-
-    /// Takes a token of each limited flow it belongs to; without one the send waits its turn, which is no attempt.
-    async fn take_tokens(&self) -> Result<(), Finish> {
-        let spec = &self.claim.spec;
-        let provider = spec.to.email().rsplit_once('@').and_then(|(_, host)| self.inner.providers.of(host));
-        let tolls = self.inner.gate.tolls(&self.claim, provider.as_ref());
-        if tolls.is_empty() {
-            return Ok(());
-        }
-        let wait = |until, reason| Finish::Deferred(Deferral { until, reason, counts: false });
-        match self.inner.store.take(spec.id, &tolls).await {
-            Ok(Pass::Go) => Ok(()),
-            Ok(Pass::Wait(scope, until)) => Err(wait(until, format!("{scope} is at its limit"))),
-            // Nothing is claimed of a brand that is paused: the send goes with the next signal after that.
-            Ok(Pass::Paused(scope)) if !scope.is_of_domains() => {
-                Err(Finish::Released { reason: format!("{scope} is paused") })
-            }
-            Ok(Pass::Paused(scope)) => {
-                let latest = after(self.inner.clock.now(), WHILE_PAUSED);
-                let until = self.inner.gate.paused_until(&scope, latest);
-                Err(wait(until, format!("{scope} is paused")))
-            }
-            Err(error) => {
-                tracing::warn!(send = %self.claim.hold.send, %error, "no token: the store did not answer");
-                Err(Finish::Released { reason: "the store did not answer before the hand-over".into() })
-            }
-        }
     }
 
     /// Tells the store that the relay may have the mail from now on.
@@ -195,9 +150,9 @@ impl Attempt {
     /// Tells those who count by domains, and whose mailbox the mail went to.
     fn delivered(&self) -> Option<Name> {
         let to = &self.claim.spec.to;
-        let (_, domain) = to.email().rsplit_once('@')?;
-        self.inner.classifier.delivered(self.claim.spec.recipient, domain);
-        let provider = self.inner.providers.of(domain);
+        let domain = to.domain()?;
+        self.inner.classifier.delivered(self.claim.spec.recipient, &domain);
+        let provider = self.inner.providers.of(&domain);
         self.inner.metrics.delivered(provider.as_ref());
         provider
     }

@@ -39,31 +39,33 @@ impl Leases {
     pub(super) async fn keep(self, store: Arc<dyn Store>, interval: Duration) {
         let mut ticks = tokio::time::interval(interval);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut suspected = HashSet::new();
         loop {
             ticks.tick().await;
-            let holds: Vec<Hold> = self.lock().iter().copied().collect();
-            for batch in holds.chunks(BATCH) {
-                match store.renew(batch).await {
-                    Ok(answers) => {
-                        let lost = self.stale(batch, &answers);
-                        if lost > 0 {
-                            tracing::warn!(
-                                lost,
-                                "leases could not be renewed; their attempts stop before the hand-over"
-                            );
-                        }
-                    }
-                    Err(error) => tracing::warn!(%error, holds = batch.len(), "leases not renewed"),
-                }
+            let refused = self.renew(store.as_ref()).await;
+            let lost = refused.intersection(&suspected).count();
+            if lost > 0 {
+                tracing::warn!(lost, "leases could not be renewed; their attempts stop before the hand-over");
             }
+            suspected = refused;
         }
     }
 
-    /// How many of a batch were lost: stale, and not because they ended while the store was asked.
-    fn stale(&self, batch: &[Hold], answers: &[Fenced]) -> usize {
-        let holds = self.lock();
-        let stale = |(hold, fenced): &(&Hold, &Fenced)| **fenced == Fenced::Stale && holds.contains(*hold);
-        batch.iter().zip(answers).filter(stale).count()
+    /// Renews everything once; tells what was refused. One that ends at this very moment may be among that: only what is
+    /// refused twice was lost.
+    async fn renew(&self, store: &dyn Store) -> HashSet<Hold> {
+        let holds: Vec<Hold> = self.lock().iter().copied().collect();
+        let mut refused = HashSet::new();
+        for batch in holds.chunks(BATCH) {
+            match store.renew(batch).await {
+                Ok(answers) => {
+                    let stale = batch.iter().zip(answers).filter(|(_, fenced)| *fenced == Fenced::Stale);
+                    refused.extend(stale.map(|(hold, _)| *hold));
+                }
+                Err(error) => tracing::warn!(%error, holds = batch.len(), "leases not renewed"),
+            }
+        }
+        refused
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashSet<Hold>> {

@@ -5,34 +5,47 @@ use prometheus::{IntCounter, IntGauge};
 
 use super::answer::Answer;
 use super::route::Route;
-use crate::telemetry::{Metric, Registry};
+use crate::telemetry::{Label, Metric, Registry};
 
 const REQUESTS: Metric = Metric {
     name: "vigie_edge_requests_total",
-    labels: &["route", "status"],
-    meaning: "Requests answered on the public listener; route nowhere has what is not ours and what is not HTTP",
-    alert: "open 200 falls to zero: tracking is unreachable. nowhere rises: somebody probes the listener.",
+    labels: &[
+        Label::of("route", &["open", "click", "beacon", "script", "unsubscribe", "partner", "nowhere"]),
+        Label::each("status", "the status that was answered"),
+    ],
+    meaning: "Requests answered on the public listener. Route open, click, unsubscribe, partner, … as the \
+              contract names the endpoints; nowhere: what is not ours and what is not HTTP",
+    healthy: "open 200 follows the hours of the day",
+    alert: "open 200 falls to zero: tracking is unreachable. nowhere rises: somebody probes the listener",
 };
 
 const CONNECTIONS: Metric = Metric {
     name: "vigie_edge_connections",
     labels: &[],
     meaning: "Connections open on the public listener",
-    alert: "Near edge.max_connections: new clients wait in the kernel's backlog.",
+    healthy: "far below edge.max_connections",
+    alert: "near it: new clients wait in the kernel's backlog",
 };
 
 const TURNED_AWAY: Metric = Metric {
     name: "vigie_edge_connections_refused_total",
-    labels: &["reason"],
-    meaning: "Connections closed by us: too many of one address (address), too slow a client (slow), accept failed (accept), not introduced as edge.proxy_protocol wants it (proxy)",
-    alert: "address rises with many users behind one proxy: raise edge.max_connections_per_address. accept rises: raise the file limit. proxy rises: somebody reaches the port past the load balancer, or that one does not send its header.",
+    labels: &[Label::of("reason", &["address", "slow", "accept", "proxy"])],
+    meaning: "Connections on the public listener closed by us. Reason address: too many of one address; \
+              slow: too slow a client; accept: it failed; proxy: not introduced as edge.proxy_protocol wants \
+              it",
+    healthy: "a few slow ones",
+    alert: "address rises with many users behind one proxy: raise edge.max_connections_per_address. \
+              accept rises: raise the file limit. proxy rises: somebody reaches the port past the load \
+              balancer, or that one does not send its header",
 };
 
 const UNHEARD: Metric = Metric {
     name: "vigie_edge_pixels_unheard_total",
     labels: &[],
-    meaning: "Partners' pixels without a token that were answered and then dropped, because too many waited to be looked at",
-    alert: "healthy: zero; alert on any: somebody floods /p, or the machine is saturated.",
+    meaning: "Partners' pixels without a token that were answered and then dropped, because too many \
+              waited to be looked at",
+    healthy: "0",
+    alert: "any: somebody floods /p, or the machine is saturated",
 };
 
 /// Counters of the listener.

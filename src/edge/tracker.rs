@@ -22,7 +22,7 @@ use crate::clock::Clock;
 use crate::intake::Intake;
 use crate::model::{Class, ConsentRule, Grantee, Leaving, Origin, Signal, Source};
 use crate::partners::{Partner, Partners, Refusal, Way};
-use crate::telemetry::{Metric, Registry};
+use crate::telemetry::{Label, Metric, Registry};
 use crate::token::{Identity, Key, Kind, Purpose, Refused, Token, day};
 use destination::location;
 pub use payments::{PaymentClick, Payments};
@@ -30,9 +30,14 @@ use sighting::Sighting;
 
 const REFUSED: Metric = Metric {
     name: "vigie_tokens_refused_total",
-    labels: &["kind", "reason"],
-    meaning: "Tokens on the public listener that said nothing, by endpoint and reason; clients see no difference",
-    alert: "unknown_key after a key was removed: mails with its tokens are still read. forged: somebody tries.",
+    labels: &[
+        Label::each("kind", "open, click, unsubscribe, …: the endpoint"),
+        Label::of("reason", &["malformed", "unknown_key", "forged", "expired", "wrong_kind"]),
+    ],
+    meaning: "Tokens on the public listener that said nothing; clients see no difference",
+    healthy: "a few: mails are cut, links are cut",
+    alert: "unknown_key after a key was removed: mails with its tokens are still read. forged: somebody \
+              tries",
 };
 
 /// What a request's head shows, as far as a tracker looks.

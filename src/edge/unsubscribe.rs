@@ -1,10 +1,13 @@
 //! `/u/<token>`: somebody wants no more of a brand's mails.
 //!
 //! Scanners follow links, so a GET shows a page and changes nothing; the button on it, or the mail program's own (RFC 8058),
-//! posts. What is recorded then is that this person withdrew their consent to the brand, with how they said so: from then on
-//! none of the brand's pixels makes them present, in mails already sent either, and the brand's next mails to them go out
-//! untracked. Keeping further promotional mails from them is for whoever queues those: this is
-//! no suppression (`PUT /v1/suppressions` is one).
+//! posts. What is recorded then is twofold:
+//!
+//! - Of a **promotional** brand ([`MailClass`]) they get no more mail: what waits is handed off, and so is what is pushed later
+//!   ([`Store::suppress`], for the reason `unsubscribed`). Letters of a transactional brand must be sent all the same, and
+//!   its page says so.
+//! - They withdrew their **consent** to the brand, with how they said so: from then on none of the brand's pixels makes them
+//!   present, in mails already sent either, and what the brand still writes to them goes out untracked.
 //!
 //! Nothing on the edge waits for the store, so the withdrawal is [queued](Unsubscriber) and a [Recorder] writes it down, again
 //! and again while the store is away. This is the one endpoint that may refuse: if the queue is full the answer is 503 and
@@ -27,16 +30,20 @@ use tokio::task::JoinSet;
 use super::answer::Answer;
 use crate::brands::Brands;
 use crate::clock::Clock;
-use crate::model::{Consent, Grantee, RecipientId};
-use crate::store::Store;
-use crate::telemetry::{Metric, Registry};
+use crate::config::MailClass;
+use crate::model::{Consent, Grantee, RecipientId, SuppressReason, SuppressScope, Suppression};
+use crate::store::{Store, StoreError};
+use crate::telemetry::{Label, Metric, Registry};
 use page::{Pages, Saying};
 
 const UNSUBSCRIBES: Metric = Metric {
     name: "vigie_unsubscribes_total",
-    labels: &["outcome"],
-    meaning: "Unsubscriptions posted with a good token, those posted again while the first one waits left out: written down (recorded), answered 503 because too many wait (refused), given up after answering (lost)",
-    alert: "healthy: recorded alone rises; alert on any lost: somebody was told that they unsubscribed and is not; on refused: the store is away.",
+    labels: &[Label::of("outcome", &["recorded", "refused", "lost"])],
+    meaning: "Unsubscriptions posted with a good token; those posted again while the first one waits left \
+              out. Outcome recorded: written down; refused: answered 503 because too many wait; lost: given \
+              up after answering",
+    healthy: "recorded alone rises",
+    alert: "any lost: somebody was told that they unsubscribed and is not; refused: the store is away",
 };
 
 /// Unsubscriptions that wait for the store: an hour of an outage at three a second, some 3 MB.
@@ -67,6 +74,7 @@ pub(super) struct Leaver {
 /// Answers people who unsubscribe, and hands on what they want.
 #[derive(Debug)]
 pub struct Unsubscriber {
+    brands: Brands,
     pages: Pages,
     clock: Clock,
     queue: mpsc::Sender<Withdrawal>,
@@ -90,6 +98,8 @@ pub struct Recorder {
 #[derive(Debug)]
 struct Withdrawal {
     consent: Consent,
+    /// Whether they get no more of the brand's mail.
+    stops_mail: bool,
     recorded: IntCounter,
     lost: Option<IntCounter>,
 }
@@ -101,9 +111,9 @@ impl Unsubscriber {
         let [refused, recorded, lost] =
             ["refused", "recorded", "lost"].map(|outcome| counter.with_label_values(&[outcome]));
         let (sender, queue) = mpsc::channel(WAITING);
-        let (pages, waiting) = (Pages::new(brands), Waiting::default());
+        let (pages, waiting) = (Pages::new(brands.clone()), Waiting::default());
         let writer = Recorder { queue, waiting: Arc::clone(&waiting) };
-        (Self { pages, clock, queue: sender, waiting, refused, recorded, lost }, writer)
+        (Self { brands, pages, clock, queue: sender, waiting, refused, recorded, lost }, writer)
     }
 
     /// What somebody sees who followed the link.
@@ -125,6 +135,7 @@ impl Unsubscriber {
             return Answer::Busy;
         };
         waiting.insert(leaver.clone());
+        let stops_mail = class_of(&self.brands, &leaver.grantee) == MailClass::Promotional;
         let Leaver { recipient, grantee } = leaver;
         let consent = Consent {
             recipient,
@@ -135,7 +146,7 @@ impl Unsubscriber {
             earlier: Vec::new(),
         };
         let (recorded, lost) = (self.recorded.clone(), Some(self.lost.clone()));
-        place.send(Withdrawal { consent, recorded, lost });
+        place.send(Withdrawal { consent, stops_mail, recorded, lost });
         done
     }
 }
@@ -174,7 +185,7 @@ impl Withdrawal {
             .with_max_delay(LONGEST_PAUSE)
             .with_max_times(ATTEMPTS)
             .with_jitter();
-        let attempt = || store.consent(self.consent.clone());
+        let attempt = || self.put(store);
         let written = attempt.retry(pauses).await;
         match written {
             Ok(()) => {
@@ -183,6 +194,26 @@ impl Withdrawal {
             }
             Err(error) => tracing::warn!(%error, "the store has not taken an unsubscription for an hour"),
         }
+    }
+
+    /// Mail is stopped first: that is what was asked for. Both may be repeated.
+    async fn put(&self, store: &dyn Store) -> Result<(), StoreError> {
+        if let Some(suppression) = self.suppression() {
+            store.suppress(suppression).await?;
+        }
+        store.consent(self.consent.clone()).await
+    }
+
+    fn suppression(&self) -> Option<Suppression> {
+        let Consent { recipient, grantee, proof, at, .. } = &self.consent;
+        let Grantee::Brand(brand) = grantee else { return None };
+        self.stops_mail.then(|| Suppression {
+            recipient: *recipient,
+            scope: SuppressScope::Brand(brand.clone()),
+            why: SuppressReason::Unsubscribed,
+            detail: proof.clone(),
+            since: *at,
+        })
     }
 }
 
@@ -193,4 +224,10 @@ impl Drop for Withdrawal {
             tracing::error!("an unsubscription was answered and is not recorded: ask for it again");
         }
     }
+}
+
+/// What kind of mail this grantee sends now; of one that is not known, letters that it may have to send.
+fn class_of(brands: &Brands, grantee: &Grantee) -> MailClass {
+    let Grantee::Brand(name) = grantee else { return MailClass::default() };
+    brands.now().brands.get(name).map(|brand| brand.class).unwrap_or_default()
 }

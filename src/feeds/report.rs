@@ -50,11 +50,11 @@ impl Refusal {
 pub struct Report {
     /// Records read; the header line and blank lines are none.
     pub lines: u64,
-    /// New sends.
+    /// New sends, and cases that were opened or changed.
     pub accepted: u64,
-    /// Accepted by an earlier import or request; nothing changed.
+    /// Accepted by an earlier import or request, with what they say of their cases; nothing changed.
     pub same: u64,
-    /// The same as an earlier line of this feed.
+    /// The letter of an earlier line of this feed, and nothing new of its case.
     pub duplicate: u64,
     /// Refused, each with its problem.
     pub rejected: u64,

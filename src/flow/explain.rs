@@ -41,7 +41,8 @@ pub fn explain(
 ) -> Vec<Rule> {
     let mut all = vec![state(record)];
     if let (SendState::Waiting, Some(spec)) = (record.state, &record.spec) {
-        let overdue = spec.on_deadline == OnDeadline::Send && spec.deadline.is_some_and(|at| at <= now);
+        let goes = [spec.deadline, record.aimed].into_iter().flatten().min();
+        let overdue = spec.on_deadline == OnDeadline::Send && goes.is_some_and(|at| at <= now);
         all.extend([
             flow(spec, flows, now),
             hours(spec, rules, now),
@@ -49,7 +50,7 @@ pub fn explain(
             presence(person, rules, overdue),
             min_gap(record, person, rules, now),
             budget(spec, person, rules, now),
-            deadline(spec, now),
+            deadline(record, spec, now),
             consent(spec, person, rules),
         ]);
     }
@@ -110,7 +111,7 @@ fn presence(person: &Person, rules: &Rules, overdue: bool) -> Rule {
             let until = after(*seen, rules.window);
             pass("presence", format!("online: seen {seen} by {}, counts until {until}", source.as_str()))
         }
-        None if overdue => pass("presence", "not needed: the deadline has passed"),
+        None if overdue => pass("presence", "not needed: its time has come without it"),
         None => hold("presence", format!("not seen in the mailbox during the last {window} s")),
     }
 }
@@ -148,13 +149,22 @@ fn budget(spec: &SendSpec, person: &Person, rules: &Rules, now: Timestamp) -> Ru
     }
 }
 
-fn deadline(spec: &SendSpec, now: Timestamp) -> Rule {
+fn deadline(record: &SendRecord, spec: &SendSpec, now: Timestamp) -> Rule {
     let then = match spec.on_deadline {
         OnDeadline::Send => "it is sent without waiting for the recipient",
         OnDeadline::Handoff => "it is handed off to another channel",
         OnDeadline::Drop => "it is dropped",
     };
     match spec.deadline {
+        Some(at)
+            if at > now
+                && let Some(aimed) = record.aimed =>
+        {
+            pass(
+                "deadline",
+                format!("at {at} {then}; it goes at {aimed} already, when the recipient is often seen"),
+            )
+        }
         Some(at) if at <= now => pass("deadline", format!("passed {at}: {then}")),
         Some(at) => pass("deadline", format!("at {at} {then}")),
         None => pass("deadline", "none: it waits until the recipient is seen"),

@@ -1,5 +1,7 @@
 //! The brand's hours at the recipient's: asked at the instant of sending, and told to whoever asks why nothing went out.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -7,6 +9,7 @@ use super::Held;
 use crate::brands::Brands;
 use crate::hours::{Timetable, Verdict, Zone, Zones};
 use crate::model::{CaseFacts, Cause, Claim, RecipientId, SendSpec};
+use crate::store::{Aim, Near};
 
 /// Where the recipient is, as far as it is said: by the send itself, else by its case.
 pub(super) fn zone<'a>(spec: &'a SendSpec, facts: Option<&'a CaseFacts>) -> Option<&'a str> {
@@ -37,6 +40,23 @@ fn turn(hours: &Timetable, claim: &Claim, now: Timestamp, zone: &TimeZone) -> Op
     let by_deadline = claim.overdue && claim.cause == Cause::Time;
     let deadline = claim.spec.deadline.filter(|_| by_deadline)?;
     hours.turn(deadline, share(claim.hold.recipient), now, zone)
+}
+
+/// Into the hour in which somebody is seen most their mail goes so far at most; those of several people are spread over it.
+const SPREAD: Duration = Duration::from_mins(15);
+
+/// A better moment for a send than its deadline: when its recipient is seen most, and the brand may write.
+pub(super) fn aim(brands: &Brands, zones: &Zones, near: &Near, now: Timestamp) -> Option<Aim> {
+    let (known, spec) = (brands.now(), &near.spec);
+    let timetable = known.brands.get(&spec.brand).and_then(|brand| brand.hours.as_ref());
+    let own = zone(spec, near.facts.as_deref()).and_then(|name| zones.get(name));
+    let open = |at| {
+        timetable
+            .is_none_or(|hours| hours.at(at, own.as_ref().unwrap_or(&hours.zone).clock()) == Verdict::Open)
+    };
+    let into = SPREAD.mul_f64(share(spec.recipient));
+    let at = near.hours.best(now, spec.deadline?, into, open)?;
+    Some(Aim { send: spec.id, recipient: spec.recipient, at })
 }
 
 /// A share of the spread, from 0 to 1: the same for all mails of one person, so that the best of them goes first. Ids of

@@ -11,16 +11,21 @@ pub struct Providers(HashMap<String, Name>);
 impl Providers {
     /// The providers of the configuration.
     pub fn new(configured: &BTreeMap<Name, Vec<String>>) -> Self {
-        let domains = configured.iter().flat_map(|(name, domains)| {
-            domains.iter().map(|domain| (domain.trim().to_ascii_lowercase(), name.clone()))
-        });
+        let domains = configured
+            .iter()
+            .flat_map(|(name, domains)| domains.iter().map(|domain| (ascii(domain), name.clone())));
         Self(domains.collect())
     }
 
     /// Who keeps mailboxes of this domain, if we know.
     pub fn of(&self, domain: &str) -> Option<Name> {
-        self.0.get(&domain.to_ascii_lowercase()).cloned()
+        self.0.get(&ascii(domain)).cloned()
     }
+}
+
+/// As DNS has it; what is no domain stays as it is, and is nobody's.
+fn ascii(domain: &str) -> String {
+    idna::domain_to_ascii(domain.trim()).unwrap_or_else(|_| domain.trim().to_ascii_lowercase())
 }
 
 #[cfg(test)]
@@ -36,5 +41,9 @@ mod tests {
         assert_eq!(providers.of("googlemail.com"), Some(gmail.clone()));
         assert_eq!(providers.of("Gmail.com"), Some(gmail));
         assert_eq!(providers.of("gmail.com.example"), None);
+        let posts = BTreeMap::from([("post".parse().expect("a name"), vec!["Bücher.example".to_owned()])]);
+        for domain in ["bücher.example", "BÜCHER.example", "xn--bcher-kva.example"] {
+            assert!(Providers::new(&posts).of(domain).is_some(), "{domain}");
+        }
     }
 }

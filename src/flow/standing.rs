@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use super::{Judgement, Providers, Rule, effective};
 use crate::brands::Brands;
 use crate::config;
-use crate::model::{FlowScope, FlowSetting, Flows, Limits, Name, Rate, SendSpec};
+use crate::model::{FlowScope, FlowSetting, FlowState, Flows, Limits, Name, Rate, SendSpec};
 
 /// The limits of brands, with their warm-ups, and of recipients' domains. Cheap to clone.
 #[derive(Debug, Clone, Default)]
@@ -54,6 +54,9 @@ pub struct InForce {
     /// Who says so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub per_day_by: Option<SetBy>,
+    /// When what an operator set of these ends by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
 }
 
 /// The name under which vigie itself sets flows.
@@ -113,18 +116,23 @@ impl Standing {
             None if warms_up => SetBy::Warmup,
             None => SetBy::Configuration,
         };
+        let (rate_by, per_day_by) = (limits.rate.map(|_| rate_by), limits.per_day.map(|_| per_day_by));
+        let is_theirs = [rate_by, per_day_by].contains(&Some(SetBy::Operator));
+        // That of a pause ends the pause; its limits hold from then on.
+        let ends = is_theirs && setting.state == FlowState::Running;
         InForce {
             rate_per_second: limits.rate,
-            rate_by: limits.rate.map(|_| rate_by),
+            rate_by,
             per_day: limits.per_day,
-            per_day_by: limits.per_day.map(|_| per_day_by),
+            per_day_by,
+            until: setting.until.filter(|_| ends),
         }
     }
 
     /// What limits the flows of one send, in words; whether one is used up only the store knows, and says so in the send's
     /// history.
     pub(super) fn rule(&self, spec: &SendSpec, flows: &Flows, now: Timestamp) -> Rule {
-        let provider = spec.to.email().rsplit_once('@').and_then(|(_, host)| self.providers.of(host));
+        let provider = spec.to.domain().and_then(|host| self.providers.of(&host));
         let words = FlowScope::of(spec, provider.as_ref()).filter_map(|scope| {
             let limits = self.in_force(&scope, flows.settings.get(&scope), now);
             (limits != InForce::default()).then(|| format!("{scope}: {limits}"))
@@ -145,14 +153,22 @@ impl Standing {
     }
 }
 
+impl InForce {
+    /// When what this one set ends, in words.
+    fn ends(&self, by: SetBy) -> String {
+        let until = self.until.filter(|_| by == SetBy::Operator);
+        until.map_or_else(String::new, |until| format!(" until {until}"))
+    }
+}
+
 impl fmt::Display for InForce {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let (Some(rate), Some(by)) = (self.rate_per_second, self.rate_by) {
-            write!(f, "at most {} a second ({by})", rate.as_per_second())?;
+            write!(f, "at most {} a second ({by}{})", rate.as_per_second(), self.ends(by))?;
             f.write_str(if self.per_day.is_some() { ", " } else { "" })?;
         }
         if let (Some(most), Some(by)) = (self.per_day, self.per_day_by) {
-            write!(f, "at most {most} within 24 hours ({by})")?;
+            write!(f, "at most {most} within 24 hours ({by}{})", self.ends(by))?;
         }
         Ok(())
     }

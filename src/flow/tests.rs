@@ -66,6 +66,7 @@ fn record(spec: SendSpec) -> SendRecord {
         attempts: 0,
         due: spec.not_before,
         spec: Some(spec),
+        aimed: None,
         sent_at: None,
         handing_over: false,
         history: vec![],
@@ -134,6 +135,15 @@ fn a_send_that_nothing_holds_passes_every_rule() {
         ["state", "flow", "hours", "not_before", "presence", "min_gap", "budget", "deadline", "consent"]
     );
     assert!(all.iter().all(|rule| rule.verdict == Judgement::Pass), "{all:?}");
+}
+
+#[test]
+fn a_domain_is_limited_however_it_is_written() {
+    let flow = FlowScope::domain(&name("xn--bcher-kva.example"));
+    for domain in ["bücher.example", "BÜCHER.Example", "xn--bcher-kva.example", "XN--BCHER-KVA.example"] {
+        let spec = SendSpec { to: Mailbox::new(format!("marie@{domain}"), None), ..spec() };
+        assert!(FlowScope::of(&spec, None).any(|scope| scope == flow), "{domain}");
+    }
 }
 
 #[test]

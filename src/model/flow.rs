@@ -40,7 +40,7 @@ pub enum FlowState {
 pub struct FlowSetting {
     /// Running or paused.
     pub state: FlowState,
-    /// When the setting ends by itself and the flow runs again.
+    /// When the setting ends by itself: a pause is a running flow from then on, and the limits of a flow that runs are no more.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
     /// Why, for the colleague who finds it.
@@ -52,7 +52,7 @@ pub struct FlowSetting {
     /// Who set it: the id of a key, or vigie itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
-    /// While it runs: at most so many mails within any second.
+    /// While it runs: at most so many mails within any second. Of a pause: also when it is over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate_per_second: Option<Rate>,
     /// While it runs: at most so many mails within any 24 hours.
@@ -101,8 +101,7 @@ impl FlowScope {
     pub fn of(spec: &SendSpec, provider: Option<&Name>) -> impl Iterator<Item = Self> {
         let campaign = spec.campaign.as_ref();
         let part = campaign.map(|name| Self { brand: spec.brand.clone(), campaign: Some(name.clone()) });
-        let host =
-            spec.to.email().rsplit_once('@').and_then(|(_, host)| host.to_ascii_lowercase().parse().ok());
+        let host = spec.to.domain().and_then(|host| host.parse().ok());
         let domains = [host, provider.cloned()].into_iter().flatten().map(|name| Self::domain(&name));
         [Some(Self { brand: spec.brand.clone(), campaign: None }), part].into_iter().flatten().chain(domains)
     }
@@ -142,10 +141,19 @@ impl fmt::Display for FlowScope {
 impl FlowSetting {
     /// The limits at `now`, where `others` hold without an operator's word.
     pub fn limits(&self, others: Limits, now: Timestamp) -> Limits {
-        let rate = self.rate_per_second.or(others.rate);
+        let own = if self.has_ended(now) {
+            Limits::default()
+        } else {
+            Limits { rate: self.rate_per_second, per_day: self.per_day }
+        };
         let ramp = self.ramp.and_then(|ramp| ramp.rate(now));
-        let slower = [rate, ramp].into_iter().flatten().min();
-        Limits { rate: slower, per_day: self.per_day.or(others.per_day) }
+        let slower = [own.rate.or(others.rate), ramp].into_iter().flatten().min();
+        Limits { rate: slower, per_day: own.per_day.or(others.per_day) }
+    }
+
+    /// Whether its limits are over at `now`. Those of a pause are not: they begin to hold when it is over.
+    fn has_ended(&self, now: Timestamp) -> bool {
+        self.state == FlowState::Running && self.until.is_some_and(|until| until <= now)
     }
 
     /// Whether this setting pauses its flow at `now`.

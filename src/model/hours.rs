@@ -3,7 +3,11 @@
 //! Each of the 168 hours of a week (UTC, Monday first) has a weight from 0 to 15 in half a byte. Being seen in an hour
 //! adds 4 to it, once, and with each week all weights lose a quarter: somebody seen every week at that hour comes to 13, and
 //! who was seen once is forgotten after four weeks, who was seen always after [`FORGOTTEN`](Hours::FORGOTTEN).
+//!
+//! For a mail that must go soon, the [`best`](Hours::best) hour is the one of this day of the week in which they were seen
+//! most; what they do at that hour on other days counts too, but a quarter as much, as one week knows little.
 
+use std::cmp::Reverse;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -65,6 +69,30 @@ impl Hours {
         let mut aged = *self;
         aged.age(hour(at).max(self.last));
         (0..2 * Self::PAIRS).map(|place| aged.get(place)).collect()
+    }
+
+    /// The best moment between `now` and `until` that `may` be taken, so far `into` its hour: that in which they are seen
+    /// most, and of equals the earliest. Not in the hour at hand, in which they have just been here, if they have; none if
+    /// nothing is known of the hours in between.
+    pub fn best(
+        &self,
+        now: Timestamp,
+        until: Timestamp,
+        into: Duration,
+        may: impl Fn(Timestamp) -> bool,
+    ) -> Option<Timestamp> {
+        let weights = self.weights(now);
+        let score = |hour: u32| {
+            let place = Self::place(hour);
+            let days = (0..7).map(|day| u16::from(weights[(place + 24 * day) % (2 * Self::PAIRS)]));
+            days.sum::<u16>() + 3 * u16::from(weights[place])
+        };
+        let next = hour(now) + 1..=hour(until);
+        let begun = |hour: u32| Timestamp::from_second(i64::from(hour) * 3600).ok()?.checked_add(into).ok();
+        let hours = next.take(2 * Self::PAIRS).filter(|hour| score(*hour) > 0);
+        let moments = hours.filter_map(|hour| Some((score(hour), begun(hour)?)));
+        let allowed = moments.filter(|(_, at)| *at < until && may(*at));
+        allowed.min_by_key(|(score, _)| Reverse(*score)).map(|(_, at)| at)
     }
 
     /// Whether all weights are zero as of this moment.
@@ -141,6 +169,26 @@ mod tests {
         assert_eq!(weight(&always, 19), 13);
         let forgotten = weeks(19) + jiff::SignedDuration::try_from(Hours::FORGOTTEN).expect("weeks");
         assert!(always.weights(forgotten).iter().all(|weight| *weight == 0));
+    }
+
+    #[test]
+    fn the_best_hour_is_the_one_they_are_seen_in_most() {
+        let mut hours = Hours::EMPTY;
+        for seen in ["16T18", "17T07", "17T18", "18T18", "19T07", "20T12", "21T20"] {
+            hours.seen(at(&format!("2026-11-{seen}:30:00Z")));
+        }
+        let (monday, quarter) = (at("2026-11-23T06:10:00Z"), Duration::from_mins(15));
+        let until = |text| hours.best(monday, at(text), quarter, |_| true);
+        assert_eq!(until("2026-11-23T18:15:00Z"), Some(at("2026-11-23T07:15:00Z")), "18:15 is too late");
+        assert_eq!(until("2026-11-23T18:16:00Z"), Some(at("2026-11-23T18:15:00Z")));
+        assert_eq!(until("2026-11-25T12:00:00Z"), Some(at("2026-11-23T18:15:00Z")), "of equals the earliest");
+        assert_eq!(until("2026-11-23T07:10:00Z"), None, "nothing is known of that hour");
+        let late = |at: Timestamp| at >= "2026-11-23T19:00:00Z".parse().expect("a moment");
+        let best = hours.best(monday, at("2026-11-24T06:00:00Z"), quarter, late);
+        assert_eq!(best, Some(at("2026-11-23T20:15:00Z")), "the best of those that may be");
+        let later = at("2026-11-23T18:00:00Z");
+        let best = hours.best(later, at("2026-11-23T20:00:00Z"), quarter, |_| true);
+        assert_eq!(best, None, "the hour at hand does not count");
     }
 
     #[test]

@@ -119,9 +119,10 @@ pub struct Toll {
 pub enum Pass {
     /// A token of every limit was taken.
     Go,
-    /// This flow is paused; nothing was taken.
-    Paused(FlowScope),
-    /// This flow is at its limit; nothing was taken. Worth asking again then.
+    /// This flow is paused; nothing was taken. Worth asking again then, where claims are not held back for it.
+    Paused(FlowScope, Timestamp),
+    /// This flow is at its limit; nothing was taken. Worth asking again then, which is before there is a token if that takes
+    /// long: meanwhile the limit may be raised.
     Wait(FlowScope, Timestamp),
 }
 

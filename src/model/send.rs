@@ -170,6 +170,9 @@ pub struct SendRecord {
     pub spec: Option<SendSpec>,
     /// While waiting: not claimed again before this moment (not-before, or the re-arm after a deferral).
     pub due: Option<Timestamp>,
+    /// While waiting: goes without presence from this moment on, which is before its deadline and in an hour in which its
+    /// recipient is often seen.
+    pub aimed: Option<Timestamp>,
     /// When the relay took it.
     pub sent_at: Option<Timestamp>,
     /// The hand-over has begun: a cancel comes too late.

@@ -1,4 +1,4 @@
-//! Who is not written to any more: a mailbox that does not exist, a person who complained.
+//! Who is not written to any more: a mailbox that does not exist, a person who complained or unsubscribed.
 
 use std::fmt;
 
@@ -45,19 +45,22 @@ pub enum SuppressReason {
     HardBounce,
     /// They called a mail spam.
     Complaint,
+    /// They unsubscribed from a brand's promotional mails.
+    Unsubscribed,
     /// An operator or a producer said so.
     Manual,
 }
 
 impl SuppressReason {
     /// Every reason there is.
-    pub const ALL: [Self; 3] = [Self::HardBounce, Self::Complaint, Self::Manual];
+    pub const ALL: [Self; 4] = [Self::HardBounce, Self::Complaint, Self::Unsubscribed, Self::Manual];
 
     /// The name in answers.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::HardBounce => "hard_bounce",
             Self::Complaint => "complaint",
+            Self::Unsubscribed => "unsubscribed",
             Self::Manual => "manual",
         }
     }
@@ -67,6 +70,7 @@ impl SuppressReason {
         match self {
             Self::HardBounce => "suppressed: hard bounce",
             Self::Complaint => "suppressed: complaint",
+            Self::Unsubscribed => "suppressed: unsubscribed",
             Self::Manual => "suppressed: manual",
         }
     }

@@ -9,43 +9,62 @@ use prometheus::{IntCounterVec, IntGauge, IntGaugeVec, Opts};
 
 use crate::model::{Name, SendState};
 use crate::store::{Counts, Snapshot};
-use crate::telemetry::{Kind, Metric, Registry};
+use crate::telemetry::{Kind, Label, Metric, Registry};
 
 const SENDS: Metric = Metric {
     name: "vigie_sends",
-    labels: &["brand", "state"],
-    meaning: "Sends by state; final states count for ever.",
-    alert: "claimed not falling for longer than the lease, uncertain growing, waiting near store.max_waiting.",
+    labels: &[
+        Label::BRAND,
+        Label::of(
+            "state",
+            &["waiting", "claimed", "sent", "failed", "uncertain", "cancelled", "handed_off", "dropped"],
+        ),
+    ],
+    meaning: "Sends by state; final states count for ever; the store's, so every gateway on it shows the \
+              same. State waiting, claimed; final: sent, failed, uncertain, cancelled, handed_off, dropped",
+    healthy: "claimed near 0 and moving; waiting falling through the day",
+    alert: "claimed not falling for longer than the lease, uncertain growing, waiting near \
+              store.max_waiting",
 };
 const ACCEPTED: Metric = Metric {
     name: "vigie_sends_accepted_total",
-    labels: &["brand"],
-    meaning: "Sends acknowledged to producers.",
-    alert: "none; compare with what producers say they pushed.",
+    labels: &[Label::BRAND],
+    meaning: "Sends acknowledged to producers; the store's, so every gateway on it shows the same",
+    healthy: "equal to what producers say they pushed",
+    alert: "it differs from that; nothing on a day on which sends come",
 };
 const FINISHED: Metric = Metric {
     name: "vigie_sends_finished_total",
-    labels: &["brand", "outcome"],
-    meaning: "Sends that reached a final state, by that state.",
-    alert: "failed or uncertain above 1 % of all outcomes over 15 minutes.",
+    labels: &[
+        Label::BRAND,
+        Label::of("outcome", &["sent", "failed", "uncertain", "cancelled", "handed_off", "dropped"]),
+    ],
+    meaning: "Sends that reached a final state; the store's, so every gateway on it shows the same",
+    healthy: "mostly sent",
+    alert: "failed or uncertain above 1 % of all outcomes over 15 minutes",
 };
 const CASES: Metric = Metric {
     name: "vigie_cases",
-    labels: &["brand", "state"],
-    meaning: "Cases by state: open (or leaving), settled, handed_off; closed ones count for ever.",
-    alert: "open growing from day to day: deadlines are missing; handed_off growing faster than settled.",
+    labels: &[Label::BRAND, Label::of("state", &["open", "settled", "handed_off"])],
+    meaning: "Cases by state; closed ones count for ever; the store's, so every gateway on it shows the \
+              same",
+    healthy: "open level from week to week; settled growing faster than handed_off",
+    alert: "open grows from day to day: deadlines are missing",
 };
 const ONLINE: Metric = Metric {
     name: "vigie_presence_online",
     labels: &[],
-    meaning: "People seen in their mailbox within presence.window.",
-    alert: "0 for longer than usual at this hour: signals do not arrive.",
+    meaning: "People seen in their mailbox within presence.window; the store's, so every gateway shows the \
+              same",
+    healthy: "follows the hours of the day",
+    alert: "0 for longer than usual at this hour: signals do not arrive",
 };
 const GAP: Metric = Metric {
     name: "vigie_conservation_gap",
-    labels: &["brand"],
-    meaning: "Accepted sends minus the sum over all states: sends nobody can account for.",
-    alert: "anything but 0, at once.",
+    labels: &[Label::BRAND],
+    meaning: "Accepted sends minus the sum over all states: sends nobody can account for",
+    healthy: "0",
+    alert: "anything else, at once: it is a bug; keep the store as it is",
 };
 
 /// Holds the newest snapshot and turns it into metrics when the registry gathers. Cheap to clone.
@@ -106,12 +125,12 @@ impl Families {
     fn new() -> Self {
         let opts = |metric: Metric| Opts::new(metric.name, metric.meaning);
         Self {
-            sends: IntGaugeVec::new(opts(SENDS), SENDS.labels).expect(LITERAL),
-            accepted: IntCounterVec::new(opts(ACCEPTED), ACCEPTED.labels).expect(LITERAL),
-            finished: IntCounterVec::new(opts(FINISHED), FINISHED.labels).expect(LITERAL),
-            cases: IntGaugeVec::new(opts(CASES), CASES.labels).expect(LITERAL),
+            sends: IntGaugeVec::new(opts(SENDS), &SENDS.label_names()).expect(LITERAL),
+            accepted: IntCounterVec::new(opts(ACCEPTED), &ACCEPTED.label_names()).expect(LITERAL),
+            finished: IntCounterVec::new(opts(FINISHED), &FINISHED.label_names()).expect(LITERAL),
+            cases: IntGaugeVec::new(opts(CASES), &CASES.label_names()).expect(LITERAL),
             online: IntGauge::with_opts(opts(ONLINE)).expect(LITERAL),
-            gap: IntGaugeVec::new(opts(GAP), GAP.labels).expect(LITERAL),
+            gap: IntGaugeVec::new(opts(GAP), &GAP.label_names()).expect(LITERAL),
         }
     }
 

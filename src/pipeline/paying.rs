@@ -1,18 +1,34 @@
 //! Somebody followed a payment link: counted in the case, and told as `link.clicked`.
 //!
-//! The redirect waits for none of this. While the store is away clicks wait here, as many as there is room for.
+//! The redirect waits for none of this. While the store is away clicks wait here, as many as there is room for. A gateway that
+//! is told to stop goes on telling for as long as attempts may take to end (`dispatch.drain`), so that one that is restarted
+//! because of its store loses none; what still waits then is counted and logged, by its number.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use prometheus::IntCounter;
 use serde_json::{Map, Value};
 use tokio::sync::mpsc;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::intake::Intake;
 use crate::model::{Event, Glance, Name, RecipientId, Seen, SendId};
 use crate::store::{Store, StoreError};
+use crate::telemetry::{Metric, Registry};
+
+const LOST: Metric = Metric {
+    name: "vigie_payment_clicks_lost_total",
+    labels: &[],
+    meaning: "Clicks on payment links of which nothing could be told, because the store was away during a \
+              stop",
+    healthy: "0",
+    alert: "any: the store was away during a stop. The clicks are in vigie_payment_clicks_total, and who \
+              paid is not affected",
+};
 
 /// Clicks that wait for the store; more are shed and counted.
 const WAITING: usize = 1024;
@@ -29,7 +45,10 @@ pub struct Paying {
 }
 
 /// The other side.
-pub struct Clicks(mpsc::Receiver<Click>);
+pub struct Clicks {
+    queue: mpsc::Receiver<Click>,
+    lost: IntCounter,
+}
 
 struct Click {
     brand: Name,
@@ -38,9 +57,10 @@ struct Click {
 
 impl Paying {
     /// Takes clicks, and what tells of them.
-    pub fn new(intake: Arc<Intake>, clock: Clock) -> (Self, Clicks) {
-        let (sender, receiver) = mpsc::channel(WAITING);
-        (Self { sender, intake, clock }, Clicks(receiver))
+    pub fn new(intake: Arc<Intake>, clock: Clock, registry: &Registry) -> (Self, Clicks) {
+        let (sender, queue) = mpsc::channel(WAITING);
+        let lost = registry.counter(LOST).with_label_values::<&str>(&[]);
+        (Self { sender, intake, clock }, Clicks { queue, lost })
     }
 
     /// Somebody followed the payment link in this letter: once a minute it is told.
@@ -54,22 +74,39 @@ impl Paying {
 }
 
 impl Clicks {
-    /// Tells of each click until it is told to stop; then of those that wait, as long as the store takes them.
-    pub async fn run(mut self, store: Arc<dyn Store>, stop: CancellationToken) {
-        while let Some(Some(mut click)) = stop.run_until_cancelled(self.0.recv()).await {
-            while let Err(error) = click.tell(&*store).await {
+    /// Tells of each click until it is told to stop; then of those that wait, within `drain`.
+    pub async fn run(mut self, store: Arc<dyn Store>, stop: CancellationToken, drain: Duration) {
+        let mut rest = VecDeque::new();
+        while let Some(Some(click)) = stop.run_until_cancelled(self.queue.recv()).await {
+            rest.push_back(click);
+            if !tell_all(&mut rest, &*store, &stop).await {
+                break;
+            }
+        }
+        rest.extend(std::iter::from_fn(|| self.queue.try_recv().ok()));
+        let never = CancellationToken::new();
+        if timeout(drain, tell_all(&mut rest, &*store, &never)).await.is_err() {
+            let clicks = rest.len();
+            self.lost.inc_by(clicks as u64);
+            tracing::warn!(clicks, "clicks on payment links are told to nobody: the store was away");
+        }
+    }
+}
+
+/// Tells of these, each again and again until it is told, and takes them away; tells whether it came to the end before `stop`.
+async fn tell_all(rest: &mut VecDeque<Click>, store: &dyn Store, stop: &CancellationToken) -> bool {
+    while let Some(click) = rest.front_mut() {
+        match click.tell(store).await {
+            Ok(()) => drop(rest.pop_front()),
+            Err(error) => {
                 tracing::debug!(%error, "a click on a payment link waits for the store");
-                if stop.run_until_cancelled(tokio::time::sleep(AGAIN)).await.is_none() {
-                    return;
+                if stop.run_until_cancelled(sleep(AGAIN)).await.is_none() {
+                    return false;
                 }
             }
         }
-        while let Ok(mut click) = self.0.try_recv() {
-            if click.tell(&*store).await.is_err() {
-                return;
-            }
-        }
     }
+    true
 }
 
 impl Click {

@@ -3,13 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use prometheus::IntCounterVec;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::intake::{Intake, Sight, Sights};
-use crate::model::Seen;
+use crate::model::{Glance, Name, Seen};
 use crate::store::Store;
+use crate::telemetry::{Label, Metric, Registry};
 
 /// Sights that are counted in one go.
 const TOGETHER: usize = 100;
@@ -24,10 +26,16 @@ pub async fn run(
     store: Arc<dyn Store>,
     intake: Arc<Intake>,
     clock: Clock,
+    letters: Letters,
     stop: CancellationToken,
 ) {
-    let note = async |batch: Vec<Seen>| {
-        if let Err(error) = store.note_seen(&batch).await {
+    let note = async |batch: Vec<Seen>| match store.note_seen(&batch).await {
+        Ok(cases) => {
+            for (seen, (brand, _)) in batch.iter().zip(cases).filter_map(|(seen, case)| Some((seen, case?))) {
+                letters.seen(&brand, seen.what);
+            }
+        }
+        Err(error) => {
             intake.shed_statistics(batch.len() as u64);
             tracing::debug!(%error, "statistics are lost: the store did not take them");
         }
@@ -50,6 +58,34 @@ pub async fn run(
         note(batch.to_vec()).await;
     }
 }
+
+/// Counts, by brand, how letters of cases are seen.
+#[derive(Debug, Clone)]
+pub struct Letters(IntCounterVec);
+
+impl Letters {
+    /// Of this registry.
+    pub fn new(registry: &Registry) -> Self {
+        Self(registry.counter(SEEN))
+    }
+
+    fn seen(&self, brand: &Name, what: Glance) {
+        let what = match what {
+            Glance::Open => "opened",
+            Glance::Click => "clicked",
+            Glance::Counted => return,
+        };
+        self.0.with_label_values(&[brand.as_str(), what]).inc();
+    }
+}
+
+const SEEN: Metric = Metric {
+    name: "vigie_letters_seen_total",
+    labels: &[Label::BRAND, Label::of("what", &["opened", "clicked"])],
+    meaning: "Letters of cases that people opened, or of which they followed a link; as often as they did",
+    healthy: "a steady share of the mails sent",
+    alert: "it falls while mails go out: pixels or links do not reach us, or mails land in spam",
+};
 
 fn seen(sight: Sight, clock: &Clock) -> Seen {
     Seen { recipient: sight.recipient, send: sight.send, what: sight.what, at: clock.now() }

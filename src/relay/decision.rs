@@ -1,7 +1,8 @@
 //! What a relay's reply means: one pure function, [`rule`], and its table.
 //!
 //! The letter of a reply code is RFC 5321's; what we make of it is ours: a reply is held against the *send* only if
-//! the relay spoke about the send. A busy relay, a refused password or a dialogue out of step cost no attempt.
+//! the relay spoke about the send. A relay that is busy, full or broken, a refused password or a dialogue out of step cost
+//! no attempt.
 
 /// What becomes of a send that the relay did not take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -10,7 +11,7 @@ pub enum Decision {
     Reject,
     /// This send is refused for now: it counts as an attempt.
     Defer,
-    /// The relay says that it is too busy, or that we are too many: costs the send no attempt.
+    /// The relay says that it cannot now, or that we are too many: costs the send no attempt.
     Throttle,
     /// The relay was not reached, or the dialogue broke before anything was handed over: costs no attempt.
     Unreachable,
@@ -93,6 +94,10 @@ pub(super) fn rule(stage: Stage, code: u16, enhanced: Option<Enhanced>) -> (Mean
             (Meaning::No(Decision::Throttle), Then::Close)
         }
         (_, 451) if matches!(enhanced, Some((4, 7, _))) => (Meaning::No(Decision::Throttle), Then::Close),
+        // The relay's own trouble: it is full, or something in it is broken. Nobody knows yet whose mail it is at MAIL.
+        (_, 400..=499) if is_of_the_system(enhanced) => (Meaning::No(Decision::Throttle), Then::Reset),
+        (Mail, 452) if enhanced.is_none() => (Meaning::No(Decision::Throttle), Then::Reset),
+        (_, 451) if !is_of_the_mail(enhanced) => (Meaning::No(Decision::Throttle), Then::Reset),
         // Authentication wanted, mechanism too weak, refused, encryption wanted. Before the first letter, any 5yz is
         // about us.
         (_, 530 | 534 | 535 | 538) | (Greeting | StartTls | Auth, 500..=599) => {
@@ -104,6 +109,16 @@ pub(super) fn rule(stage: Stage, code: u16, enhanced: Option<Enhanced>) -> (Mean
         (_, 500..=599) => (Meaning::No(Decision::Reject), Then::Reset),
         _ => (Meaning::Nonsense, Then::Close),
     }
+}
+
+/// X.3.X: the system that answers.
+pub(super) fn is_of_the_system(enhanced: Option<Enhanced>) -> bool {
+    matches!(enhanced, Some((_, 3, _)))
+}
+
+/// X.1.X and X.2.X: this recipient, but for X.1.7 and X.1.8, which are about the sender. X.6.X: this message.
+fn is_of_the_mail(enhanced: Option<Enhanced>) -> bool {
+    matches!(enhanced, Some((_, 1 | 2 | 6, _))) && !matches!(enhanced, Some((_, 1, 7 | 8)))
 }
 
 #[cfg(test)]
@@ -130,8 +145,16 @@ mod tests {
         (&[Data], &[354], None, (Go, Keep)),
         (&[Data], &[250, 220, 334], None, (Nonsense, Close)),
         (&[Greeting, StartTls, Auth, Mail, Rcpt, Chunk, Dot], &[354, 334, 300], None, (Nonsense, Close)),
-        (LETTER, &[450, 451, 452], None, (No(Defer), Reset)),
-        (LETTER, &[451], Some((4, 3, 0)), (No(Defer), Reset)),
+        (LETTER, &[450], None, (No(Defer), Reset)),
+        (&[Rcpt, Data, Chunk, Dot], &[452], None, (No(Defer), Reset)),
+        (LETTER, &[450, 451, 452], Some((4, 2, 1)), (No(Defer), Reset)),
+        (LETTER, &[451], Some((4, 1, 1)), (No(Defer), Reset)),
+        (LETTER, &[451], Some((4, 6, 0)), (No(Defer), Reset)),
+        (LETTER, &[450, 451, 452], Some((4, 3, 1)), (No(Throttle), Reset)),
+        (LETTER, &[451], None, (No(Throttle), Reset)),
+        (LETTER, &[451], Some((4, 4, 1)), (No(Throttle), Reset)),
+        (LETTER, &[451], Some((4, 1, 8)), (No(Throttle), Reset)),
+        (&[Mail], &[452], None, (No(Throttle), Reset)),
         (ALL, &[421, 432, 454], None, (No(Throttle), Close)),
         (ALL, &[451], Some((4, 7, 1)), (No(Throttle), Close)),
         (SETUP, &[450, 451], None, (No(Throttle), Close)),

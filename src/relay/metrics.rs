@@ -2,22 +2,49 @@
 
 use prometheus::{IntCounterVec, IntGauge, IntGaugeVec};
 
-use crate::telemetry::{Metric, Registry};
+use crate::telemetry::{Label, Metric, Registry};
 
 const TRANSACTIONS: Metric = Metric {
     name: "vigie_relay_transactions_total",
-    labels: &["relay", "reply"],
-    meaning: "Transactions and refused checkouts by how they ended: 250, 421, 4yz, 5yz (the relay's reply), timeout, \
-              closed, garbage (no reply that counts, nothing handed over), unknown (nobody can know whether the relay \
-              took the mail), not_sendable, misconfigured, unreachable (it did not come to a transaction).",
-    alert: "Any `unknown` or `misconfigured`; `250` below nine tenths of all over ten minutes.",
+    labels: &[
+        Label::each("relay", "relays of the configuration, by host and port; outbox"),
+        Label::of(
+            "reply",
+            &[
+                "250",
+                "421",
+                "4yz",
+                "5yz",
+                "timeout",
+                "closed",
+                "garbage",
+                "unknown",
+                "not_sendable",
+                "misconfigured",
+                "unreachable",
+                "respite",
+            ],
+        ),
+    ],
+    meaning: "Transactions and refused checkouts by how they ended. Reply 250, 421, 4yz, 5yz: the relay's \
+              reply; timeout, closed, garbage: no reply that counts, nothing handed over; unknown: nobody \
+              can know whether the relay took the mail; not_sendable, misconfigured, unreachable: it did not \
+              come to a transaction; respite: as little, as the relay has said of itself that it cannot take \
+              mail now, and is asked again after 1 to 30 s",
+    healthy: "mostly 250, with some 4yz",
+    alert: "any unknown or misconfigured; 250 below nine tenths of all over ten minutes; any respite for \
+              minutes",
 };
 
 const CONNECTIONS: Metric = Metric {
     name: "vigie_relay_connections",
-    labels: &["relay", "state"],
-    meaning: "Connections to the relay: `open` are TCP connections, `busy` are places in use.",
-    alert: "`busy` at `relay.connections` for minutes: the relay is slower than the sends come.",
+    labels: &[
+        Label::each("relay", "relays of the configuration, by host and port; outbox"),
+        Label::of("state", &["open", "busy"]),
+    ],
+    meaning: "Connections to the relay. State open: TCP connections; busy: places in use",
+    healthy: "busy far below relay.connections",
+    alert: "busy at relay.connections for minutes: the relay is slower than the sends come",
 };
 
 /// The metrics of all relays.
@@ -46,6 +73,9 @@ impl Register {
 
     /// Those of one relay; its name comes from the configuration.
     pub(super) fn of(&self, relay: String) -> Metrics {
+        for series in TRANSACTIONS.series(&[&relay]) {
+            self.transactions.with_label_values(&series);
+        }
         let [open, busy] =
             ["open", "busy"].map(|state| self.connections.with_label_values(&[&*relay, state]));
         Metrics { transactions: self.transactions.clone(), relay, open, busy }

@@ -11,6 +11,7 @@ use super::decision::Then;
 use super::dial::Dialler;
 use super::link::Link;
 use super::reply::Trouble;
+use super::respite::{Respite, Turn};
 use super::transaction::{End, carry};
 use crate::model::Letter;
 
@@ -22,6 +23,7 @@ pub(super) struct Pool {
     max_mails: u32,
     parked: Mutex<Parked>,
     breaker: Breaker,
+    respite: Respite,
     /// Cleared when a relay turns out not to know the `BDAT` it offers.
     chunks: AtomicBool,
 }
@@ -40,7 +42,8 @@ impl Pool {
     /// An empty pool.
     pub(super) fn new(dialler: Dialler, idle: Duration, max_age: Duration, max_mails: u32) -> Arc<Self> {
         let (parked, chunks) = (Mutex::default(), AtomicBool::new(true));
-        Arc::new(Self { dialler, idle, max_age, max_mails, parked, breaker: Breaker::default(), chunks })
+        let (breaker, respite) = (Breaker::default(), Respite::default());
+        Arc::new(Self { dialler, idle, max_age, max_mails, parked, breaker, respite, chunks })
     }
 
     fn parked(&self) -> MutexGuard<'_, Parked> {
@@ -49,21 +52,40 @@ impl Pool {
     }
 
     /// The warmest usable connection; true means that it has carried mails before. The caller holds a permit.
-    pub(super) async fn take(&self) -> Result<(Link, bool), Trouble> {
+    pub(super) async fn take(&self) -> Result<(Link, bool, Turn), Trouble> {
+        let turn = self.respite.leave()?;
         while let Some(link) = self.pop() {
             if self.usable(&link) && link.wire.quiet() {
-                return Ok((link, true));
+                return Ok((link, true, turn));
             }
         }
         let leave = self.breaker.leave()?;
         let link = self.dialler.dial().await;
         leave.used(link.is_ok());
-        Ok((link?, false))
+        match link {
+            Ok(link) => Ok((link, false, turn)),
+            Err(trouble) => {
+                turn.refused(&trouble);
+                Err(trouble)
+            }
+        }
     }
 
     /// Carries a letter. If an idle connection turns out to be dead before anything was handed over, a fresh one gets
     /// the same letter, once.
-    pub(super) async fn deliver(self: &Arc<Self>, link: Link, reused: bool, letter: &Letter) -> End {
+    pub(super) async fn deliver(
+        self: &Arc<Self>,
+        link: Link,
+        reused: bool,
+        turn: Turn,
+        letter: &Letter,
+    ) -> End {
+        let end = self.try_hard(link, reused, letter).await;
+        turn.ended(&end);
+        end
+    }
+
+    async fn try_hard(self: &Arc<Self>, link: Link, reused: bool, letter: &Letter) -> End {
         let end = self.carry(link, letter).await;
         let without_chunks = end.blames_chunks();
         if without_chunks {
@@ -87,6 +109,7 @@ impl Pool {
             Then::Close => false,
         };
         if usable {
+            link.rest();
             self.park(link);
         }
         end
@@ -101,8 +124,7 @@ impl Pool {
     }
 
     /// Keeps a connection whose last reply was complete and belonged to its last command.
-    fn park(self: &Arc<Self>, mut link: Link) {
-        link.rest();
+    pub(super) fn park(self: &Arc<Self>, link: Link) {
         if !self.usable(&link) || !link.wire.quiet() {
             return;
         }

@@ -174,6 +174,7 @@ impl Trouble {
             Self::Broke(_, how) => how.as_str(),
             Self::Own(Decision::Reject, _) => "not_sendable",
             Self::Own(Decision::Misconfigured, _) => "misconfigured",
+            Self::Own(Decision::Throttle, _) => "respite",
             Self::Own(..) => "unreachable",
         }
     }

@@ -4,15 +4,15 @@
 //! themselves and hand through the 421 of the server behind them. So the words are looked at, too; and where they say
 //! nothing, only the send waits.
 
-use super::decision::{Enhanced, Stage};
+use super::decision::{Enhanced, Stage, is_of_the_system};
 
 /// Who a refusal asks to be slower.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Slows {
     /// Nobody: this send comes later, at no cost for others.
     Send,
-    /// The relay as a whole: it spoke before there was a recipient, or of itself. A relay that
-    /// refuses connections gets none for a moment, which its pool sees to.
+    /// The relay as a whole: it spoke before there was a recipient, or of itself. It is left in peace for a while, which its
+    /// pool sees to.
     Relay,
     /// Whoever keeps the recipient's mailbox: the relay hands their answer through, or is their server.
     Domain,
@@ -61,7 +61,11 @@ pub(super) fn slows(stage: Stage, code: u16, enhanced: Option<Enhanced>, text: &
         return Slows::Send;
     }
     // X.3.X: the system that answers, which is the relay: it is full, or stops.
-    if matches!(stage, Stage::Greeting | Stage::StartTls | Stage::Auth) || subject == Some(3) {
+    if matches!(stage, Stage::Greeting | Stage::StartTls | Stage::Auth) || is_of_the_system(enhanced) {
+        return Slows::Relay;
+    }
+    // Local trouble, or no room: it has not heard yet for whom.
+    if stage == Stage::Mail && matches!(code, 451 | 452) && enhanced.is_none() {
         return Slows::Relay;
     }
     // X.2.X: this one mailbox, also its rate.
@@ -116,6 +120,9 @@ mod tests {
         (Rcpt, 421, "closing connection", Send),
         (Rcpt, 451, "4.3.0 Temporary lookup failure", Relay),
         (Mail, 451, "4.1.8 Sender domain not found", Send),
+        (Mail, 451, "Temporary local problem - please try later", Relay),
+        (Mail, 452, "Insufficient system storage", Relay),
+        (Rcpt, 451, "Temporary local problem - please try later", Send),
     ];
 
     #[test]

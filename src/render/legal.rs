@@ -7,6 +7,7 @@
 
 mod marks;
 mod visible;
+mod whole;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -168,9 +169,11 @@ impl Profile {
 
 impl Element {
     fn lack(&self, part: &'static str, seen: &str, shapes: impl Fn(&str) -> Vec<String>) -> Option<Lack<'_>> {
-        let shows = |path: &str| shapes(path).iter().any(|shape| seen.contains(&normal(shape)));
-        let hidden = self.prints.iter().find(|paths| !alternatives(paths).any(shows));
-        if let Some(paths) = hidden {
+        let shapes =
+            |paths: &String| alternatives(paths).flat_map(&shapes).map(|shape| normal(&shape)).collect();
+        let values: Vec<BTreeSet<String>> = self.prints.iter().map(shapes).collect();
+        let hidden = self.prints.iter().zip(&values).find(|(_, value)| !is_shown(seen, value, &values));
+        if let Some((paths, _)) = hidden {
             return Some(Lack { element: self, part, value: Some(paths) });
         }
         let silent = !self.words.is_empty() && !self.words.iter().any(|text| seen.contains(text));
@@ -190,6 +193,13 @@ impl Lack<'_> {
         };
         format!("lacks {what} ({article}): add {how}")
     }
+}
+
+/// Whether a reader sees this value, by the shapes it may have; of several that look the same, as many as there are.
+fn is_shown(seen: &str, value: &BTreeSet<String>, values: &[BTreeSet<String>]) -> bool {
+    let alike: Vec<_> = values.iter().filter(|other| !other.is_disjoint(value)).collect();
+    let shapes: BTreeSet<&str> = alike.iter().flat_map(|other| other.iter().map(String::as_str)).collect();
+    !alike.is_empty() && whole::places(seen, shapes.into_iter()) >= alike.len()
 }
 
 fn alternatives(paths: &str) -> impl Iterator<Item = &str> {

@@ -50,6 +50,7 @@ fn brand() -> Brand {
         language: "en".into(),
         consent: ConsentRule::Presumed,
         class: MailClass::Transactional,
+        on_deadline: OnDeadline::Send,
         on_uncertain: OnUncertain::Hold,
         decoy: false,
         dkim: Vec::new(),

@@ -82,9 +82,9 @@ impl Variables {
             "case" => self.spec.case.as_deref().map(Value::from),
             "language" => Some(Value::from(self.language.as_str())),
             name => {
-                let given = self.spec.vars.get(name).and_then(convert);
-                given
-                    .or_else(|| self.fact(name))
+                let given = || self.spec.vars.get(name).and_then(convert);
+                self.fact(name)
+                    .or_else(given)
                     .or_else(|| self.of_brand(name))
                     .or_else(|| self.assumption(name))
             }
@@ -96,7 +96,8 @@ impl Variables {
         self.values.get_attr(name).ok().filter(|value| !value.is_undefined())
     }
 
-    /// What the send's case says.
+    /// What the send's case says. That goes before what the send says: the case is put again when a part was paid, and the
+    /// send was pushed before.
     fn fact(&self, name: &str) -> Option<Value> {
         let facts = self.facts.as_deref()?;
         let written = |day, length| formats::date(day, length, &self.language).ok();
@@ -122,14 +123,13 @@ impl Variables {
 
     /// The field of the producer's request, or of its case, that holds this text or number.
     pub(super) fn origin_of(&self, text: &str) -> Option<String> {
-        let in_vars = path_to(&self.spec.vars, text).map(|path| format!("vars.{path}"));
-        in_vars.or_else(|| {
-            let facts = self.facts.as_deref()?;
+        let in_case = self.facts.as_deref().and_then(|facts| {
             if facts.amount.as_str() == text {
                 return Some("case.amount".into());
             }
             path_to(&facts.attributes, text).map(|path| format!("case.attributes.{path}"))
-        })
+        });
+        in_case.or_else(|| path_to(&self.spec.vars, text).map(|path| format!("vars.{path}")))
     }
 
     fn assumption(&self, name: &str) -> Option<Value> {

@@ -1,6 +1,7 @@
 //! What callers bring to a store, and what it answers.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -9,8 +10,8 @@ use super::StoreError;
 #[cfg(doc)]
 use super::{Rules, Store};
 use crate::model::{
-    CaseState, Claim, ClaimId, Consent, Contact, FlowScope, Hint, Hours, Landed, MailAge, Name, Origin,
-    RecipientId, Sealed, SendId, SendRecord, SendState, Source, Suppression, Worth,
+    CaseFacts, CaseState, Claim, ClaimId, Consent, Contact, FlowScope, Hint, Hours, Landed, MailAge, Name,
+    Origin, RecipientId, Sealed, SendId, SendRecord, SendSpec, SendState, Source, Suppression, Worth,
 };
 
 /// When an [`Store::enqueue`] answers.
@@ -173,8 +174,41 @@ pub struct Ticked {
     pub expired: Vec<(SendId, SendState)>,
     /// Sends that ended at their deadline.
     pub ended: Vec<(SendId, SendState)>,
+    /// Sends that came near their deadline, for whoever can [aim](Store::aim) them better. Told at least once; if nobody
+    /// aims, they go at their deadline.
+    pub near: Vec<Near>,
     /// More is due than this call's limit let through: call again.
     pub more: bool,
+}
+
+/// A send that is near its deadline, and shall be sent then without presence; its person is one of whom it is known in which
+/// hours they are seen. Not a claim.
+#[derive(Debug, Clone)]
+pub struct Near {
+    /// What to send, and until when.
+    pub spec: Arc<SendSpec>,
+    /// What is known of its case at this moment, if it belongs to one that was opened.
+    pub facts: Option<Arc<CaseFacts>>,
+    /// In which hours of the week its person was seen.
+    pub hours: Hours,
+}
+
+/// A better moment than a send's deadline to go without presence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Aim {
+    /// Which send.
+    pub send: SendId,
+    /// Whose: says where a partitioned store keeps it.
+    pub recipient: RecipientId,
+    /// From when on it goes as if its deadline had passed.
+    pub at: Timestamp,
+}
+
+impl Aim {
+    /// What the send's history says of it.
+    pub(super) fn words(&self) -> String {
+        format!("at {}", self.at)
+    }
 }
 
 /// Counters of one flow (a brand's campaign, or its sends without one).

@@ -16,7 +16,8 @@ use crate::model::{CaseRecord, CaseSpec, CaseState, Name, Seen};
 /// - **Never in both channels.** A case that leaves takes all that waits of it along, in the same step; what is being handed
 ///   over to a relay at that moment ends first, and only then the case is handed off. What comes back from its hand-over
 ///   (deferred, given back) ends with its case instead of waiting again.
-/// - **Nothing new.** A send for a case that is not open any more is refused: [`Enqueued::Closed`](super::Enqueued::Closed).
+/// - **Nothing new.** A send for a case that is not open any more is refused: [`Enqueued::Closed`](super::Enqueued::Closed). What
+///   is closed stays so for [`Rules::keep_cases`](super::Rules::keep_cases), whoever puts it again.
 /// - **Its values are those of now.** A claim carries what the case says at that moment, so a part that is paid changes the
 ///   amount of every letter that has not been claimed.
 /// - **Who comes first wins.** A settlement and a claim's `begin` are steps on one person, one after the other: what began
@@ -31,7 +32,7 @@ pub trait Cases: Send + Sync {
     /// Opens cases, or replaces what was said of them; answers in the order given, durably.
     async fn put_cases(&self, cases: Vec<CaseSpec>) -> Vec<Result<CasePut, StoreError>>;
 
-    /// These cases as they stand, in the order given (closed ones for [`Rules::keep_finished`](super::Rules::keep_finished)).
+    /// These cases as they stand, in the order given (closed ones for [`Rules::keep_cases`](super::Rules::keep_cases)).
     async fn cases(&self, ids: &[(Name, String)]) -> Result<Vec<Option<CaseRecord>>, StoreError>;
 
     /// Settles a case, whatever its state: cancels every send of it, and of no other. Durable before it answers.

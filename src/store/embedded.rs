@@ -27,25 +27,6 @@
 //! whole process 56 MB. 200 000 waiting sends, each with case and deadline, take at most 360 bytes each, fjall's caches
 //! included. A touch with nothing waiting takes 1.0 µs (99th percentile 1.9), one that claims 43 µs, `begin` 6 µs,
 //! `finish` 22 µs.
-//!
-//! # Why fjall
-//!
-//! Measured once when the choice was made, on a shared two-core virtual machine with a virtio disk, 450-byte payloads;
-//! a *claim* is one small record rewritten:
-//!
-//! | | redb 4.6 | fjall 3.1 |
-//! | --- | --- | --- |
-//! | durable sends a second, 64 callers with 1 each | 11–13 thousand | 25–36 thousand |
-//! | the same, 8 callers with 500 each | 25–36 thousand | 55–75 thousand |
-//! | a claim alone, median / 99th percentile | 12 / 57 µs | 2 / 6 µs |
-//! | a claim survives `kill -9` | no: not without a sync (270 µs) | yes |
-//! | a claim each ms beside 64 × 1 enqueues at full speed | 2.8 / 53 ms | 0.16 / 18 ms |
-//! | the same with [our own sync](disk) of fjall's journal | | 11 µs / 2.6 ms |
-//! | opening a million sends after `kill -9` | 1.8 s | 1.7 s |
-//!
-//! redb has one writer, and a claim waits for the sync in progress. Two fjall databases, one for claims alone, brought the
-//! last 99th percentile to 54 µs under that load, at the price of steps that are no longer atomic and of two orders
-//! of events to reconcile after a power cut: not worth it.
 
 mod cases;
 mod core;
@@ -68,8 +49,8 @@ use tokio::sync::{RwLock, RwLockReadGuard, SetOnce, mpsc, watch};
 
 use super::time;
 use super::{
-    Cancelled, Enqueued, Fenced, Forgotten, Person, Rules, Snapshot, Store, StoreError, Suppressed, Ticked,
-    Touch, Touched, Wait,
+    Aim, Cancelled, Enqueued, Fenced, Forgotten, Person, Rules, Snapshot, Store, StoreError, Suppressed,
+    Ticked, Touch, Touched, Wait,
 };
 use crate::clock::Clock;
 use crate::model::{
@@ -190,6 +171,11 @@ impl Store for Embedded {
             open.core.purge_later(until);
         }
         open.core.ticked(turn)
+    }
+
+    async fn aim(&self, aims: &[Aim]) -> Result<Vec<bool>, StoreError> {
+        let open = self.open_store().await?;
+        open.core.step(|state, now| aims.iter().map(|aim| state.aim(aim, now)).collect())
     }
 
     async fn renew(&self, holds: &[Hold]) -> Result<Vec<Fenced>, StoreError> {

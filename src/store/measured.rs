@@ -8,15 +8,15 @@ use prometheus::{Histogram, HistogramVec};
 use tokio::sync::watch;
 
 use super::{
-    Cancelled, CasePut, Cases, Enqueued, Errand, Errands, Fenced, Forgotten, Heard, Log, Person, Settled,
-    Snapshot, Store, StoreError, Suppressed, Ticked, Touch, Touched, Wait,
+    Aim, Cancelled, CasePut, Cases, Enqueued, Errand, Errands, Fenced, Forgotten, Heard, Log, Person,
+    Settled, Snapshot, Store, StoreError, Suppressed, Ticked, Touch, Touched, Wait,
 };
 use crate::model::{
     CaseRecord, CaseSpec, ClaimId, Consent, Event, Finish, FlowScope, FlowSetting, Flows, Hold, Leaving,
     Mailboxes, Name, Pass, Position, RecipientId, Sealed, Seen, SendId, SendRecord, SendSpec, SuppressScope,
     Suppression, Toll,
 };
-use crate::telemetry::{Metric, Registry};
+use crate::telemetry::{Label, Metric, Registry};
 
 /// A store whose operations are timed.
 pub struct Measured {
@@ -89,6 +89,10 @@ impl Store for Measured {
 
     async fn tick(&self, request: ClaimId, limit: usize) -> Result<Ticked, StoreError> {
         self.timed("tick", self.store.tick(request, limit)).await
+    }
+
+    async fn aim(&self, aims: &[Aim]) -> Result<Vec<bool>, StoreError> {
+        self.timed("aim", self.store.aim(aims)).await
     }
 
     async fn renew(&self, holds: &[Hold]) -> Result<Vec<Fenced>, StoreError> {
@@ -247,7 +251,11 @@ impl Errands for Measured {
 
 const SECONDS: Metric = Metric {
     name: "vigie_store_seconds",
-    labels: &["operation"],
-    meaning: "Seconds each store operation took, by operation: enqueue, touch, tick, begin, finish, …",
-    alert: "healthy: touch and begin below a millisecond; alert when their 99th percentile stays above 10 ms for five minutes",
+    labels: &[Label::each(
+        "operation",
+        "enqueue, touch, tick, begin, finish and the others of the store's contract",
+    )],
+    meaning: "Time each operation of the store took",
+    healthy: "touch and begin below a millisecond",
+    alert: "their 99th percentile stays above 10 ms for five minutes",
 };

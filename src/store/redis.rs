@@ -50,6 +50,7 @@ mod library;
 mod link;
 mod meta;
 mod moving;
+mod near;
 mod opening;
 mod reply;
 mod reserve;
@@ -69,8 +70,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::{
-    Cancelled, Enqueued, Fenced, Forgotten, Person, Snapshot, Store, StoreError, Suppressed, Ticked, Touch,
-    Touched, Wait,
+    Aim, Cancelled, Enqueued, Fenced, Forgotten, Person, Snapshot, Store, StoreError, Suppressed, Ticked,
+    Touch, Touched, Wait,
 };
 use crate::model::{
     ClaimId, Consent, Finish, FlowScope, FlowSetting, Flows, Hold, Leaving, Mailboxes, Pass, RecipientId,
@@ -169,6 +170,10 @@ impl Store for RedisStore {
 
     async fn tick(&self, request: ClaimId, limit: usize) -> Result<Ticked, StoreError> {
         self.running_store()?.tick(request, limit).await
+    }
+
+    async fn aim(&self, aims: &[Aim]) -> Result<Vec<bool>, StoreError> {
+        self.open_store()?.aim(aims).await
     }
 
     async fn renew(&self, holds: &[Hold]) -> Result<Vec<Fenced>, StoreError> {

@@ -1,5 +1,6 @@
 //! What a metric is, and where all of them are registered.
 
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use prometheus::core::Collector;
@@ -8,14 +9,85 @@ use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, 
 /// One metric as operators read about it.
 #[derive(Debug, Clone, Copy)]
 pub struct Metric {
-    /// The full name, `vigie_…`.
+    /// The full name, `vigie_…`; its end says the [unit](Self::unit).
     pub name: &'static str,
-    /// Label names; their values are bounded by configuration or code, never by input.
-    pub labels: &'static [&'static str],
-    /// What it counts or measures, and in which unit.
+    /// What its series are told apart by.
+    pub labels: &'static [Label],
+    /// What it counts or measures.
     pub meaning: &'static str,
-    /// What healthy looks like and when to alert.
+    /// What it looks like while all is well.
+    pub healthy: &'static str,
+    /// When to alert, and what that says.
     pub alert: &'static str,
+}
+
+/// A label of a metric. Its values are bounded by configuration or code, never by input.
+#[derive(Debug, Clone, Copy)]
+pub struct Label {
+    /// Its name.
+    pub name: &'static str,
+    /// What it may be.
+    pub values: Values,
+}
+
+/// The values of a label.
+#[derive(Debug, Clone, Copy)]
+pub enum Values {
+    /// One of these.
+    Of(&'static [&'static str]),
+    /// As many as there are of what this says.
+    Each(&'static str),
+}
+
+impl Label {
+    /// Who writes.
+    pub const BRAND: Self = Self::each("brand", "brands of the configuration");
+
+    /// A label with one of these values.
+    pub const fn of(name: &'static str, values: &'static [&'static str]) -> Self {
+        Self { name, values: Values::Of(values) }
+    }
+
+    /// A label with as many values as there are of what `what` says.
+    pub const fn each(name: &'static str, what: &'static str) -> Self {
+        Self { name, values: Values::Each(what) }
+    }
+}
+
+impl fmt::Display for Values {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Of(values) => f.write_str(&values.join(", ")),
+            Self::Each(what) => f.write_str(what),
+        }
+    }
+}
+
+impl Metric {
+    /// What its values are in, as its name says: `seconds`, or a count of what it means.
+    pub fn unit(&self) -> &'static str {
+        if self.name.ends_with("_seconds") { "seconds" } else { "count" }
+    }
+
+    /// The names of its labels.
+    pub fn label_names(&self) -> Vec<&'static str> {
+        self.labels.iter().map(|label| label.name).collect()
+    }
+
+    /// All series it may have where the labels that depend on the configuration have these values, in the labels' order: each
+    /// series with its labels' values. None, if not as many are given as there are such labels.
+    pub fn series<'a>(&self, configured: &[&'a str]) -> Vec<Vec<&'a str>> {
+        let (mut all, mut configured) = (vec![Vec::new()], configured.iter());
+        for label in self.labels {
+            let values = match label.values {
+                Values::Of(values) => values.to_vec(),
+                Values::Each(_) => configured.next().map(|value| vec![*value]).unwrap_or_default(),
+            };
+            let with = |known: &Vec<&'a str>, value| known.iter().copied().chain([value]).collect();
+            all = all.iter().flat_map(|known| values.iter().map(move |value| with(known, *value))).collect();
+        }
+        all
+    }
 }
 
 /// What kind of metric, in Prometheus' words.
@@ -46,6 +118,14 @@ pub const LATENCY_BUCKETS: [f64; 18] = [
     0.1, 0.25, 1.0, 2.5, 10.0,
 ];
 
+const BUILD: Metric = Metric {
+    name: "vigie_build_info",
+    labels: &[Label::each("version", "versions of vigie: one for each process")],
+    meaning: "1: what runs here",
+    healthy: "the same version everywhere, but for the minutes of an upgrade",
+    alert: "two versions for a day: an upgrade was not finished",
+};
+
 /// Where components register their metrics and `/metrics` reads them. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct Registry {
@@ -59,22 +139,27 @@ impl Registry {
         Self::default()
     }
 
-    /// Registers a counter.
+    /// Registers a counter. Where all its series are known they are there from the start: a counter that appears with its
+    /// first event hides that event from `rate` and `increase`.
     pub fn counter(&self, metric: Metric) -> IntCounterVec {
-        let vec = IntCounterVec::new(Opts::new(metric.name, metric.meaning), metric.labels);
-        self.register(Kind::Counter, metric, vec.expect("a metric's name and labels are literals that fit"))
+        let vec = IntCounterVec::new(Opts::new(metric.name, metric.meaning), &metric.label_names());
+        let vec = vec.expect("a metric's name and labels are literals that fit");
+        for series in metric.series(&[]) {
+            vec.with_label_values(&series);
+        }
+        self.register(Kind::Counter, metric, vec)
     }
 
     /// Registers a gauge.
     pub fn gauge(&self, metric: Metric) -> IntGaugeVec {
-        let vec = IntGaugeVec::new(Opts::new(metric.name, metric.meaning), metric.labels);
+        let vec = IntGaugeVec::new(Opts::new(metric.name, metric.meaning), &metric.label_names());
         self.register(Kind::Gauge, metric, vec.expect("a metric's name and labels are literals that fit"))
     }
 
     /// Registers a histogram of seconds with [`LATENCY_BUCKETS`].
     pub fn latency(&self, metric: Metric) -> HistogramVec {
         let opts = HistogramOpts::new(metric.name, metric.meaning).buckets(LATENCY_BUCKETS.to_vec());
-        let vec = HistogramVec::new(opts, metric.labels);
+        let vec = HistogramVec::new(opts, &metric.label_names());
         self.register(Kind::Histogram, metric, vec.expect("a metric's name and labels are literals that fit"))
     }
 
@@ -83,8 +168,9 @@ impl Registry {
         self.prometheus.register(collector).expect("each collector is registered once");
     }
 
-    /// Registers the process' own figures: memory, processor time, open files.
+    /// Registers what this process is, and its own figures: memory, processor time, open files.
     pub fn process(&self) {
+        self.gauge(BUILD).with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         self.collector(Box::new(prometheus::process_collector::ProcessCollector::for_self()));
     }
 

@@ -96,6 +96,7 @@ impl Folders {
     pub fn new(config: &config::Feeds, import: Import, metrics: Metrics, clock: Clock) -> Self {
         let pace = Pace { every: config.every, settle: config.settle, takeover: config.takeover };
         let gateway = Uuid::now_v7().simple().to_string();
+        config.folders.keys().for_each(|folder| metrics.begins(folder));
         Self { watched: config.folders.clone(), pace, import, metrics, clock, gateway }
     }
 

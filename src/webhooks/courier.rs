@@ -54,6 +54,7 @@ pub(super) struct Courier {
 
 impl Courier {
     pub(super) fn new(brand: Name, webhook: &Webhook, receiver: Receiver, common: Arc<Common>) -> Self {
+        common.metrics.begin([brand.as_str(), webhook.name.as_str()]);
         Self {
             errand: errand(&brand, &webhook.name),
             brand,

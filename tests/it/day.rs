@@ -12,7 +12,7 @@
 //! 4. [`afternoon`]: another file says what was paid in part; mails are opened; somebody complains; deadlines pass while people
 //!    come online.
 //! 5. [`evening`]: all books are read and compared: events, cases, mailboxes, counters, and the [file](callcentre) of the call
-//!    centre. The [`table`] says what the day was.
+//!    centre. The [`table`] says what the day was, and what operators [watched](watched) all day has an answer to each question.
 
 mod afternoon;
 mod books;
@@ -27,6 +27,7 @@ mod noon;
 mod payments;
 mod table;
 mod town;
+mod watched;
 
 use hyper::Method;
 use serde_json::json;

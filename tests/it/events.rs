@@ -1,9 +1,9 @@
 //! What happened is told outside: to receivers of webhooks that are slow, gone or hostile, and to listeners that come back.
 
 mod gateways;
-mod house;
+pub mod house;
 mod killed;
 mod listening;
 mod outbox;
-mod receiver;
+pub mod receiver;
 mod webhooks;

@@ -1,8 +1,10 @@
 //! The real binary from the outside: what producers, mail clients and operators do with it, and what the contract
 //! promises them.
 
+mod best_hour;
 mod cases;
 mod first_letter;
+mod limited;
 mod machines;
 mod moments;
 mod operators;
@@ -15,11 +17,11 @@ mod storm;
 mod templates;
 mod throttled;
 mod tokens;
-mod unsubscribing;
+pub(crate) mod unsubscribing;
 mod visits;
 
 /// Settings of a second brand beside the sample one.
-const OTHER_BRAND: [(&str, &str); 5] = [
+pub(crate) const OTHER_BRAND: [(&str, &str); 5] = [
     ("VIGIE__BRANDS__OTHER__FROM", "Other Letters <letters@other.example>"),
     ("VIGIE__BRANDS__OTHER__RETURN_PATH", "bounces@other.example"),
     ("VIGIE__BRANDS__OTHER__TRACKING_URL", "http://127.0.0.1:8080"),

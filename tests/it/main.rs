@@ -20,6 +20,7 @@ mod redis;
 mod redis_producers;
 mod redis_setup;
 mod relay;
+mod rules;
 mod signals;
 mod store;
 mod support;

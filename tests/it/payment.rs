@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use http_body_util::Full;
 use hyper::{Method, Request, StatusCode};
+use serde_json::Value;
 use tokio::process::{Child, Command};
 
 use crate::support::gateway::{Gateway, IPHONE};
@@ -162,6 +163,51 @@ async fn payment_links_lead_on_while_redis_is_down() {
     assert_eq!(gateway.metrics().count("vigie_payment_clicks_total", &[]), 1);
     redis.restart_empty().await;
     gateway.kill().await;
+}
+
+/// Follows the payment links of two letters while Redis is down, then asks the gateway to stop.
+async fn stops_with_clicks(redis: &RedisServer, gateway: &Gateway) {
+    let (one, _) = letter_with_link(gateway, "one").await;
+    let (two, _) = letter_with_link(gateway, "two").await;
+    redis.written().await;
+    redis.kill();
+    for letter in [one, two] {
+        assert_eq!(gateway.visit(Method::GET, &letter.links()[0], IPHONE).await.status, StatusCode::FOUND);
+    }
+    gateway.signal("TERM").await;
+    logged(gateway, "stopping: no new claims").await;
+}
+
+async fn logged(gateway: &Gateway, words: &str) {
+    wait_until(words, Duration::from_secs(30), async || gateway.log().contains(words).then_some(())).await;
+}
+
+#[tokio::test]
+async fn a_stop_tells_of_clicks_once_the_store_is_back() {
+    let redis = RedisServer::start(Options::default()).await;
+    let url = redis.url();
+    let mut gateway = Gateway::start(&[("VIGIE__STORE__URL", url.as_str())]).await;
+    stops_with_clicks(&redis, &gateway).await;
+    redis.restart().await;
+    gateway.ended().await;
+    assert!(!gateway.log().contains("told to nobody"), "{}", gateway.log());
+    gateway.restart().await;
+    let answer = gateway.call(Method::GET, "/v1/events?format=json&after=0-0", &Value::Null).await.text();
+    assert_eq!(answer.matches("\"link.clicked\"").count(), 2, "{answer}");
+}
+
+#[tokio::test]
+async fn a_stop_counts_the_clicks_it_can_tell_nobody_of() {
+    let redis = RedisServer::start(Options::default()).await;
+    let url = redis.url();
+    let settings = [("VIGIE__STORE__URL", url.as_str()), ("VIGIE__DISPATCH__DRAIN", "2s")];
+    let mut gateway = Gateway::start(&settings).await;
+    stops_with_clicks(&redis, &gateway).await;
+    logged(&gateway, "clicks on payment links are told to nobody: the store was away").await;
+    let log = gateway.log();
+    let line = log.lines().find(|line| line.contains("told to nobody")).expect("it was found");
+    assert!(line.contains("clicks=2") || line.contains("\"clicks\":2"), "{line}");
+    gateway.ended().await;
 }
 
 #[tokio::test]

@@ -34,6 +34,7 @@ mod mailboxes;
 mod model;
 mod month;
 mod moving;
+mod near;
 mod sharing;
 mod spacing;
 mod suppression;
@@ -160,6 +161,7 @@ macro_rules! timeless {
             forgotten_with_the_person,
             an_address_in_its_words_is_taken_out,
             many_waiting_sends_are_handed_off_together,
+            every_reason_is_kept_and_told,
         ],
         );
     };
@@ -181,6 +183,11 @@ macro_rules! timed {
             a_day_holds_in_every_24_hours,
             a_limit_that_is_raised_or_lowered_holds_at_once,
             who_waits_comes_back_spread,
+            a_day_that_is_used_up_and_a_pause_are_asked_about_soon,
+            a_pause_that_ends_soon_is_waited_for,
+            limits_end_by_themselves,
+            the_limits_of_a_pause_hold_when_it_is_over,
+            a_clock_that_was_set_back_stops_nobody,
             a_token_is_of_all_flows_or_of_none,
             limits_by_configuration_hold_without_a_word,
             a_flow_begins_again_slowly,
@@ -230,6 +237,14 @@ macro_rules! timed {
             a_repeated_tick_gets_the_same_claims,
             a_lapsed_send_is_not_claimed_before_the_tick,
         ],
+        near: [
+            what_comes_near_its_deadline_is_told_with_the_hours,
+            what_is_near_from_the_start_is_told_at_once,
+            what_is_aimed_goes_without_presence_then,
+            presence_comes_before_the_better_moment,
+            what_cannot_be_aimed_is_left,
+            a_withdrawal_takes_the_moment_back,
+        ],
         fencing: [
             a_lease_that_runs_out_frees_the_send,
             a_lease_that_runs_out_after_begin_leaves_doubt,
@@ -262,6 +277,7 @@ macro_rules! lasting {
         events: [no_event_is_lost_in_a_crash, positions_survive],
         errands: [notes_survive_a_crash],
         suppression: [it_survives_a_crash],
+        near: [the_moment_survives_a_crash],
         );
     };
 }

@@ -23,6 +23,7 @@ pub mod ports;
 pub mod postfix;
 pub mod presumed;
 pub mod process;
+pub mod prometheus;
 pub mod redis;
 pub mod sink;
 pub mod tap;

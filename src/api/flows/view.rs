@@ -21,13 +21,21 @@ pub(super) struct FlowChange {
     #[serde(default)]
     #[schema(minimum = 1)]
     pub(super) per_day: Option<u32>,
-    /// When a pause ends by itself (RFC 3339 with zone).
+    /// When a pause ends by itself, or, while it runs, the limits said here: then what holds without them holds again (RFC 3339
+    /// with zone).
     #[serde(default)]
     pub(super) until: Option<Timestamp>,
     /// Why, for the colleague who finds it.
     #[serde(default)]
     #[schema(min_length = 1, max_length = 200)]
     pub(super) reason: Option<String>,
+}
+
+impl FlowChange {
+    /// Whether there is anything in it that can end by itself.
+    pub(super) fn ends(&self) -> bool {
+        self.state == Wanted::Paused || self.rate_per_second.is_some() || self.per_day.is_some()
+    }
 }
 
 /// What an operator wants of a flow.
@@ -66,7 +74,7 @@ pub(super) struct FlowView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<f64>)]
     pub(super) rate_now: Option<Rate>,
-    /// When a pause ends by itself.
+    /// When a pause ends by itself, or, while it runs, the limits that were set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) until: Option<Timestamp>,
     /// Why.

@@ -26,8 +26,8 @@ pub(super) struct Line {
 pub(super) enum Judged {
     /// A send, a case or both, if the store has no objection.
     Fed(Box<Fed>),
-    /// The same as an earlier line.
-    Duplicate,
+    /// The letter of an earlier line, and what this line says of its case, if that is something else.
+    Again(Option<Box<CaseSpec>>),
     /// Refused.
     Refused(Fault),
 }
@@ -37,6 +37,14 @@ pub(super) struct Done {
     pub(super) number: u64,
     pub(super) original: Original,
     pub(super) end: End,
+}
+
+/// Where a line stands before the store is asked.
+enum Place {
+    /// It is dealt with.
+    Ended(End),
+    /// The store is asked; what it is if that changes nothing.
+    Asked(End),
 }
 
 /// What became of a line.
@@ -55,25 +63,32 @@ pub(super) async fn deal(shared: Arc<Shared>, lines: Vec<Line>, dry_run: bool) -
     let mut fed = Vec::new();
     let mut places = Vec::with_capacity(lines.len());
     for line in lines {
-        let end = match line.judged {
+        let place = match line.judged {
             Judged::Fed(line) => {
                 fed.push(*line);
-                None
+                Place::Asked(End::Same)
             }
-            Judged::Duplicate => Some(End::Duplicate),
-            Judged::Refused(fault) => Some(End::Refused(fault)),
+            Judged::Again(Some(case)) => {
+                fed.push(Fed { case: Some(*case), send: None });
+                Place::Asked(End::Duplicate)
+            }
+            Judged::Again(None) => Place::Ended(End::Duplicate),
+            Judged::Refused(fault) => Place::Ended(End::Refused(fault)),
         };
-        places.push((line.number, line.original, end));
+        places.push((line.number, line.original, place));
     }
     let fates = if dry_run { foresee(&shared, fed).await? } else { hand_in(&shared, fed).await? };
     let mut fates = fates.into_iter();
     let mut next = || fates.next().unwrap_or_else(|| Err(Problem::internal()));
-    let done = places.into_iter().map(|(number, original, end)| {
-        let end = end.unwrap_or_else(|| match next() {
-            Ok(Fate::Accepted) => End::Accepted,
-            Ok(Fate::Same) => End::Same,
-            Err(problem) => End::Refused(fault(&problem)),
-        });
+    let done = places.into_iter().map(|(number, original, place)| {
+        let end = match place {
+            Place::Ended(end) => end,
+            Place::Asked(same) => match next() {
+                Ok(Fate::Accepted) => End::Accepted,
+                Ok(Fate::Same) => same,
+                Err(problem) => End::Refused(fault(&problem)),
+            },
+        };
         Done { number, original, end }
     });
     Ok(done.collect())
@@ -98,13 +113,15 @@ async fn foresee(shared: &Shared, lines: Vec<Fed>) -> Result<Fates, Stopped> {
 }
 
 async fn foresee_line(shared: &Shared, line: &Fed) -> Result<Fate, Problem> {
-    if let Some(case) = &line.case {
-        shared.counter.foresee_case(case).await?;
-    }
-    match &line.send {
-        Some(send) => shared.counter.foresee(send, line.case.as_ref()).await,
-        None => Ok(Fate::Accepted),
-    }
+    let case = match &line.case {
+        Some(case) => shared.counter.foresee_case(case).await?,
+        None => Fate::Same,
+    };
+    let send = match &line.send {
+        Some(send) => shared.counter.foresee(send, line.case.as_ref()).await?,
+        None => Fate::Same,
+    };
+    Ok(case.and(send))
 }
 
 /// First all cases, then the sends of those lines whose case was taken.
@@ -114,21 +131,16 @@ async fn hand_in(shared: &Shared, lines: Vec<Fed>) -> Result<Fates, Stopped> {
         cases.extend(line.case.map(|case| (at, case)));
         sends.push((at, line.send));
     }
-    let mut refused: BTreeMap<usize, Problem> = BTreeMap::new();
-    for (at, answer) in insist(shared, cases).await? {
-        if let Err(problem) = answer {
-            refused.insert(at, problem);
-        }
-    }
+    let mut put: BTreeMap<_, _> = insist(shared, cases).await?.into_iter().collect();
     let wanted = |(at, send): &(usize, Option<SendSpec>)| Some((*at, send.clone()?));
-    let asked = sends.iter().filter(|(at, _)| !refused.contains_key(at)).filter_map(wanted).collect();
+    let fits = |(at, _): &&(usize, _)| !matches!(put.get(at), Some(Err(_)));
+    let asked = sends.iter().filter(fits).filter_map(wanted).collect();
     let mut accepted: BTreeMap<_, _> = insist(shared, asked).await?.into_iter().collect();
-    let fate = |at: usize| match (refused.remove(&at), accepted.remove(&at)) {
-        (Some(problem), _) => Err(problem),
-        (None, Some(fate)) => fate,
-        (None, None) => Ok(Fate::Accepted),
+    let mut fate = |at: usize| {
+        let case = put.remove(&at).unwrap_or(Ok(Fate::Same))?;
+        Ok(case.and(accepted.remove(&at).unwrap_or(Ok(Fate::Same))?))
     };
-    Ok((0..sends.len()).map(fate).collect())
+    Ok((0..sends.len()).map(&mut fate).collect())
 }
 
 /// What the counter takes.
@@ -142,7 +154,7 @@ trait Item: Clone + Send {
 type Answers<T> = Vec<Result<<T as Item>::Answer, Problem>>;
 
 impl Item for CaseSpec {
-    type Answer = ();
+    type Answer = Fate;
     fn hand_in(counter: &Counter, items: Vec<Self>) -> impl Future<Output = Answers<Self>> + Send {
         counter.put_cases(items)
     }

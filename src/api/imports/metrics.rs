@@ -4,15 +4,17 @@ use prometheus::IntCounterVec;
 
 use crate::feeds::Report;
 use crate::model::Name;
-use crate::telemetry::{Metric, Registry};
+use crate::telemetry::{Label, Metric, Registry};
 
 const LINES: Metric = Metric {
     name: "vigie_import_lines_total",
-    labels: &["brand", "result"],
-    meaning: "Lines of feeds, by POST /v1/imports and from watched folders: accepted (new sends), same (accepted before), \
-              duplicate (of an earlier line of the feed), rejected (see the import's report). Dry runs are not counted",
-    alert: "`rejected` above some percent of all: the feed has changed, or its producer has; nothing accepted on a day \
-            on which the feed comes",
+    labels: &[Label::BRAND, Label::of("result", &["accepted", "same", "duplicate", "rejected"])],
+    meaning: "Lines of feeds, by POST /v1/imports and from watched folders. Dry runs are not counted. \
+              Result accepted: new sends, and cases opened or changed; same: accepted before; duplicate: of \
+              an earlier line of the feed; rejected: see the import's report",
+    healthy: "mostly accepted, or mostly same where a feed lists everything each night",
+    alert: "rejected above some percent of all: the feed has changed, or its producer has; nothing \
+              accepted on a day on which the feed comes",
 };
 
 /// The metrics of all imports.

@@ -146,9 +146,14 @@ impl Import {
             Err(problem) if problem.is_passing() => return Err(problem),
             Err(problem) => return Ok(Judged::Refused(batch::fault(&problem))),
         };
-        let met = fed.send.as_ref().map_or(Met::First, |send| self.seen.meet(send));
+        let anew = fed.case.as_ref().is_some_and(|case| self.seen.hear(case));
+        let met = match &fed.send {
+            Some(send) => self.seen.meet(send),
+            None if anew => Met::First,
+            None => Met::Again,
+        };
         Ok(match met {
-            Met::Again => Judged::Duplicate,
+            Met::Again => Judged::Again(fed.case.filter(|_| anew).map(Box::new)),
             Met::Otherwise if self.job.dry_run => {
                 Judged::Refused(Fault::of("id", "is taken by an earlier line that says something else"))
             }

@@ -2,14 +2,18 @@
 
 use std::collections::HashMap;
 
-use crate::model::SendSpec;
+use crate::model::{CaseSpec, SendId, SendSpec};
 
-/// Lines remembered: 28 MB at the most. A line that repeats one further back counts as accepted before.
+/// Letters remembered, and cases: 28 MB at the most, each. A line that repeats one further back counts as accepted before.
 const MOST: usize = 1_835_008;
 
-/// The sends that a feed has had so far, by the beginnings of their ids and of their digests.
+/// What a feed has said so far, by the beginnings of ids and of digests.
 #[derive(Default)]
-pub(super) struct Seen(HashMap<[u32; 2], u32>);
+pub(super) struct Seen {
+    sends: HashMap<[u32; 2], u32>,
+    /// What was said last of each.
+    cases: HashMap<[u32; 2], u32>,
+}
 
 /// What a send is to those before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,23 +28,40 @@ pub(super) enum Met {
 
 impl Seen {
     pub(super) fn meet(&mut self, spec: &SendSpec) -> Met {
-        let word = |at: usize| {
-            let mut bytes = [0; 4];
-            bytes.copy_from_slice(&spec.id.0[at..at + 4]);
-            u32::from_be_bytes(bytes)
-        };
         let digest =
             spec.digest.get(..8).and_then(|hex| u32::from_str_radix(hex, 16).ok()).unwrap_or_default();
-        let id = [word(0), word(4)];
-        match self.0.get(&id) {
+        let id = beginning(spec.id);
+        match self.sends.get(&id) {
             Some(before) if *before == digest => Met::Again,
             Some(_) => Met::Otherwise,
             None => {
-                if self.0.len() < MOST {
-                    self.0.insert(id, digest);
+                if self.sends.len() < MOST {
+                    self.sends.insert(id, digest);
                 }
                 Met::First
             }
         }
     }
+
+    /// Whether this is not what the last line of this case said.
+    pub(super) fn hear(&mut self, case: &CaseSpec) -> bool {
+        let [a, b, c, d, ..] = case.digest();
+        let (id, digest) = (beginning(case.id().0), u32::from_be_bytes([a, b, c, d]));
+        if let Some(last) = self.cases.get_mut(&id) {
+            return std::mem::replace(last, digest) != digest;
+        }
+        if self.cases.len() < MOST {
+            self.cases.insert(id, digest);
+        }
+        true
+    }
+}
+
+fn beginning(id: SendId) -> [u32; 2] {
+    let word = |at: usize| {
+        let mut bytes = [0; 4];
+        bytes.copy_from_slice(&id.0[at..at + 4]);
+        u32::from_be_bytes(bytes)
+    };
+    [word(0), word(4)]
 }

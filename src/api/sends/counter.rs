@@ -63,7 +63,7 @@ impl Counter {
     /// 403 for another brand than the key's, 422 for the first field at fault.
     pub(super) fn examine(&self, access: &Access, request: SendRequest) -> Result<SendSpec, Problem> {
         let brand = self.brands.named(access, &request.brand)?;
-        let spec = request.into_spec(&self.identity, brand.on_uncertain)?;
+        let spec = request.into_spec(&self.identity, (&*brand).into())?;
         self.tried(spec)
     }
 
@@ -75,7 +75,7 @@ impl Counter {
         name: impl FnOnce(&str, RecipientId) -> String,
     ) -> Result<SendSpec, Problem> {
         let brand = self.brands.named(access, &request.brand)?;
-        let spec = request.into_named(&self.identity, brand.on_uncertain, name)?;
+        let spec = request.into_named(&self.identity, (&*brand).into(), name)?;
         self.tried(spec)
     }
 

@@ -8,7 +8,7 @@ use super::request::{SendRequest, To};
 use crate::api::cases::{self, CaseRequest};
 use crate::api::{Access, Problem};
 use crate::feeds::{CaseFacts as Facts, Entry};
-use crate::model::{CaseRecord, CaseSpec, CaseState, FirstLetter, Name, OnDeadline, RecipientId, SendSpec};
+use crate::model::{CaseRecord, CaseSpec, CaseState, FirstLetter, Name, RecipientId, SendSpec};
 use crate::store::{CasePut, Wait};
 
 /// What an import says for lines that do not say it themselves.
@@ -30,13 +30,20 @@ pub(in crate::api) struct Fed {
     pub(in crate::api) send: Option<SendSpec>,
 }
 
-/// What became of a send.
+/// What became of a send, or of what a line says of its case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::api) enum Fate {
     /// It is new, and stored.
     Accepted,
     /// It was accepted before; nothing changed.
     Same,
+}
+
+impl Fate {
+    /// Of two parts of a line: the same only if both are.
+    pub(in crate::api) fn and(self, other: Self) -> Self {
+        if self == Self::Same { other } else { self }
+    }
 }
 
 impl Counter {
@@ -95,23 +102,27 @@ impl Counter {
     }
 
     /// Hands cases to the store; answers in the order given.
-    pub(in crate::api) async fn put_cases(&self, cases: Vec<CaseSpec>) -> Vec<Result<(), Problem>> {
+    pub(in crate::api) async fn put_cases(&self, cases: Vec<CaseSpec>) -> Vec<Result<Fate, Problem>> {
+        let fate = |outcome| match outcome {
+            CasePut::Same => Ok(Fate::Same),
+            outcome => cases::put(outcome).map(|_| Fate::Accepted),
+        };
         let answers = self.store.put_cases(cases).await.into_iter();
-        answers.map(|answer| cases::put(answer?).map(drop)).collect()
+        answers.map(|answer| fate(answer?)).collect()
     }
 
     /// What would become of a case, were it put.
-    pub(in crate::api) async fn foresee_case(&self, case: &CaseSpec) -> Result<(), Problem> {
+    pub(in crate::api) async fn foresee_case(&self, case: &CaseSpec) -> Result<Fate, Problem> {
         let known = self.store.cases(&[(case.brand.clone(), case.case.clone())]).await?;
-        match known.into_iter().flatten().next() {
+        let put = match known.into_iter().flatten().next() {
             Some(CaseRecord { spec: Some(said), .. }) if said.recipient != case.recipient => {
-                cases::put(CasePut::OfAnother).map(drop)
+                CasePut::OfAnother
             }
-            Some(record) if record.state != CaseState::Open => {
-                cases::put(CasePut::Closed(record.state)).map(drop)
-            }
-            _ => Ok(()),
-        }
+            Some(record) if record.state != CaseState::Open => CasePut::Closed(record.state),
+            Some(CaseRecord { spec: Some(said), .. }) if said == *case => return Ok(Fate::Same),
+            _ => return Ok(Fate::Accepted),
+        };
+        cases::put(put).map(|_| Fate::Accepted)
     }
 
     /// Hands sends to the store, and what comes back claimed to the dispatcher; answers in the order given.
@@ -157,7 +168,7 @@ impl Order {
             vars: entry.vars,
             not_before: entry.not_before,
             deadline: entry.deadline,
-            on_deadline: entry.on_deadline.unwrap_or(OnDeadline::Send),
+            on_deadline: entry.on_deadline,
             zone: entry.zone,
             priority: entry.priority.unwrap_or(0),
         })

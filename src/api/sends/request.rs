@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::api::{Problem, strict};
+use crate::config::Brand;
 use crate::hours::Zone;
 use crate::model::{Name, OnDeadline, OnUncertain, RecipientId, SendId, SendSpec};
 use crate::redact::Mailbox;
@@ -41,7 +42,7 @@ pub(super) struct SendRequest {
     /// Which template of the brand.
     #[schema(value_type = String, example = "reminder")]
     pub(super) template: Name,
-    /// The template's variables.
+    /// The template's variables. What the send's case says goes before one of the same name.
     #[serde(default)]
     #[schema(value_type = Object, example = json!({"amount": "120,50 €", "due_date": "2026-03-01"}))]
     pub(super) vars: Map<String, Value>,
@@ -51,9 +52,9 @@ pub(super) struct SendRequest {
     /// What `on_deadline` says happens at this moment if the recipient was not seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) deadline: Option<Timestamp>,
-    /// What happens at the deadline.
-    #[serde(default)]
-    pub(super) on_deadline: OnDeadline,
+    /// What happens at the deadline; what the brand's `on_deadline` says, if left out.
+    #[serde(default, serialize_with = "as_ever")]
+    pub(super) on_deadline: Option<OnDeadline>,
     /// The recipient's time zone (an IANA name), for the brand's hours; without it their case's, else the brand's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "Europe/Paris")]
@@ -61,6 +62,19 @@ pub(super) struct SendRequest {
     /// Higher goes first among one person's sends.
     #[serde(default)]
     pub(super) priority: i16,
+}
+
+/// What holds for a brand's sends that do not say otherwise, and for all of them.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct House {
+    on_deadline: OnDeadline,
+    on_uncertain: OnUncertain,
+}
+
+impl From<&Brand> for House {
+    fn from(brand: &Brand) -> Self {
+        Self { on_deadline: brand.on_deadline, on_uncertain: brand.on_uncertain }
+    }
 }
 
 /// A recipient, as given.
@@ -97,12 +111,8 @@ impl SendRequest {
     ///
     /// # Errors
     /// 422 for the first field at fault.
-    pub(super) fn into_spec(
-        self,
-        identity: &Identity,
-        on_uncertain: OnUncertain,
-    ) -> Result<SendSpec, Problem> {
-        self.into_named(identity, on_uncertain, |_, _| Uuid::now_v7().to_string())
+    pub(super) fn into_spec(self, identity: &Identity, house: House) -> Result<SendSpec, Problem> {
+        self.into_named(identity, house, |_, _| Uuid::now_v7().to_string())
     }
 
     /// Checks every field and makes the send of it; `name` makes an id for one without, of its digest and its recipient.
@@ -112,7 +122,7 @@ impl SendRequest {
     pub(super) fn into_named(
         self,
         identity: &Identity,
-        on_uncertain: OnUncertain,
+        house: House,
         name: impl FnOnce(&str, RecipientId) -> String,
     ) -> Result<SendSpec, Problem> {
         let digest = self.digest();
@@ -136,10 +146,10 @@ impl SendRequest {
             vars: self.vars,
             not_before,
             deadline,
-            on_deadline: self.on_deadline,
+            on_deadline: self.on_deadline.unwrap_or(house.on_deadline),
             zone,
             priority: self.priority,
-            on_uncertain,
+            on_uncertain: house.on_uncertain,
             digest,
         })
     }
@@ -149,6 +159,13 @@ impl SendRequest {
         let value = serde_json::to_value(self).map(sorted).unwrap_or_default();
         const_hex::encode(Sha256::digest(value.to_string()))
     }
+}
+
+/// In digests a send that does not say stands as `send`, which it meant before brands could say: what was pushed then is still
+/// the same when it is pushed again, and so are the ids of lines of feeds.
+#[expect(clippy::ref_option, clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn as_ever<S: Serializer>(said: &Option<OnDeadline>, serializer: S) -> Result<S::Ok, S::Error> {
+    said.unwrap_or(OnDeadline::Send).serialize(serializer)
 }
 
 /// The same value with every object's keys in order, whatever map the JSON library keeps them in.

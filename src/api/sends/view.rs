@@ -24,6 +24,10 @@ pub(in crate::api) struct SendView {
     /// Not claimed before this moment.
     #[serde(skip_serializing_if = "Option::is_none")]
     due: Option<Timestamp>,
+    /// Goes without waiting for its recipient from this moment on: before its deadline, in an hour in which they are often
+    /// seen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    aimed: Option<Timestamp>,
     /// When the relay took it.
     #[serde(skip_serializing_if = "Option::is_none")]
     sent_at: Option<Timestamp>,
@@ -84,6 +88,7 @@ impl SendView {
             state: record.state,
             attempts: record.attempts,
             due: record.due,
+            aimed: record.aimed,
             sent_at: record.sent_at,
             asked,
             history: record.history,

@@ -3,22 +3,25 @@
 use prometheus::{IntCounterVec, IntGaugeVec};
 
 use crate::model::Name;
-use crate::telemetry::{Metric, Registry};
+use crate::telemetry::{Label, Metric, Registry};
 
 const RELOADS: Metric = Metric {
     name: "vigie_brand_reloads_total",
-    labels: &["result"],
-    meaning: "Brands that were read, at the start (folders alone), by themselves or at SIGHUP: `loaded` are in use since, \
-              `refused` were broken, also folders that no brand can have and a directory that could not be read.",
-    alert: "`refused` rises: somebody's change has no effect; the log and `vigie check` say why.",
+    labels: &[Label::of("result", &["loaded", "refused"])],
+    meaning: "Brands that were read: at the start (folders alone), by themselves when a file changed, or \
+              at SIGHUP. Result loaded: in use since; refused: broken, also folders that no brand can have \
+              and a directory that could not be read",
+    healthy: "loaded moves when somebody changes a brand",
+    alert: "refused rises: somebody's change has no effect; the log and `vigie check` say why",
 };
 
 const STALE: Metric = Metric {
     name: "vigie_brand_stale",
-    labels: &["brand"],
-    meaning: "1: the brand is not in use as it lies on the disk. Its last version was refused and an older one stays in use \
-              (or none, if none was sound), or its folder is gone.",
-    alert: "1 for longer than a deployment takes.",
+    labels: &[Label::BRAND],
+    meaning: "1 if the brand is not in use as it lies on the disk: its last version was refused and an \
+              older one stays in use (or none, if none was sound), or its folder is gone",
+    healthy: "0",
+    alert: "1 for longer than a deployment takes",
 };
 
 /// Counts readings, and says which brands are behind.

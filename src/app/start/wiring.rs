@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use super::super::StartError;
 use super::super::brands::Outside;
 use super::super::mailboxes::{Mailboxes, Parts as Watching};
 use super::super::opening::rules;
-use super::{Foundation, StartError};
+use super::Foundation;
 use crate::dispatch::{Dispatcher, Parts, Providers};
 use crate::edge::{self, Tracker};
 use crate::handoff::Clerk;

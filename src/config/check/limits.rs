@@ -36,6 +36,9 @@ const MOST_CLAIMS: usize = 256;
 /// More mailboxes than one gateway has sockets for.
 const MOST_MAILBOXES: usize = 1_000_000;
 
+/// What is known of people's hours goes round in a week.
+const LONGEST_BEST_HOUR: Duration = Duration::from_hours(7 * 24);
+
 /// A producer that is kept waiting longer gives up, and asks again.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
@@ -139,6 +142,10 @@ pub(super) fn ordered(config: &Config, problems: &mut Vec<Problem>) {
             format!("`{key}` ({value:?}) must not be longer than `{other}` ({most:?})")
         });
     }
+    let best_hour = dispatch.best_hour;
+    refuse_if(best_hour > LONGEST_BEST_HOUR, problems, || {
+        format!("`dispatch.best_hour` ({best_hour:?}) must not be longer than a week: {LONGEST_BEST_HOUR:?}")
+    });
     let wait = store.enqueue_wait_timeout;
     refuse_if(wait > LONGEST_WAIT, problems, || {
         format!(

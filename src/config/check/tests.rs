@@ -79,6 +79,9 @@ fn an_attempt_outlives_every_step_of_the_relay() {
 fn leases_and_finished_sends_live_long_enough() {
     one("`dispatch.lease` (2s) must be at least 3s", |c| c.dispatch.lease = Duration::from_secs(2));
     one("`store.keep_finished` (82800s)", |c| c.store.keep_finished = Duration::from_hours(23));
+    one("`store.keep_cases` (2591999s) must not be shorter", |c| {
+        c.store.keep_cases = Duration::from_secs(2_591_999)
+    });
 }
 
 #[test]

@@ -6,14 +6,15 @@ use std::sync::Arc;
 use prometheus::IntCounterVec;
 
 use crate::model::{Class, Grantee, Name, RecipientId, SendId};
-use crate::telemetry::{Metric, Registry};
+use crate::telemetry::{Label, Metric, Registry};
 use crate::token::Token;
 
 const PAYMENT_CLICKS: Metric = Metric {
     name: "vigie_payment_clicks_total",
-    labels: &["brand"],
+    labels: &[Label::BRAND],
     meaning: "Payment links of our mails that people followed; scanners and scripts are not counted",
-    alert: "falls to zero while mails go out: the payment link, or tracking, is broken.",
+    healthy: "follows the mails sent",
+    alert: "it falls to zero while mails go out: the payment link, or tracking, is broken",
 };
 
 /// Somebody who follows a payment link.

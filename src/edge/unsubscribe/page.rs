@@ -1,11 +1,12 @@
-//! The two pages of unsubscribing, in English and French, with the name that people know the brand by at this moment.
+//! The two pages of unsubscribing, in English and French, with the name that people know the brand by at this moment. They
+//! promise of each class of mail what is done, and no more.
 
 use bytes::Bytes;
 use hyper::header::{ACCEPT_LANGUAGE, HeaderMap};
 use lettre::message::Mailbox;
 
 use crate::brands::Brands;
-use crate::config::Brand;
+use crate::config::{Brand, MailClass};
 use crate::model::{Grantee, Name};
 
 /// What a page says.
@@ -42,7 +43,8 @@ impl Pages {
         let brand = known.brands.get(name);
         let its_own = || brand.and_then(|brand| Language::of(&brand.language));
         let language = preferred(headers).or_else(its_own).unwrap_or(Language::English);
-        write(brand.map(|brand| shown(name, brand)).as_deref(), language, saying)
+        let class = super::class_of(&self.brands, grantee);
+        write(brand.map(|brand| shown(name, brand)).as_deref(), class, language, saying)
     }
 }
 
@@ -80,39 +82,18 @@ fn preferred(headers: &HeaderMap) -> Option<Language> {
 }
 
 /// Plain HTML that every screen reader and every browser of the last twenty years shows well.
-fn write(brand: Option<&str>, language: Language, saying: Saying) -> Bytes {
+fn write(brand: Option<&str>, class: MailClass, language: Language, saying: Saying) -> Bytes {
     let nameless = if language == Language::French { "cet expéditeur" } else { "this sender" };
     let brand = escape(brand.unwrap_or(nameless));
-    let (tag, title, text, button) = match (language, saying) {
-        (Language::English, Saying::Question) => (
-            "en",
-            "Unsubscribe",
-            format!("Do you want no more mails like this from {brand}?"),
-            Some("Unsubscribe"),
-        ),
-        (Language::English, Saying::Done) => (
-            "en",
-            "You are unsubscribed",
-            format!(
-                "Your wish is recorded: {brand} should send you no more mails like this, and its mails do not tell any more when you read them. Letters about a contract may still reach you."
-            ),
-            None,
-        ),
-        (Language::French, Saying::Question) => (
-            "fr",
-            "Se désabonner",
-            format!("Ne souhaitez-vous plus recevoir de messages de ce type de {brand}\u{a0}?"),
-            Some("Se désabonner"),
-        ),
-        (Language::French, Saying::Done) => (
-            "fr",
-            "Vous êtes désabonné",
-            format!(
-                "Votre souhait est enregistré\u{a0}: {brand} ne devrait plus vous envoyer de messages de ce type, et ses messages ne disent plus quand vous les lisez. Les courriers relatifs à un contrat peuvent encore vous parvenir."
-            ),
-            None,
-        ),
+    let (tag, asked, done) = match language {
+        Language::English => ("en", "Unsubscribe", "You are unsubscribed"),
+        Language::French => ("fr", "Se désabonner", "Vous êtes désabonné"),
     };
+    let (title, button) = match saying {
+        Saying::Question => (asked, Some(asked)),
+        Saying::Done => (done, None),
+    };
+    let text = words(&brand, class, language, saying);
     let form = button.map_or_else(String::new, |word| {
         format!("<form method=\"post\"><p><button type=\"submit\">{word}</button></p></form>\n")
     });
@@ -123,6 +104,37 @@ fn write(brand: Option<&str>, language: Language, saying: Saying) -> Bytes {
          <title>{title}</title>\n</head>\n<body>\n<main>\n<h1>{title}</h1>\n<p>{text}</p>\n{form}</main>\n</body>\n</html>\n"
     );
     page.into()
+}
+
+/// What the page says. Letters about a contract have to be sent: their pages promise only that nobody looks any more.
+fn words(brand: &str, class: MailClass, language: Language, saying: Saying) -> String {
+    use Language::{English, French};
+    use MailClass::{Promotional, Transactional};
+    use Saying::{Done, Question};
+    match (language, class, saying) {
+        (English, Promotional, Question) => format!("Do you want no more mails like this from {brand}?"),
+        (English, Transactional, Question) => format!(
+            "Do you want no more mails like this from {brand}? Letters about a contract still reach you, but do not tell any more when you read them."
+        ),
+        (English, Promotional, Done) => format!(
+            "Your wish is recorded: {brand} sends you no more mails like this, but for one that is just on its way, and those you have do not tell any more when you read them."
+        ),
+        (English, Transactional, Done) => format!(
+            "Your wish is recorded: the mails of {brand} do not tell any more when you read them. Letters about a contract may still reach you."
+        ),
+        (French, Promotional, Question) => {
+            format!("Ne souhaitez-vous plus recevoir de messages de ce type de {brand}\u{a0}?")
+        }
+        (French, Transactional, Question) => format!(
+            "Ne souhaitez-vous plus recevoir de messages de ce type de {brand}\u{a0}? Les courriers relatifs à un contrat vous parviendront encore, mais ne diront plus quand vous les lisez."
+        ),
+        (French, Promotional, Done) => format!(
+            "Votre souhait est enregistré\u{a0}: {brand} ne vous envoie plus de messages de ce type, sauf celui qui serait déjà en route, et ceux que vous avez ne disent plus quand vous les lisez."
+        ),
+        (French, Transactional, Done) => format!(
+            "Votre souhait est enregistré\u{a0}: les messages de {brand} ne disent plus quand vous les lisez. Les courriers relatifs à un contrat peuvent encore vous parvenir."
+        ),
+    }
 }
 
 fn escape(text: &str) -> String {
@@ -150,11 +162,34 @@ mod tests {
 
     #[test]
     fn a_brands_name_stays_text() {
-        let page = write(Some("<script>\"&"), Language::English, Saying::Question);
+        let page = write(Some("<script>\"&"), MailClass::Promotional, Language::English, Saying::Question);
         let page = String::from_utf8(page.to_vec()).expect("text");
         assert!(page.contains("from &lt;script&gt;&quot;&amp;?") && !page.contains("<script"), "{page}");
-        let question = |language| write(None, language, Saying::Question);
+        let question = |language| write(None, MailClass::Promotional, language, Saying::Question);
         assert!(String::from_utf8_lossy(&question(Language::English)).contains("from this sender?"));
         assert!(String::from_utf8_lossy(&question(Language::French)).contains("de cet expéditeur\u{a0}?"));
+    }
+
+    #[test]
+    fn a_page_promises_what_is_done() {
+        let says = |class, saying| {
+            let page = |language| write(Some("Acme"), class, language, saying);
+            [Language::English, Language::French]
+                .map(|language| String::from_utf8_lossy(&page(language)).into_owned())
+        };
+        let [english, french] = says(MailClass::Promotional, Saying::Done);
+        assert!(english.contains("Acme sends you no more mails like this"), "{english}");
+        assert!(french.contains("Acme ne vous envoie plus de messages de ce type"), "{french}");
+        for saying in [Saying::Question, Saying::Done] {
+            let [english, french] = says(MailClass::Transactional, saying);
+            assert!(
+                english.contains("Letters about a contract") && !english.contains("sends you no more"),
+                "{english}"
+            );
+            assert!(
+                french.contains("courriers relatifs à un contrat") && !french.contains("envoie plus"),
+                "{french}"
+            );
+        }
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::Map;
 
 use super::*;
-use crate::model::{Amount, CaseFacts, Currency};
+use crate::model::{Amount, CaseFacts, Currency, Hours};
 
 const MORNING: &str =
     "zone = \"Europe/Paris\"\nopen = [{ days = \"mon-sun\", from = \"08:00\", to = \"20:00\" }]";
@@ -107,4 +107,30 @@ fn hours_are_explained() {
         explained(with_hours(MORNING), in_zone("Asia/Tokyo")),
         "Hold: quiet until 2025-12-01T23:00:00Z: outside the brand's hours; it is Mon 21:00 in Asia/Tokyo"
     );
+}
+
+/// Somebody who was seen for three weeks at noon and once at 18:00, UTC.
+fn near(spec: SendSpec) -> Near {
+    let mut hours = Hours::EMPTY;
+    for seen in ["10T12", "17T12", "24T12", "24T18"] {
+        hours.seen(moment(&format!("2025-11-{seen}:30:00Z")));
+    }
+    Near { spec: SendSpec { deadline: Some(at(24 * 3600)), ..spec }.into(), facts: None, hours }
+}
+
+#[test]
+fn a_better_moment_is_one_at_which_the_brand_may_write() {
+    let gate = |hours| gate(with_hours(hours), moment("2025-12-01T06:00:00Z"));
+    let hour_of = |aim: Option<Aim>| aim.map(|aim| aim.at.strftime("%a %H").to_string());
+    let letter = spec();
+    assert_eq!(hour_of(gate(MORNING).aim(&near(letter.clone()))).as_deref(), Some("Mon 12"));
+    let evening =
+        "zone = \"Europe/Paris\"\nopen = [{ days = \"mon-sun\", from = \"16:00\", to = \"20:00\" }]";
+    let aim = gate(evening).aim(&near(letter.clone()));
+    assert_eq!(hour_of(aim).as_deref(), Some("Mon 18"), "19 o'clock in Paris");
+    assert_eq!(gate(evening).aim(&near(in_zone("Asia/Tokyo"))), None, "9 and 3 o'clock there");
+    let of_case = Near { facts: Some(facts("Asia/Tokyo")), ..near(letter.clone()) };
+    assert_eq!(gate(evening).aim(&of_case), None);
+    let unknown = Near { hours: Hours::EMPTY, ..near(letter) };
+    assert_eq!(gate(MORNING).aim(&unknown), None);
 }

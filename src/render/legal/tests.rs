@@ -202,6 +202,37 @@ fn a_condition_that_hides_an_element_is_found_in_the_letter() {
 }
 
 #[test]
+fn a_nought_that_stands_elsewhere_is_not_the_one_that_is_wanted() {
+    for part in ["txt", "html"] {
+        let file = format!("notice.fr.{part}");
+        let wanted = "{{ other | money }}";
+        let hidden = "{% if (other | string) != '0' %}{{ other | money }}{% endif %}";
+        let (_directory, brand) = changed(&file, wanted, hidden);
+        let renderer = renderer_of(brand).expect("the trial shows it");
+        let said = |interest: &str, other: &str| {
+            let facts = facts(|facts| {
+                facts["attributes"]["interest"] = json!(interest);
+                facts["attributes"]["other"] = json!(other);
+            });
+            renderer.try_out(&spec("notice"), Some(&facts)).map_err(|unfit| unfit.to_string())
+        };
+        assert_eq!(said("10", "1"), Ok(()));
+        // The letter is full of noughts: "130,50 €", "titre … L111-8", the address of the payment page; or, in the second,
+        // of interest that is "0,00 €" as well.
+        for interest in ["10", "0"] {
+            let refused = said(interest, "0").expect_err("no reader sees it");
+            assert!(refused.contains("does not show the amount, divided"), "{refused}");
+        }
+    }
+    let renderer = renderer_of(brand()).expect("the samples are sound");
+    let noughts = facts(|facts| {
+        facts["attributes"]["interest"] = json!("0");
+        facts["attributes"]["principal"] = json!("130.50");
+    });
+    assert_eq!(renderer.try_out(&spec("notice"), Some(&noughts)), Ok(()), "who shows all of them shows each");
+}
+
+#[test]
 fn a_trial_goes_through_whatever_templates_do_with_values() {
     for (text, other) in [
         ("{{ basis }}", "{{ basis | upper | trim }}{{ nothing | default('') }}"),

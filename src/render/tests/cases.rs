@@ -19,16 +19,25 @@ fn text_with(renderer: &Renderer, spec: SendSpec, facts: CaseFacts) -> String {
 }
 
 #[test]
-fn a_case_is_seen_behind_the_sends_variables() {
+fn what_a_case_says_goes_before_the_sends_own_variables() {
     let renderer = renderer_with("s", ALL, "h");
     let from_case = text_with(&renderer, spec("note", json!({})), facts());
     assert_eq!(
         from_case,
         "€1,234.50|1234.50|EUR|March 1, 2026|2026-03-01|L-7|February 1, 2026|2026-02-01|€1,200.00|Acme"
     );
-    let own = spec("note", json!({"amount": "almost all", "currency": "CHF"}));
-    let own = text_with(&renderer, own, facts());
-    assert!(own.starts_with("almost all|1234.50|CHF|") && own.contains("CHF\u{a0}1,200.00"), "{own}");
+    let stale = json!({"amount": "€2,000.00", "amount_value": "2000", "currency": "CHF", "due_date": "never",
+        "due_date_value": "2026-02-01", "first_letter": {"reference": "L-6"}, "principal": "2", "creditor": "Other"});
+    assert_eq!(
+        text_with(&renderer, spec("note", stale), facts()),
+        from_case,
+        "a part was paid since it was pushed"
+    );
+    let silent = CaseFacts { due_date: None, first_letter: None, ..facts() };
+    let own = json!({"due_date": "soon", "due_date_value": "x",
+        "first_letter": {"reference": "L-6", "date": "then", "date_value": "y"}});
+    let own = text_with(&renderer, spec("note", own), silent);
+    assert!(own.contains("|soon|x|L-6|then|y|"), "what the case does not say, the send does: {own}");
     assert_eq!(renderer.try_out(&spec("note", json!({})), Some(&facts())), Ok(()));
     assert!(renderer.try_out(&spec("note", json!({})), None).is_err(), "nobody gives the values");
 }

@@ -48,7 +48,10 @@ pub(super) struct Core {
     pub(super) disk: Disk,
     clock: Clock,
     keep_finished: Millis,
-    /// When the oldest finished send ended; never, if there is none or a purge is under way.
+    /// So much longer closed cases are kept.
+    cases_longer: Millis,
+    /// When the oldest finished send ended, or the oldest closed case was as old; never, if there is none or a purge is
+    /// under way.
     oldest_end: AtomicI64,
     alarm: Arc<Alarm>,
     flows: watch::Sender<Arc<Flows>>,
@@ -62,19 +65,21 @@ impl Core {
     pub(super) fn load(disk: Disk, rules: Rules, clock: Clock) -> Result<Self, StoreError> {
         let now = millis(clock.now());
         let keep_finished = span(rules.keep_finished);
+        let cases_longer = span(rules.keep_cases).saturating_sub(keep_finished).max(0);
         let recent = now.saturating_sub(span(rules.recent));
         let mailboxes = Watched::new(disk.mailboxes()?, rules.max_mailboxes);
         let mut state = State::new(rules);
         disk.load(&mut state, recent, now)?;
         disk.write(&state.take_changes())?;
         disk.trim_events()?;
-        let oldest_end = AtomicI64::new(disk.oldest_end()?.unwrap_or(NEVER));
+        let oldest_end = AtomicI64::new(disk.oldest_end(cases_longer)?.unwrap_or(NEVER));
         let flows = watch::Sender::new(state.flow_settings());
         Ok(Self {
             state: Mutex::new(state),
             disk,
             clock,
             keep_finished,
+            cases_longer,
             oldest_end,
             alarm: Arc::default(),
             flows,
@@ -134,7 +139,7 @@ impl Core {
         for change in changes {
             let ended = match change {
                 Change::End(_, end) => Some(end.at),
-                Change::Case(_, head) => head.closed,
+                Change::Case(_, head) => head.closed.map(|at| at.saturating_add(self.cases_longer)),
                 _ => None,
             };
             self.oldest_end.fetch_min(ended.unwrap_or(NEVER), Ordering::Relaxed);
@@ -184,8 +189,8 @@ impl Core {
     /// Purges some of the sends that ended by `until`.
     pub(super) fn purge(&self, until: Millis) -> Result<(), StoreError> {
         const MOST: usize = 256;
-        self.disk.purge(until, MOST).map_err(|error| self.fail(error))?;
-        let oldest = self.disk.oldest_end()?.unwrap_or(NEVER);
+        self.disk.purge(until, self.cases_longer, MOST).map_err(|error| self.fail(error))?;
+        let oldest = self.disk.oldest_end(self.cases_longer)?.unwrap_or(NEVER);
         let state = self.lock()?;
         self.oldest_end.fetch_min(oldest, Ordering::Relaxed);
         self.rearm(&state, self.now());

@@ -14,7 +14,7 @@
 //! | hours | person | when they are seen in a new hour; 88 bytes, no JSON | when they withdraw or are forgotten, or nine weeks later |
 //! | mailbox | person | when it is to be watched; sealed, no JSON | when it is not any more, or the person is forgotten |
 //! | contacts | person | at each mail they got, or may have got | when no rule looks back so far, or when forgotten |
-//! | [`CaseHead`] | case | at each change of a case | `keep_finished` after it was closed |
+//! | [`CaseHead`] | case | at each change of a case | `keep_cases` after it was closed |
 //! | [`CaseSpec`](crate::model::CaseSpec) | case | whenever its brand states it | when it is closed |
 //! | case closed at | moment, case | when it is closed | with it |
 //! | [`CaseCounts`] | brand | with each case opened or closed | never |
@@ -50,6 +50,9 @@ pub(super) struct Head {
     pub(super) priority: i16,
     pub(super) due: Millis,
     pub(super) deadline: Millis,
+    /// A better moment before it to go without presence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) aimed: Option<Millis>,
     pub(super) on_deadline: OnDeadline,
     pub(super) on_uncertain: OnUncertain,
     /// The order of acceptance.

@@ -27,12 +27,14 @@ mod load;
 mod look;
 mod meters;
 mod moving;
+mod near;
 mod queue;
 mod recent;
 mod seen;
 mod sends;
 mod suppressions;
 mod tick;
+mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -40,7 +42,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::model::{
-    ClaimId, Consent, FlowScope, FlowSetting, Flows, HistoryEntry, Pass, RecipientId, SendId, SendState, Toll,
+    ClaimId, Consent, FlowScope, FlowSetting, Flows, HistoryEntry, Pass, SendId, SendState, Toll,
 };
 use crate::redact::foreign;
 use crate::store::{Rules, Snapshot};
@@ -176,57 +178,7 @@ impl State {
             self.presence.away(consent.recipient, now);
             self.hints.forget(consent.recipient);
             self.changes.push(Change::NoHours(consent.recipient));
-        }
-    }
-
-    /// Puts an entry that waits (again) where it belongs at this time, with its timer.
-    fn shelve(&mut self, slot: Slot, now: Millis) -> Stand {
-        let entry = self.sends.at_mut(slot);
-        entry.stand = entry.waiting(now);
-        let (stand, moment) = (entry.stand, entry.next_moment(entry.stand));
-        self.queue.insert(self.sends.at(slot), slot);
-        self.set_timer(slot, moment);
-        stand
-    }
-
-    /// Takes a waiting entry from its place, its timer and its paused flow.
-    fn unshelve(&mut self, slot: Slot) {
-        self.set_timer(slot, NEVER);
-        let entry = self.sends.at(slot);
-        self.queue.remove(entry, slot);
-        if let Some(held) = self.held.get_mut(&entry.flow) {
-            held.remove(&slot);
-            if held.is_empty() {
-                self.held.remove(&entry.flow);
-            }
-        }
-    }
-
-    fn set_timer(&mut self, slot: Slot, when: Millis) {
-        let entry = self.sends.at_mut(slot);
-        let before = std::mem::replace(&mut entry.timer, when);
-        let timers = if entry.stand == Stand::Overdue { &mut self.overdue } else { &mut self.timers };
-        if before != NEVER {
-            timers.remove(&(before, slot));
-        }
-        if when != NEVER {
-            timers.insert((when, slot));
-        }
-    }
-
-    /// After a claim of this person ended, or an overdue send left: makes sure that the person's next overdue sends
-    /// are looked at.
-    fn rewake(&mut self, who: RecipientId, now: Millis) {
-        if !self.contacts.spaced() {
-            return;
-        }
-        for (_, slot) in self.queue.first(who, Stand::Overdue, 1, |_| true, |_| true) {
-            let flow = self.sends.at(slot).flow;
-            let Some(free) = self.contacts.free_for(who, &self.flows.scope(flow).brand) else { return };
-            let held = self.held.get(&flow).is_some_and(|held| held.contains(&slot));
-            if !held && self.sends.at(slot).timer == NEVER {
-                self.set_timer(slot, free.max(now));
-            }
+            self.unaim(consent.recipient, now);
         }
     }
 
@@ -242,6 +194,7 @@ impl State {
             priority: entry.priority,
             due: entry.due,
             deadline: entry.deadline,
+            aimed: (entry.aimed != NEVER).then_some(entry.aimed),
             on_deadline: entry.on_deadline,
             on_uncertain: entry.on_uncertain,
             arrival: entry.arrival,

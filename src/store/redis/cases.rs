@@ -27,8 +27,8 @@ use crate::store::{CasePut, Cases, Settled, StoreError, Wait};
 
 /// How a case that was put stands in the index.
 enum Indexed<'a> {
-    /// Here, by this call or before.
-    Here(&'a Partition),
+    /// Here: by this call, or since before.
+    Here { partition: &'a Partition, before: bool },
     /// It is another person's.
     Elsewhere,
 }
@@ -40,7 +40,7 @@ impl Inner {
             Err(error) => return cases.iter().map(|_| Err(error.clone())).collect(),
         };
         let indexed = self.index_cases(&cases).await;
-        let home = |indexed: &Result<Indexed<'_>, _>| matches!(indexed, Ok(Indexed::Here(_)));
+        let home = |indexed: &Result<Indexed<'_>, _>| matches!(indexed, Ok(Indexed::Here { .. }));
         let asked = cases.iter().zip(&indexed).filter(|(_, indexed)| home(indexed));
         let calls = asked.map(|(case, _)| self.put_call(case)).collect();
         let mut outcomes = match safe {
@@ -48,17 +48,24 @@ impl Inner {
             None => self.router.many(Lane::Enqueue, calls).await,
         }
         .into_iter();
-        let mut answers = Vec::with_capacity(cases.len());
-        for indexed in indexed {
+        let (mut answers, mut again) = (Vec::with_capacity(cases.len()), Vec::new());
+        for (case, indexed) in cases.iter().zip(indexed) {
             answers.push(match indexed {
-                Ok(Indexed::Here(partition)) => {
+                Ok(Indexed::Here { partition, before }) => {
                     let outcome = outcomes.next().expect("the router answers each command");
-                    outcome.map_err(StoreError::from).and_then(|outcome| self.put(partition, outcome))
+                    let put =
+                        outcome.map_err(StoreError::from).and_then(|outcome| self.put(partition, outcome));
+                    if before && matches!(put, Ok(CasePut::Opened)) {
+                        // The entry of one that was closed long ago is about to go.
+                        again.push(self.index_case(case));
+                    }
+                    put
                 }
                 Ok(Indexed::Elsewhere) => Ok(CasePut::OfAnother),
                 Err(error) => Err(error),
             });
         }
+        self.router.many(Lane::Enqueue, again).await;
         answers
     }
 
@@ -75,7 +82,7 @@ impl Inner {
             let ours = self.partitions.of(case.recipient);
             indexed.push(match before {
                 Ok(Value::BulkString(before)) => self.indexed_before(case, ours, &before).await,
-                Ok(_) => Ok(Indexed::Here(ours)),
+                Ok(_) => Ok(Indexed::Here { partition: ours, before: false }),
                 Err(fault) => Err(fault.into()),
             });
         }
@@ -91,14 +98,14 @@ impl Inner {
     ) -> Result<Indexed<'a>, StoreError> {
         let theirs = partition_in(before).and_then(|number| self.partitions.all().get(usize::from(number)));
         let Some(theirs) = theirs.filter(|theirs| theirs.tag != ours.tag) else {
-            return Ok(Indexed::Here(ours));
+            return Ok(Indexed::Here { partition: ours, before: true });
         };
         if self.exists(theirs, "d", &case.id().0.0).await? {
             return Ok(Indexed::Elsewhere);
         }
         let (place, set) = self.index_case(case);
         self.router.call(Lane::Enqueue, place, set).await?;
-        Ok(Indexed::Here(ours))
+        Ok(Indexed::Here { partition: ours, before: false })
     }
 
     /// Writes where a case is, without end.
@@ -114,7 +121,7 @@ impl Inner {
     pub(super) fn expire_case(&self, case: CaseId) -> (Place, Cmd) {
         let index = self.partitions.index_of(case.0);
         let mut expire = cmd("PEXPIRE");
-        expire.arg(index.key("j", &case.0.0)).arg(self.spans.keep_finished);
+        expire.arg(index.key("j", &case.0.0)).arg(self.spans.keep_cases);
         (index.place, expire)
     }
 
@@ -127,7 +134,7 @@ impl Inner {
             Some(deadline) => call.arg(millis(deadline).max(0)),
             None => call.arg(""),
         };
-        call.arg(self.spans.most_live).arg(self.spans.keep_finished).arg(&self.spans.pace);
+        call.arg(self.spans.most_live).arg(&self.spans.keep).arg(&self.spans.pace);
         (partition.place, call)
     }
 
@@ -202,11 +209,7 @@ impl Inner {
         let mut settled = Settled::default();
         for partition in closing {
             let mut call = partition.fcall(function);
-            call.arg(&id.0.0[..])
-                .arg(words(reason))
-                .arg(self.spans.keep_finished)
-                .arg(&self.spans.pace)
-                .arg(AT_ONCE);
+            call.arg(&id.0.0[..]).arg(words(reason)).arg(&self.spans.keep).arg(&self.spans.pace).arg(AT_ONCE);
             let (mut late, mut stands) = (0, None);
             self.until_none_is_left(partition, &call, |reply| {
                 settled.cancelled += reply.small::<u64>()?;

@@ -140,7 +140,7 @@ impl Inner {
         call.arg(&hold.send.0[..]).arg(&hold.claim.0[..]).arg(finish.mark()).arg(how).arg(words(text));
         call.arg(until.max(0)).arg(i32::from(counts));
         call.arg(&self.spans.pace).arg(self.spans.recent).arg(self.spans.lease);
-        call.arg(self.spans.keep_finished).arg(self.rules.max_attempts).arg(provider(finish));
+        call.arg(&self.spans.keep).arg(self.rules.max_attempts).arg(provider(finish));
         let mut reply = Reply::of(self.call(Lane::Results, partition, call).await?)?;
         let fenced = fenced(reply.int()?);
         self.conclude(self.partitions.number_of(hold.recipient), reply)?;

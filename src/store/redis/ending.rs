@@ -23,7 +23,7 @@ impl Inner {
     pub(super) async fn cancel(&self, send: SendId, reason: &str) -> Result<Cancelled, StoreError> {
         let Some(partition) = self.find(send).await? else { return Ok(Cancelled::Unknown) };
         let mut call = partition.fcall(&functions().cancel);
-        call.arg(&send.0[..]).arg(words(reason)).arg(self.spans.keep_finished).arg(&self.spans.pace);
+        call.arg(&send.0[..]).arg(words(reason)).arg(&self.spans.keep).arg(&self.spans.pace);
         let cancelled =
             self.cancelled(partition, self.call(Lane::Results, partition, call.clone()).await?)?;
         match self.confirm(partition.place, call).await? {
@@ -47,7 +47,7 @@ impl Inner {
     pub(super) async fn forget(&self, who: RecipientId) -> Result<Forgotten, StoreError> {
         let partition = self.partitions.of(who);
         let mut call = partition.fcall(&functions().forget);
-        call.arg(&who.0[..]).arg(self.spans.keep_finished).arg(&self.spans.pace).arg(AT_ONCE);
+        call.arg(&who.0[..]).arg(&self.spans.keep).arg(&self.spans.pace).arg(AT_ONCE);
         let mut forgotten = Forgotten::default();
         self.until_none_is_left(partition, &call, |reply| {
             forgotten.sends += reply.small::<u64>()?;

@@ -137,28 +137,32 @@ impl Inner {
     fn insert(&self, request: ClaimId, spec: &SendSpec) -> (Place, Cmd) {
         let partition = self.partitions.of(spec.recipient);
         let mut call = partition.fcall(&functions().insert);
-        describe(&mut call, spec, spec.not_before);
+        describe(&mut call, spec, spec.not_before, self.spans.best_hour);
         call.arg(&request.0[..])
             .arg(self.spans.claims_per_touch)
             .arg(self.spans.lease)
             .arg(&self.spans.pace)
             .arg(self.spans.most_live)
-            .arg(self.spans.keep_finished);
+            .arg(&self.spans.keep);
         self.hold_back(&mut call);
         (partition.place, call)
     }
 }
 
-/// The arguments 1 to 12 of `insert` and `adopt`: a send that is `due` then.
-pub(super) fn describe(call: &mut Cmd, spec: &SendSpec, due: Option<Timestamp>) {
+/// The arguments 1 to 12 of `insert` and `adopt`: a send that is `due` then, for which a better moment
+/// than its deadline is looked for that many milliseconds before it.
+pub(super) fn describe(call: &mut Cmd, spec: &SendSpec, due: Option<Timestamp>, best_hour: Millis) {
     let scope = crate::model::FlowScope { brand: spec.brand.clone(), campaign: spec.campaign.clone() };
     let case = spec.case.as_ref().map(|case| CaseId::of(&spec.brand, case).0.0);
     let deadline = spec.deadline.map_or(NEVER, millis).max(0);
     let due = due.map_or(EVER, millis);
     let on_deadline = match spec.on_deadline {
-        OnDeadline::Send => "s",
-        OnDeadline::Handoff => "h",
-        OnDeadline::Drop => "d",
+        OnDeadline::Send if best_hour > 0 && deadline < NEVER => {
+            format!("s{}", (deadline - best_hour).max(1))
+        }
+        OnDeadline::Send => "s".to_owned(),
+        OnDeadline::Handoff => "h".to_owned(),
+        OnDeadline::Drop => "d".to_owned(),
     };
     let on_uncertain = match spec.on_uncertain {
         OnUncertain::Hold => "h",

@@ -45,34 +45,42 @@ impl Figures {
 const UP: Metric = Metric {
     name: "vigie_redis_up",
     labels: &[],
-    meaning: "1 while every primary of the store is connected, 0 while one is not. Only where the store is Redis",
-    alert: "healthy: 1; alert when 0 for 10 s: people of its partitions are neither seen nor written to",
+    meaning: "1 while every primary of the store is connected, 0 while one is not. Only where the store is \
+              Redis",
+    healthy: "1",
+    alert: "0 for 10 s: people of its partitions are neither seen nor written to",
 };
 
 const REPLACED: Metric = Metric {
     name: "vigie_redis_connections_replaced_total",
     labels: &[],
     meaning: "Connections to Redis that were lost or did not answer, and were made anew",
-    alert: "healthy: still; alert when it grows for minutes: the network or the server is in trouble",
+    healthy: "still",
+    alert: "it grows for minutes: the network or the server is in trouble",
 };
 
 const REDIRECTED: Metric = Metric {
     name: "vigie_redis_redirected_total",
     labels: &[],
     meaning: "Commands that a Redis Cluster sent on to another server",
-    alert: "healthy: still, but for the minutes in which slots move or a replica takes over",
+    healthy: "still, but for the minutes in which slots move or a replica takes over",
+    alert: "it grows while nobody moves slots: the cluster is in trouble",
 };
 
 const POSTPONED: Metric = Metric {
     name: "vigie_redis_postponed_total",
     labels: &[],
-    meaning: "Commands put off because a server asked for patience (loading, a slot on the move, a cluster without it)",
-    alert: "healthy: still; alert when it grows for more than a minute",
+    meaning: "Commands put off because a server asked for patience: loading, a slot on the move, a cluster \
+              without it",
+    healthy: "still",
+    alert: "it grows for more than a minute",
 };
 
 const LEFT: Metric = Metric {
     name: "vigie_events_left_total",
     labels: &[],
-    meaning: "Events copied to vigie:events by another gateway than the one that brought them about, or late. Only where the store is Redis",
-    alert: "healthy: still, but for the seconds after a gateway died; alert when it grows for a minute: Redis is too slow for the gateways",
+    meaning: "Events copied to vigie:events by another gateway than the one that brought them about, or \
+              late. Only where the store is Redis",
+    healthy: "still, but for the seconds after a gateway died",
+    alert: "it grows for a minute: Redis is too slow for the gateways",
 };

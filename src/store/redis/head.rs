@@ -13,7 +13,8 @@
 //! | `bg` | hand-over begun | `en` | mark of the finish that ended the claim, or 0 |
 //! | `at` | accepted | `ea` | ended |
 //! | `sd` | stand in the queue | `fg` | its person was forgotten |
-//! | `dp` | departed: it lives on in another store | | |
+//! | `nr` | from when on a better moment than the deadline is looked for | `am` | that moment |
+//! | `dp` | departed: it lives on in another store | `lv` | what it becomes instead of waiting again |
 
 use std::collections::HashMap;
 
@@ -93,6 +94,7 @@ impl Looked {
             state: self.state,
             attempts: self.attempts(),
             due: self.number("du").filter(|due| waiting && *due > 0).map(timestamp),
+            aimed: self.number("am").filter(|_| waiting).map(timestamp),
             sent_at: self.number("ea").filter(|_| self.state == SendState::Sent).map(timestamp),
             handing_over: self.state == SendState::Claimed && self.field("bg") == Some(b"1"),
             spec: self.spec,

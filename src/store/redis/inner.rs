@@ -52,8 +52,12 @@ pub(super) struct Spans {
     /// These rules, as `lua/pace.lua` reads them.
     pub(super) pace: String,
     pub(super) recent: i64,
+    pub(super) best_hour: i64,
     pub(super) lease: i64,
     pub(super) keep_finished: i64,
+    pub(super) keep_cases: i64,
+    /// How long finished sends and closed cases stay, as functions take it.
+    pub(super) keep: String,
     pub(super) claims_per_touch: usize,
     /// The rules that most touches do not need, as `lua/touch.lua` reads them.
     pub(super) touching: String,
@@ -64,14 +68,18 @@ pub(super) struct Spans {
 impl Spans {
     pub(super) fn new(rules: &Rules, partitions: u16) -> Self {
         let window = span(rules.window);
+        let keep_cases = span(rules.keep_cases.max(rules.keep_finished));
         Self {
             window,
             slice: (window / 16).max(1),
             memory: memory(rules),
             pace: pace(rules),
             recent: span(rules.recent),
+            best_hour: span(rules.best_hour),
             lease: span(rules.lease),
             keep_finished: span(rules.keep_finished),
+            keep_cases,
+            keep: format!("{} {keep_cases}", span(rules.keep_finished)),
             claims_per_touch: rules.claims_per_touch,
             touching: touching(rules),
             most_live: rules.max_waiting.div_ceil(partitions.into()),

@@ -20,7 +20,7 @@
 //! | `{v<p>}:u:<person>` | string | in which hours of the week they are seen ([`Hours`](crate::model::Hours)) | after nine weeks, when they withdraw |
 //! | `{v<p>}:m` | hash | watched mailboxes: person → sealed; `v` → how often that changed | person: when not watched any more; `v`: never |
 //! | `{v<p>}:a:<case>` | set | the live sends of a case | when empty |
-//! | `{v<p>}:d:<case>` | hash | a case ([`lua/cases.lua`](super::cases)) | `keep_finished` after it was closed |
+//! | `{v<p>}:d:<case>` | hash | a case ([`lua/cases.lua`](super::cases)) | `keep_cases` after it was closed |
 //! | `{v<p>}:r:<person>` | set | their open cases | when empty |
 //! | `{v<p>}:t` | sorted set | send → when [`tick`](super::super::Store::tick) looks at it | when empty |
 //! | `{v<p>}:v` | sorted set | case → when [`tick`](super::super::Store::tick) looks at it | when empty |

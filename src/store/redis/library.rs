@@ -30,6 +30,7 @@ const SOURCE: &str = concat!(
     include_str!("lua/case.lua"),
     include_str!("lua/seen.lua"),
     include_str!("lua/suppress.lua"),
+    include_str!("lua/near.lua"),
     include_str!("lua/consent.lua"),
     include_str!("lua/tick.lua"),
     include_str!("lua/depart.lua"),
@@ -83,6 +84,7 @@ pub(super) struct Functions {
     pub(super) consent: String,
     pub(super) suppress: String,
     pub(super) unsuppress: String,
+    pub(super) aim: String,
     pub(super) tick: String,
     pub(super) leaving: String,
     pub(super) depart: String,
@@ -123,6 +125,7 @@ pub(super) fn functions() -> &'static Functions {
             consent: named("consent"),
             suppress: named("suppress"),
             unsuppress: named("unsuppress"),
+            aim: named("aim"),
             tick: named("tick"),
             leaving: named("leaving"),
             depart: named("depart"),
@@ -150,7 +153,7 @@ mod tests {
     fn every_function_that_is_called_is_registered_under_the_librarys_name() {
         let text = format!("{:?}", functions());
         let called: Vec<_> = text.split('"').filter(|part| part.starts_with(&library().name)).collect();
-        assert_eq!(called.len(), 33);
+        assert_eq!(called.len(), 34);
         for name in called {
             assert_eq!(library().source.matches(&format!("'{name}'")).count(), 1, "{name}");
         }

@@ -105,16 +105,23 @@ impl Reply {
 
     /// All that is left, as claims.
     pub(super) fn claims(self) -> Result<Vec<Told>, StoreError> {
-        self.groups(7, |told| {
-            Ok(Told {
-                send: told.send()?,
-                attempt: told.small()?,
-                dated: told.int()?,
-                said: told.bytes()?.first().map(|said| *said == b'1'),
-                overdue: told.int()? == 1,
-                case: told.bytes()?,
-                payload: told.bytes()?,
-            })
+        self.groups(7, Self::told)
+    }
+
+    /// All that is left, as sends near their deadline: told as claims, and the hours in which their people are seen.
+    pub(super) fn near(self) -> Result<Vec<(Told, Vec<u8>)>, StoreError> {
+        self.groups(8, |near| Ok((near.told()?, near.bytes()?)))
+    }
+
+    fn told(&mut self) -> Result<Told, StoreError> {
+        Ok(Told {
+            send: self.send()?,
+            attempt: self.small()?,
+            dated: self.int()?,
+            said: self.bytes()?.first().map(|said| *said == b'1'),
+            overdue: self.int()? == 1,
+            case: self.bytes()?,
+            payload: self.bytes()?,
         })
     }
 

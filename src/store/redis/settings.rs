@@ -98,7 +98,7 @@ fn pass(answer: Value) -> Result<Pass, StoreError> {
     }
     let scope = keys::scope(&reply.text()?).ok_or_else(|| damaged("the name of a flow"))?;
     match word.as_str() {
-        "paused" => Ok(Pass::Paused(scope)),
+        "paused" => Ok(Pass::Paused(scope, timestamp(reply.int()?))),
         _ => Ok(Pass::Wait(scope, timestamp(reply.int()?))),
     }
 }

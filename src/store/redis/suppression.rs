@@ -62,7 +62,7 @@ impl Inner {
         call.arg(&suppression.recipient.0[..])
             .arg(suppression.scope.to_string())
             .arg(written(suppression))
-            .arg(self.spans.keep_finished)
+            .arg(&self.spans.keep)
             .arg(&self.spans.pace)
             .arg(from)
             .arg(AT_ONCE);
@@ -110,6 +110,7 @@ fn written(suppression: &Suppression) -> String {
     let letter = match suppression.why {
         SuppressReason::HardBounce => 'h',
         SuppressReason::Complaint => 'c',
+        SuppressReason::Unsubscribed => 'u',
         SuppressReason::Manual => 'm',
     };
     format!("{letter}{} {}", millis(suppression.since), words(&suppression.detail))
@@ -132,6 +133,7 @@ fn read(recipient: RecipientId, scope: &str, text: &str) -> Option<Suppression> 
     let why = match letter {
         "h" => SuppressReason::HardBounce,
         "c" => SuppressReason::Complaint,
+        "u" => SuppressReason::Unsubscribed,
         _ => SuppressReason::Manual,
     };
     let (since, detail) = rest.split_once(' ')?;

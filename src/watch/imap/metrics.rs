@@ -4,32 +4,53 @@ use prometheus::{IntCounterVec, IntGauge, IntGaugeVec};
 
 use super::Activity;
 use super::trouble::Trouble;
-use crate::telemetry::{Metric, Registry};
+use crate::telemetry::{Label, Metric, Registry};
 
 const MAILBOXES: Metric = Metric {
     name: "vigie_watch_mailboxes",
-    labels: &["state"],
-    meaning: "Mailboxes watched by IMAP, by what their connection does: connecting (and logging in), idle (watched in \
-              earnest), waiting (for their turn, or for the end of a pause), refused (the login was, or the server cannot \
-              do what is needed: tried again after an hour)",
-    alert: "Any `refused` that does not go away: the owner has to give consent anew; `idle` below nine tenths of all \
-            for ten minutes",
+    labels: &[Label::of("state", &["connecting", "idle", "waiting", "refused"])],
+    meaning: "Mailboxes watched by IMAP, by what their connection does. State connecting: and logging in; \
+              idle: watched in earnest; waiting: for their turn, or for the end of a pause; refused: the \
+              login was, or the server cannot do what is needed, tried again after an hour",
+    healthy: "nearly all idle",
+    alert: "any refused that does not go away: the owner has to give consent anew; idle below nine \
+              tenths of all for ten minutes",
 };
 
 const RECONNECTS: Metric = Metric {
     name: "vigie_watch_reconnects_total",
-    labels: &["reason"],
-    meaning: "Connections to mail servers that failed or were lost, by why: unreachable, tls, timeout, closed, bye, \
-              garbage (not IMAP), too_much (said more than anybody needs), busy (not now), stale_token (another is asked \
-              for), no_token (the token server gives none now), refused, unsupported",
-    alert: "Any `garbage` or `too_much`: a broken or hostile server; any other growing steadily",
+    labels: &[Label::of(
+        "reason",
+        &[
+            "unreachable",
+            "tls",
+            "timeout",
+            "closed",
+            "bye",
+            "garbage",
+            "too_much",
+            "busy",
+            "stale_token",
+            "no_token",
+            "refused",
+            "unsupported",
+        ],
+    )],
+    meaning: "Connections to mail servers that failed or were lost. Reason unreachable, tls, timeout, \
+              closed, bye; garbage: not IMAP; too_much: said more than anybody needs; busy: not now; \
+              stale_token: another is asked for; no_token: the token server gives none now; refused, \
+              unsupported",
+    healthy: "closed and bye now and then",
+    alert: "any garbage or too_much: a broken or hostile server; any other growing steadily",
 };
 
 const EVENTS: Metric = Metric {
     name: "vigie_watch_events_total",
-    labels: &["what"],
-    meaning: "Changes seen in watched mailboxes: read, acted (answered, flagged, marked for deletion), removed, arrived",
-    alert: "None for an hour of the day while vigie_watch_mailboxes has any `idle`",
+    labels: &[Label::of("what", &["read", "acted", "removed", "arrived"])],
+    meaning: "Changes seen in watched mailboxes. What read; acted: answered, flagged, marked for deletion; \
+              removed; arrived",
+    healthy: "follows the hours of the day",
+    alert: "none for an hour of the day while vigie_watch_mailboxes has any idle",
 };
 
 /// The metrics of [`Watchers`](super::Watchers).

@@ -3,22 +3,25 @@
 use prometheus::{IntCounterVec, IntGaugeVec};
 
 use super::Verdict;
-use crate::telemetry::{Metric, Registry};
+use crate::telemetry::{Label, Metric, Registry};
 
 const ENTRIES: Metric = Metric {
     name: "vigie_stream_entries_total",
-    labels: &["outcome"],
-    meaning: "Entries of the stream vigie:sends by how they ended: accepted (new), same (accepted before), rejected (see \
-              vigie:sends:rejected). Only where the store is Redis",
-    alert: "Any `rejected`: a producer's sends do not go out; standstill while vigie_stream_pending is above zero",
+    labels: &[Label::of("outcome", &["accepted", "same", "rejected"])],
+    meaning: "Entries of the stream vigie:sends by how they ended. Only where the store is Redis. Outcome \
+              accepted: new; same: accepted before; rejected: see vigie:sends:rejected",
+    healthy: "mostly accepted",
+    alert: "any rejected: a producer's sends do not go out; standstill while vigie_stream_pending is \
+              above zero",
 };
 
 const PENDING: Metric = Metric {
     name: "vigie_stream_pending",
     labels: &[],
-    meaning: "Entries of the stream vigie:sends that are not done, as last looked at; every gateway sees the same stream. \
-              Only where the store is Redis",
-    alert: "Growing for minutes: producers are faster than the gateways, or the store takes no sends",
+    meaning: "Entries of the stream vigie:sends that are not done, as last looked at; every gateway sees \
+              the same stream. Only where the store is Redis",
+    healthy: "near 0 between bursts",
+    alert: "it grows for minutes: producers are faster than the gateways, or the store takes no sends",
 };
 
 /// The metrics of a [`Consumer`](super::Consumer).

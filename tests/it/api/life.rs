@@ -134,6 +134,44 @@ async fn a_paused_flow_holds_and_says_so() {
 }
 
 #[tokio::test]
+async fn what_has_just_begun_slowly_goes_on_so_whatever_is_said() {
+    let house = House::open().await;
+    let operator = house.operator();
+    let set = async |change: Value| operator.put("/v1/flows/demo", &change).await.with(200);
+    set(json!({"state": "paused"})).await;
+    house.clock.advance(Duration::from_mins(1));
+    let first = set(json!({"state": "running"})).await;
+    assert!(first["ramps_until"].is_string(), "{first}");
+    house.clock.advance(Duration::from_secs(1));
+    for again in [json!({"state": "running"}), json!({"state": "running", "rate_per_second": 500})] {
+        let again = set(again).await;
+        assert_eq!((&again["ramps_until"], &again["rate_now"]), (&first["ramps_until"], &first["rate_now"]));
+    }
+    set(json!({"state": "paused", "until": "2026-03-02T10:00:00Z"})).await;
+    house.clock.advance(Duration::from_hours(1));
+    let ended = set(json!({"state": "running"})).await;
+    assert!(ended["ramps_until"].is_string(), "a pause that ended by itself begins slowly, too: {ended}");
+    house.clock.advance(Duration::from_hours(1));
+    let over = set(json!({"state": "running"})).await;
+    assert_eq!(over["ramps_until"], Value::Null, "{over}");
+}
+
+#[tokio::test]
+async fn a_limit_may_end_by_itself() {
+    let house = House::open().await;
+    let operator = house.operator();
+    let shown = async || operator.get("/v1/flows").await.with(200)["flows"][0].clone();
+    let limit = json!({"state": "running", "rate_per_second": 2, "until": "2026-03-02T10:00:00Z"});
+    let set = operator.put("/v1/flows/demo", &limit).await.with(200);
+    assert_eq!((&set["until"], &set["in_force"]["rate_by"]), (&limit["until"], &json!("operator")));
+    assert_eq!(shown().await, set);
+    house.clock.advance(Duration::from_hours(1));
+    let over = shown().await;
+    assert_eq!((&over["in_force"], &over["rate_per_second"]), (&json!({}), &Value::Null), "{over}");
+    assert_eq!((&over["state"], &over["until"]), (&json!("running"), &Value::Null), "{over}");
+}
+
+#[tokio::test]
 async fn bad_flow_changes_are_refused() {
     let house = House::open().await;
     let operator = house.operator();

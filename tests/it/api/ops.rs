@@ -65,8 +65,13 @@ async fn readiness_follows_the_process_and_the_store() {
 #[tokio::test]
 async fn without_the_store_the_other_metrics_are_served() {
     let house = House::open().await;
-    let metric =
-        vigie::telemetry::Metric { name: "vigie_other_total", labels: &[], meaning: "x", alert: "x" };
+    let metric = vigie::telemetry::Metric {
+        name: "vigie_other_total",
+        labels: &[],
+        meaning: "x",
+        healthy: "x",
+        alert: "x",
+    };
     house.registry.counter(metric).with_label_values::<&str>(&[]).inc();
     house.store.close().await.expect("closed");
     let answer = get(&house, "/metrics").await;

@@ -37,26 +37,37 @@ async fn a_hard_bounce_sends_all_that_waits_to_the_next_channel() {
     house.producer().post("/v1/sends", &send("s-1", MARIE)).await.with(202);
     let bounce = json!({"email": MARIE, "kind": "hard", "status": "5.1.1", "detail": format!("<{MARIE}> unknown"), "at": NOW});
     let heed = house.producer().post("/v1/bounces", &bounce).await.with(200);
-    assert_eq!((&heed["suppressed"], &heed["handed_off"]), (&json!("all"), &json!(1)));
+    assert_eq!((&heed["suppressed"], &heed["handed_off"]), (&json!("brand"), &json!(1)));
     assert_eq!(state(&house, "s-1").await, "handed_off");
     house.producer().post("/v1/sends", &send("s-2", MARIE)).await.with(202);
     assert_eq!(state(&house, "s-2").await, "handed_off");
     let known = suppressions(&house).await;
-    let expected =
-        json!([{"scope": "all", "why": "hard_bounce", "detail": "5.1.1 <address> unknown", "since": NOW}]);
+    let expected = json!([{"scope": "brand", "brand": "demo", "why": "hard_bounce", "detail": "5.1.1 <address> unknown", "since": NOW}]);
     assert_eq!(known, expected);
     house.producer().post("/v1/bounces", &bounce).await.with(200);
     let told = events(&house, "mail.bounced").await;
     assert_eq!(
         told[0]["data"],
         json!({
-            "kind": "hard", "status": "5.1.1", "detail": "<address> unknown", "suppressed": "all",
+            "kind": "hard", "status": "5.1.1", "detail": "<address> unknown", "suppressed": "brand",
         })
     );
     assert!(told.iter().all(|event| event["id"] == told[0]["id"]), "the same said again is the same event");
     let metrics = house.registry.text();
     assert!(metrics.contains("vigie_bounces_total{brand=\"demo\",kind=\"hard\"} 2"), "{metrics}");
     assert!(!metrics.contains("canary"), "{metrics}");
+}
+
+#[tokio::test]
+async fn a_producers_word_stops_its_own_mail_alone() {
+    let house = House::open().await;
+    house.producer().post("/v1/sends", &send("s-1", MARIE)).await.with(202);
+    let bounce = json!({"email": MARIE, "kind": "hard", "status": "5.1.1"});
+    assert_eq!(other(&house).post("/v1/bounces", &bounce).await.with(200)["suppressed"], "brand");
+    assert_eq!(state(&house, "s-1").await, "waiting", "what another brand says is not proven");
+    let everybodys = json!({"email": MARIE, "kind": "hard", "brand": "other"});
+    assert_eq!(house.operator().post("/v1/bounces", &everybodys).await.with(200)["suppressed"], "all");
+    assert_eq!(state(&house, "s-1").await, "handed_off");
 }
 
 #[tokio::test]
@@ -103,6 +114,7 @@ async fn what_cannot_be_is_refused() {
     for statement in [
         json!({"email": MARIE, "kind": "hard", "brand": "other"}),
         json!({"email": MARIE, "kind": "complaint", "scope": "all"}),
+        json!({"email": MARIE, "kind": "hard", "scope": "all"}),
     ] {
         producer.post("/v1/bounces", &statement).await.problem(403);
     }
@@ -123,7 +135,7 @@ async fn many_are_told_line_by_line() {
     let answers = house.producer().bulk("/v1/bounces", &(lines.join("\n") + "\n")).await.lines();
     let statuses: Vec<_> = answers.iter().map(|answer| answer["status"].clone()).collect();
     assert_eq!(statuses, [json!(200), json!(400), json!(200)]);
-    assert_eq!((&answers[0]["suppressed"], &answers[2]["suppressed"]), (&json!("all"), &json!("brand")));
+    assert_eq!((&answers[0]["suppressed"], &answers[2]["suppressed"]), (&json!("brand"), &json!("brand")));
 }
 
 #[tokio::test]
@@ -144,6 +156,7 @@ async fn a_mail_is_believed_if_it_brings_back_what_was_signed() {
     assert_eq!(post(failed("4.2.2", &letter(&signed, "s-1"))).await, "soft");
     assert_eq!(post(verp).await, "hard");
     assert_eq!(post(failed("5.1.1", &letter(&signed, "s-1"))).await, "hard");
+    assert_eq!(suppressions(&house).await[0]["scope"], "all", "it is proven");
     assert_eq!(state(&house, "s-1").await, "handed_off");
     let told = events(&house, "mail.bounced").await;
     assert_eq!(told[2]["data"]["id"], "s-1", "{told:?}");

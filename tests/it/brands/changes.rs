@@ -158,3 +158,45 @@ async fn the_shipped_folders_work_as_they_are_and_copied() {
     gateway.comes_online("canary-c@example.test").await;
     gateway.reaches("copied", "sent").await;
 }
+
+#[tokio::test]
+async fn what_happens_at_a_deadline_is_the_brands_to_say() {
+    let folders = Folders::new();
+    folders.put("acme", "on_deadline = \"handoff\"", "Acme");
+    let (gateway, mut number) = (folders.gateway(&[]).await, 0);
+    let looked_at = async |id: &str| {
+        let said = gateway.send(id).await.to_string();
+        let cancelled = gateway.call(Method::DELETE, &format!("/v1/sends/{id}"), &Value::Null).await;
+        assert_eq!(cancelled.status, StatusCode::OK);
+        said
+    };
+    let pushed = async |id: &str, own: Option<&str>| {
+        let mut send = super::note("acme", id, "canary-late@example.test");
+        send["deadline"] = "2099-01-01T00:00:00Z".into();
+        if let Some(own) = own {
+            send["on_deadline"] = own.into();
+        }
+        gateway.push(&send).await;
+        looked_at(id).await
+    };
+    let fed = async |id: &str| {
+        let feed = format!("id,to.email,deadline\n{id},canary-fed@example.test,2099-01-01T00:00:00Z\n");
+        let path = "/v1/imports?brand=acme&template=note";
+        let answer = gateway.try_call(Method::POST, path, "text/csv", feed).await.expect("it answers");
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+        looked_at(id).await
+    };
+    let (handed_off, sent, dropped) =
+        ("it is handed off to another channel", "it is sent without waiting", "it is dropped");
+    assert!(pushed("silent", None).await.contains(handed_off));
+    assert!(pushed("own", Some("send")).await.contains(sent));
+    assert!(fed("line").await.contains(handed_off));
+
+    folders.put("acme", "on_deadline = \"drop\"", "Dropped");
+    letters_say(&gateway, "acme", "Dropped", &mut number).await;
+    assert!(pushed("later", None).await.contains(dropped));
+    assert!(fed("later-line").await.contains(dropped));
+    folders.put("acme", "", "Sent");
+    letters_say(&gateway, "acme", "Sent", &mut number).await;
+    assert!(pushed("latest", None).await.contains(sent));
+}

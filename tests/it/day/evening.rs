@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::books::{self, Story};
 use super::cast::{Brand, Case, End, Person, Role};
 use super::mailboxes::{self, Mail};
-use super::{Day, callcentre, ending, table};
+use super::{Day, callcentre, ending, table, watched};
 use crate::support::wait::{SOON, wait_until};
 
 pub async fn passes(mut day: Day) {
@@ -30,6 +30,9 @@ pub async fn passes(mut day: Day) {
     let called = callcentre::reconciles(&day, &story).await;
     day.town.books_balance();
     table::print(&day, &story, &called);
+    watched::is_catalogued(&day.town);
+    watched::answers_everything(&day.town).await;
+    watched::draw(&day.town);
     let waiting = Brand::BOTH.iter().map(|brand| day.town.sends(*brand, "waiting")).sum();
     for gateway in &mut day.town.gateways {
         gateway.leaves_undecided(waiting);

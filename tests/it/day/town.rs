@@ -12,9 +12,12 @@ use tokio::task::JoinSet;
 use vigie::clock::Clock;
 
 use super::cast::{Brand, GONE, GREYLISTED, Person};
+use crate::events::house::SECRET;
+use crate::events::receiver::Receiver;
 use crate::support::gateway::Gateway;
 use crate::support::ports::free_ports;
 use crate::support::postfix::Postfix;
+use crate::support::prometheus::Prometheus;
 use crate::support::redis::{Options, RedisServer};
 use crate::support::sink::{Act, Event, Manner, Sink, Step};
 use crate::support::wait::{SOON, wait_until};
@@ -35,6 +38,10 @@ pub struct Town {
     /// The zone in which it is night: the other brand hours' people sleep there.
     pub night: &'static str,
     pub home: TempDir,
+    /// Scrapes both gateways.
+    pub prometheus: Prometheus,
+    /// Hears of every event.
+    _crm: Receiver,
     _redis: RedisServer,
     _provider: Sink,
 }
@@ -48,19 +55,27 @@ impl Town {
         let home = tempfile::Builder::new().prefix("vigie-day-").tempdir().expect("a temporary directory");
         let path = home.path().to_str().expect("TMPDIR has a readable name");
         let (day, night) = zones();
-        for (brand, text) in Brand::BOTH.into_iter().zip(BRANDS) {
-            let folder = home.path().join("brands").join(brand.name());
-            fs::create_dir_all(&folder).expect("the directory is ours");
-            let text = text.replace("@ROOT@", env!("CARGO_MANIFEST_DIR")).replace("@DAY@", day);
-            fs::write(folder.join("brand.toml"), text).expect("the directory is ours");
-        }
-        let relay = format!("smtp://{}?tls=none", postfix.addr());
+        fs::write(home.path().join("crm.secret"), SECRET).expect("the directory is ours");
+        let (crm, relay) = (Receiver::start().await, format!("smtp://{}?tls=none", postfix.addr()));
+        let events = format!("http://localhost:{}/events", crm.address.port());
+        found_brands(path, day, &events);
         let text = CONFIGURATION.replace("@STORE@", &redis.url()).replace("@RELAY@", &relay);
         let file = home.path().join("vigie.toml");
         fs::write(&file, text.replace("@HOME@", path)).expect("the directory is ours");
         let one = Gateway::configured(&file, &[("VIGIE__BOUNCES__LMTP", &lmtp)]).await;
         let other = one.beside(&[]).await;
-        Town { gateways: [one, other], postfix, night, home, _redis: redis, _provider: provider }
+        let prometheus = Prometheus::start().await;
+        prometheus.scrapes(&[one.ops(), other.ops()]);
+        Town {
+            gateways: [one, other],
+            postfix,
+            night,
+            home,
+            prometheus,
+            _crm: crm,
+            _redis: redis,
+            _provider: provider,
+        }
     }
 
     /// The folder into which a brand's feeds are dropped.
@@ -162,6 +177,18 @@ impl Town {
     async fn lines(&self, path: &str, body: String) -> Vec<Value> {
         let answer = self.gateway().try_call(Method::POST, path, "application/x-ndjson", body).await;
         answer.expect("the API answers").lines()
+    }
+}
+
+/// The brands' folders below `home`.
+fn found_brands(home: &str, day: &str, events: &str) {
+    for (brand, text) in Brand::BOTH.into_iter().zip(BRANDS) {
+        let folder = PathBuf::from(home).join("brands").join(brand.name());
+        fs::create_dir_all(&folder).expect("the directory is ours");
+        let places =
+            [("@ROOT@", env!("CARGO_MANIFEST_DIR")), ("@DAY@", day), ("@HOME@", home), ("@CRM@", events)];
+        let text = places.iter().fold(text.to_owned(), |text, (place, value)| text.replace(place, value));
+        fs::write(folder.join("brand.toml"), text).expect("the directory is ours");
     }
 }
 

@@ -203,3 +203,59 @@ async fn a_full_store_stops_an_import_which_says_how_far_it_came() {
     assert_eq!((&report["complete"], &report["lines"]), (&json!(false), &json!(2)));
     assert!(report["stopped"].as_str().is_some_and(|why| why.contains("wait already")), "{report}");
 }
+
+/// The case's amount now.
+async fn owed(house: &House, case: &str) -> Value {
+    house.producer().get(&format!("/v1/cases/demo/{case}")).await.with(200)["amount"].clone()
+}
+
+#[tokio::test]
+async fn the_last_line_of_a_case_holds_also_where_its_letter_is_the_same() {
+    let house = House::open().await;
+    let feed = "to.email,case,case.amount,case.currency,vars.amount\na@example.org,K-1,100.00,EUR,x\n\
+        a@example.org,K-1,80.00,EUR,x\na@example.org,K-1,80.00,EUR,x\n";
+    let sums = |lines: &[Value]| {
+        ["accepted", "same", "duplicate", "rejected"].map(|name| report(lines)[name].as_u64())
+    };
+    assert_eq!(sums(&csv(&house, feed).await), [2, 0, 1, 0].map(Some));
+    assert_eq!(owed(&house, "K-1").await, "80.00");
+    let paid = feed.replace("100.00", "60.00").replace("80.00", "60.00");
+    assert_eq!(
+        sums(&csv(&house, &paid).await),
+        [1, 0, 2, 0].map(Some),
+        "the letter is the same, the case is not"
+    );
+    assert_eq!(owed(&house, "K-1").await, "60.00");
+    assert_eq!(sums(&csv(&house, &paid).await), [0, 1, 2, 0].map(Some));
+}
+
+#[tokio::test]
+async fn a_feed_of_cases_says_when_nothing_changed() {
+    let house = House::open().await;
+    let feed =
+        "to.email,case,case.amount,case.currency\na@example.org,K-1,100.00,EUR\nb@example.org,K-2,5.00,EUR\n";
+    let import = async |dry_run: bool, feed: &str| {
+        let path = format!("/v1/imports?brand=demo&dry_run={dry_run}");
+        let lines = import(&house, &path, "text/csv", feed.to_owned()).await.lines();
+        ["accepted", "same", "duplicate"].map(|name| report(&lines)[name].as_u64().expect("a sum"))
+    };
+    let twice = format!("{feed}b@example.org,K-2,5.00,EUR\n");
+    assert_eq!(
+        import(true, &twice).await,
+        [2, 0, 1],
+        "a line that says the same of its case is one of the feed's"
+    );
+    let import = async |dry_run: bool, feed: &str| {
+        let [accepted, same, _] = import(dry_run, feed).await;
+        [accepted, same]
+    };
+    assert_eq!(import(true, feed).await, [2, 0]);
+    assert_eq!(import(false, feed).await, [2, 0]);
+    for dry_run in [true, false] {
+        assert_eq!(import(dry_run, feed).await, [0, 2], "dry run: {dry_run}");
+    }
+    let paid = feed.replace("5.00", "4.00");
+    for dry_run in [true, false] {
+        assert_eq!(import(dry_run, &paid).await, [1, 1], "dry run: {dry_run}");
+    }
+}

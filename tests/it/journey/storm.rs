@@ -1,11 +1,13 @@
-//! Operators who pause and resume all the time, at two gateways: nothing is lost, and no resume makes a wave.
+//! Operators who pause and resume all the time, at two gateways, and say everything twice: nothing is lost, and no resume
+//! makes a wave.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use hyper::Method;
-use serde_json::json;
+use serde_json::{Value, json};
+use vigie::clock::{Clock, after};
 
 use crate::support::gateway::Gateway;
 use crate::support::redis::{Options, RedisServer};
@@ -28,8 +30,21 @@ fn person(n: usize) -> String {
 }
 
 async fn set(gateway: &Gateway, state: &str) {
-    let answer = gateway.call(Method::PUT, "/v1/flows/demo", &json!({"state": state})).await;
+    put(gateway, &json!({"state": state})).await;
+}
+
+async fn put(gateway: &Gateway, setting: &Value) {
+    let answer = gateway.call(Method::PUT, "/v1/flows/demo", setting).await;
     assert!(answer.status.is_success(), "{}", answer.text());
+}
+
+/// What somebody else says right after a resume: the same, or a rate.
+fn said_again(turn: usize) -> Value {
+    if turn.is_multiple_of(2) {
+        json!({"state": "running"})
+    } else {
+        json!({"state": "running", "rate_per_second": 500})
+    }
 }
 
 /// Everybody keeps coming online, here and there, until the test ends.
@@ -41,6 +56,31 @@ async fn visits(edges: [crate::support::gateway::Knocker; 2], pixels: Vec<String
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
+}
+
+/// Pauses and resumes, here and there, and ends paused; gives when it was resumed.
+async fn storm([one, other]: [&Gateway; 2]) -> Vec<Instant> {
+    let (mut resumed, mut gateways) = (Vec::new(), [one, other].into_iter().cycle());
+    for (turn, (paused, running)) in STORM.into_iter().enumerate() {
+        tokio::time::sleep(Duration::from_millis(paused)).await;
+        resumed.push(Instant::now());
+        set(gateways.next().expect("it goes round"), "running").await;
+        put(one, &said_again(turn)).await;
+        tokio::time::sleep(Duration::from_millis(running)).await;
+        set(gateways.next().expect("it goes round"), "paused").await;
+    }
+    resumed
+}
+
+/// The last pause ends by itself, and somebody resumes what runs already; gives when it is over.
+async fn last_resume([one, other]: [&Gateway; 2]) -> Instant {
+    let over = Duration::from_millis(500);
+    let (resumed, until) = (Instant::now() + over, after(Clock::system().now(), over));
+    put(other, &json!({"state": "paused", "until": until.to_string()})).await;
+    Clock::system().sleep_until(until).await;
+    set(other, "running").await;
+    put(one, &said_again(1)).await;
+    resumed
 }
 
 #[tokio::test]
@@ -72,21 +112,13 @@ async fn a_storm_of_pauses_loses_nothing_and_makes_no_wave() {
         pixels.push(one.pixel(&person(n)).await);
     }
     let visiting = tokio::spawn(visits([one.knocker(), other.knocker()], pixels));
-    let (mut resumed, mut gateways) = (Vec::new(), [&one, &other].into_iter().cycle());
-    for (paused, running) in STORM {
-        tokio::time::sleep(Duration::from_millis(paused)).await;
-        resumed.push(Instant::now());
-        set(gateways.next().expect("it goes round"), "running").await;
-        tokio::time::sleep(Duration::from_millis(running)).await;
-        set(gateways.next().expect("it goes round"), "paused").await;
-    }
+    let mut resumed = storm([&one, &other]).await;
     tokio::time::sleep(UNDER_WAY).await;
     let still = taken.lock().expect("no test panics with it").len();
     tokio::time::sleep(UNDER_WAY).await;
     assert_eq!(taken.lock().expect("no test panics with it").len(), still, "a pause is a pause");
     assert!(still < PEOPLE, "the storm was over before everybody had a mail");
-    resumed.push(Instant::now());
-    set(&other, "running").await;
+    resumed.push(last_resume([&one, &other]).await);
     for n in 0..PEOPLE {
         let sent = one.reaches(&format!("s-{n}"), "sent").await;
         assert_eq!(sent["attempts"], 0, "a pause is no attempt: {sent}");

@@ -3,6 +3,7 @@
 use hyper::{Method, StatusCode};
 use serde_json::json;
 
+use crate::journey::{OTHER_BRAND, unsubscribing};
 use crate::support::gateway::{Gateway, IPHONE};
 use crate::support::redis::{Options, RedisServer};
 use crate::support::wait::{SOON, wait_until};
@@ -45,4 +46,13 @@ async fn unsubscriptions_are_written_down_when_the_server_answers_again() {
     unsubscribe(&gateway).await;
     redis.restart().await;
     recorded(&gateway, 2).await;
+}
+
+#[tokio::test]
+async fn a_promotional_brand_writes_no_more() {
+    let redis = RedisServer::start(Options::default()).await;
+    let url = redis.url();
+    let ours = [("VIGIE__STORE__URL", url.as_str()), ("VIGIE__BRANDS__OTHER__CLASS", "promotional")];
+    let gateway = Gateway::start(&[OTHER_BRAND.as_slice(), &ours].concat()).await;
+    unsubscribing::no_more_promotions(&gateway).await;
 }

@@ -42,6 +42,8 @@ pub(crate) trait Backend: Grounded + Sized + Send + Sync {
     fn now(&self) -> Timestamp;
     /// Lets time pass.
     fn pass(&self, by: Duration);
+    /// Sets the store's clock back.
+    fn set_back(&self, by: Duration);
     /// Stops the store gently and opens it again.
     async fn reopen(&mut self);
     /// Kills the store and opens what is left.
@@ -174,6 +176,7 @@ impl<B: Backend> Bench<B> {
                 all.claims.extend(ticked.claims);
                 all.expired.extend(ticked.expired);
                 all.ended.extend(ticked.ended);
+                all.near.extend(ticked.near);
                 all.more = ticked.more;
             }
         }

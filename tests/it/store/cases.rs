@@ -275,13 +275,16 @@ pub(crate) async fn a_mail_under_way_ends_before_its_case_leaves<B: Backend>() {
 }
 
 pub(crate) async fn closed_cases_are_forgotten_in_time<B: Backend>() {
-    let bench = Bench::<B>::with(|rules| rules.keep_finished = HOUR).await;
-    let (case, _) = debt("1");
+    let bench = Bench::<B>::with(|rules| (rules.keep_finished, rules.keep_cases) = (HOUR, 3 * HOUR)).await;
+    let (case, letter) = debt("1");
     put(&bench, &case).await;
+    bench.accept(&letter).await;
     settle(&bench, &case).await;
     told(&bench, &["case.opened", "case.settled"]).await;
-    bench.pass(HOUR.saturating_sub(Duration::from_mins(1)));
-    assert_eq!(stands(&bench, &case).await, CaseState::Settled);
+    bench.pass((3 * HOUR).saturating_sub(Duration::from_mins(1)));
+    bench.tick().await;
+    assert_eq!(stands(&bench, &case).await, CaseState::Settled, "longer than its letters");
+    assert_eq!(put(&bench, &case).await, CasePut::Closed(CaseState::Settled), "nothing opens it again");
     bench.pass(Duration::from_mins(2));
     let patience = Instant::now();
     while look(&bench, &case).await.is_some() {

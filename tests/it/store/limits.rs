@@ -107,6 +107,99 @@ pub(crate) async fn who_waits_comes_back_spread<B: Backend>() {
     assert!(most_within(&turns, Duration::from_millis(100)) <= 30, "they do not come back together");
 }
 
+/// Until when these have to wait or are paused.
+async fn turns<B: Backend>(bench: &Bench<B>, sends: std::ops::Range<u32>) -> Vec<Duration> {
+    let mut turns = Vec::new();
+    for n in sends {
+        let (Pass::Wait(_, until) | Pass::Paused(_, until)) = take(bench, n).await else {
+            panic!("there is no token")
+        };
+        turns.push(until.duration_since(bench.now()).try_into().expect("it is not over"));
+    }
+    turns
+}
+
+pub(crate) async fn a_day_that_is_used_up_and_a_pause_are_asked_about_soon<B: Backend>() {
+    for held in [paused(), FlowSetting { per_day: Some(1), ..FlowSetting::default() }] {
+        let bench = Bench::<B>::new().await;
+        limit(&bench, FlowSetting { per_day: Some(1), ..FlowSetting::default() }).await;
+        assert_eq!(take(&bench, 0).await, Pass::Go);
+        limit(&bench, held).await;
+        let few = turns(&bench, 1..6).await;
+        let soon = Duration::from_secs(1)..=Duration::from_secs(2);
+        assert!(few.iter().all(|turn| soon.contains(turn)), "a few are asked for at once: {few:?}");
+        let many = turns(&bench, 6..3000).await;
+        let longest = many.iter().max().expect("some wait");
+        assert!(*longest <= Duration::from_secs(90), "a minute and 30 seconds of turns: {longest:?}");
+        let moments: Vec<_> = many.iter().map(|turn| after(bench.now(), *turn)).collect();
+        let most = most_within(&moments, Duration::from_secs(1));
+        assert!(most <= 150, "{most} ask in one second");
+        limit(&bench, FlowSetting { per_day: Some(9), ..FlowSetting::default() }).await;
+        assert_eq!(take(&bench, 1).await, Pass::Go, "the limit was raised, or the flow resumed");
+    }
+}
+
+pub(crate) async fn a_pause_that_ends_soon_is_waited_for<B: Backend>() {
+    let bench = Bench::<B>::new().await;
+    let until = after(bench.now(), Duration::from_millis(300));
+    limit(&bench, FlowSetting { until: Some(until), ..paused() }).await;
+    assert!(turns(&bench, 0..1).await[0] < Duration::from_millis(400));
+    bench.pass(Duration::from_millis(400));
+    assert_eq!(take(&bench, 0).await, Pass::Go);
+}
+
+pub(crate) async fn limits_end_by_themselves<B: Backend>() {
+    let bench = Bench::<B>::new().await;
+    let until = after(bench.now(), Duration::from_mins(1));
+    let setting = FlowSetting {
+        rate_per_second: rate(0.001),
+        per_day: Some(1),
+        until: Some(until),
+        ..FlowSetting::default()
+    };
+    limit(&bench, setting).await;
+    bench.pass(Duration::from_secs(59));
+    let went = taken(&bench, Duration::from_millis(90), 10).await.len();
+    assert!(went <= 1, "{went} before it is over");
+    bench.pass(Duration::from_millis(100));
+    assert_eq!(taken(&bench, Duration::from_millis(1), 20).await.len(), 20, "then nothing holds it");
+    let own = [Toll { scope: scope(None), limits: Limits { rate: None, per_day: Some(1) } }];
+    let mut answers = Vec::new();
+    for n in 90..92 {
+        answers.push(bench.store().take(one(n), &own).await.expect("take works"));
+    }
+    assert!(matches!(&answers[..], [_, Pass::Wait(..)]), "but what is configured: {answers:?}");
+}
+
+pub(crate) async fn the_limits_of_a_pause_hold_when_it_is_over<B: Backend>() {
+    let bench = Bench::<B>::new().await;
+    let until = Some(after(bench.now(), Duration::from_secs(1)));
+    limit(&bench, FlowSetting { until, per_day: Some(1), ..paused() }).await;
+    bench.pass(Duration::from_secs(2));
+    assert_eq!(take(&bench, 1).await, Pass::Go);
+    assert!(matches!(take(&bench, 2).await, Pass::Wait(..)));
+}
+
+pub(crate) async fn a_clock_that_was_set_back_stops_nobody<B: Backend>() {
+    for setting in [
+        FlowSetting { rate_per_second: rate(1.0), ..FlowSetting::default() },
+        FlowSetting { rate_per_second: rate(40.0), per_day: Some(5), ..FlowSetting::default() },
+    ] {
+        let bench = Bench::<B>::new().await;
+        limit(&bench, setting.clone()).await;
+        bench.pass(Duration::from_secs(2));
+        assert_eq!(take(&bench, 1).await, Pass::Go);
+        bench.backend.set_back(Duration::from_hours(72));
+        let went = taken(&bench, Duration::from_millis(50), 60).await;
+        assert!(most_within(&went, Duration::from_secs(1)) <= 40);
+        let least = if setting.per_day.is_some() { 4 } else { 2 };
+        assert!(went.len() >= least, "{} in three seconds", went.len());
+        assert_eq!(setting.per_day.is_some(), went.len() == 4, "what went before still counts for the day");
+        bench.pass(Duration::from_hours(25));
+        assert_eq!(take(&bench, 2).await, Pass::Go, "a day later a day has passed");
+    }
+}
+
 pub(crate) async fn a_token_is_of_all_flows_or_of_none<B: Backend>() {
     let bench = Bench::<B>::new().await;
     let wave = scope(Some("wave"));
@@ -127,7 +220,7 @@ pub(crate) async fn a_token_is_of_all_flows_or_of_none<B: Backend>() {
     );
     assert!(matches!(take(&bench, 9).await, Pass::Wait(..)));
     limit(&bench, paused()).await;
-    assert_eq!(take(&bench, 9).await, Pass::Paused(scope(None)));
+    assert!(matches!(take(&bench, 9).await, Pass::Paused(flow, _) if flow == scope(None)));
 }
 
 pub(crate) async fn limits_by_configuration_hold_without_a_word<B: Backend>() {

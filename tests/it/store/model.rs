@@ -16,7 +16,7 @@ use vigie::model::{
     FlowState, Grantee, Hold, Leaving, OnUncertain, Origin, SendSpec, Source, SuppressReason, SuppressScope,
     Suppression,
 };
-use vigie::store::{Enqueued, Fenced, Rules, Touch};
+use vigie::store::{Aim, Enqueued, Fenced, Rules, Touch};
 
 use super::bench::{
     Backend, Bench, ClusterBackend, EmbeddedBackend, Habits, RedisBackend, SpreadBackend, ValkeyBackend,
@@ -39,6 +39,7 @@ fn rules(spaced: bool, grace: bool, frugal: bool, habits: Habits) -> Rules {
         landed_within: Duration::from_secs(30),
         hint_ttl: Duration::from_secs(25),
         echo: Duration::from_secs(15),
+        best_hour: Duration::from_mins(1),
         claims_per_touch: 2,
         max_attempts: 2,
         max_waiting: 8 * u64::from(habits.partitions),
@@ -237,6 +238,7 @@ impl<B: Backend> Both<B> {
                 let cancelled = store.cancel(id, "paid").await.expect("cancel works");
                 assert_eq!(cancelled, self.reference.cancel(id));
             }
+            Step::Aim { reference, seconds } => self.aim(reference, seconds).await,
             Step::PutCase { .. } => self.put_case(step).await,
             Step::Settle { brand, case } => {
                 let (brand, case) = (name(BRANDS[brand]), case.to_string());
@@ -252,19 +254,7 @@ impl<B: Backend> Both<B> {
                 let forgotten = store.forget(who(n)).await.expect("forget works");
                 assert_eq!(forgotten, self.reference.forget(who(n)));
             }
-            Step::Consent { who: n, granted } => {
-                let (grantee, at) = (Grantee::Brand(name("demo")), self.bench.now());
-                let consent = Consent {
-                    recipient: who(n),
-                    grantee,
-                    granted,
-                    proof: "form 3".into(),
-                    at,
-                    earlier: Vec::new(),
-                };
-                store.consent(consent.clone()).await.expect("consent works");
-                self.reference.consent(&consent);
-            }
+            Step::Consent { who, granted } => self.consent(who, granted).await,
             Step::Suppress { who: n, brand } => {
                 let (recipient, scope, since) = (who(n), scope(brand), self.bench.now());
                 let detail = "5.1.1".to_owned();
@@ -288,6 +278,22 @@ impl<B: Backend> Both<B> {
             }
             other => unreachable!("{other:?} is dealt with elsewhere"),
         }
+    }
+
+    async fn aim(&mut self, n: u8, seconds: u16) {
+        let send = send_of(BRANDS[usize::from(n) % 2], &n.to_string(), who(n % 3));
+        let at = self.bench.later(Duration::from_secs(seconds.into()));
+        let aim = Aim { send: send.id, recipient: send.recipient, at };
+        let will = self.bench.store().aim(&[aim]).await.expect("aim works");
+        assert_eq!(will, [self.reference.aim(&aim)]);
+    }
+
+    async fn consent(&mut self, n: u8, granted: bool) {
+        let (recipient, to, at) = (who(n), Grantee::Brand(name("demo")), self.bench.now());
+        let (proof, earlier) = ("form 3".into(), Vec::new());
+        let consent = Consent { recipient, grantee: to, granted, proof, at, earlier };
+        self.bench.store().consent(consent.clone()).await.expect("consent works");
+        self.reference.consent(&consent);
     }
 
     async fn put_case(&mut self, step: Step) {

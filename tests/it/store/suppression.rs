@@ -234,3 +234,17 @@ pub(crate) async fn a_lease_that_ends_hands_off<B: Backend>() {
     bench.due().await;
     assert_eq!(bench.tick().await.expired, [(letter.id, HANDED_OFF)]);
 }
+
+pub(crate) async fn every_reason_is_kept_and_told<B: Backend>() {
+    let bench = Bench::<B>::new().await;
+    for (n, why) in (1_u8..).zip(SuppressReason::ALL) {
+        let suppression = Suppression { why, ..complained(&bench, who(n), "demo") };
+        suppress(&bench, &suppression).await;
+        assert_eq!(suppressions(&bench, who(n)).await, [suppression]);
+        let letter = send(&format!("s-{n}"), who(n));
+        bench.accept(&letter).await;
+        let record = bench.store().send(letter.id).await.expect("send works").expect("a known send");
+        let last = record.history.last().expect("an end");
+        assert_eq!((&*last.event, &*last.detail), ("handed_off", why.words()));
+    }
+}

@@ -144,6 +144,11 @@ impl Gateway {
     pub async fn stop(&mut self) {
         self.last = Some(self.metrics());
         self.signal("TERM").await;
+        self.ended().await;
+    }
+
+    /// Waits until it has ended after it was asked to stop; it must end well and in time.
+    pub async fn ended(&mut self) {
         let mut run = self.run.take().expect("it runs");
         let ended = timeout(STOPS_WITHIN, run.child.wait()).await;
         let status = ended.expect("it stops in time").expect("it is our child");

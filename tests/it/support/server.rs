@@ -162,15 +162,16 @@ impl Server {
         log
     }
 
-    /// Waits until the server answers with its name. `false` if it ended, takes
-    /// too long, or if somebody else has taken the port and answers instead.
+    /// Waits until the server answers with its name. `false` if it ended, as when
+    /// somebody else has taken the port, or takes too long.
     async fn greets(&mut self) -> bool {
         let start = Instant::now();
         let name = self.site.name();
         while start.elapsed() < PATIENCE {
             let answer = answers(self.site.addr, self.recipe.greeting_request, &name);
-            if let Ok(Ok(ours)) = timeout(PATIENCE, answer).await {
-                return ours;
+            // Somebody else's answer, or one that it is not ready yet: if the port is taken, the server ends.
+            if let Ok(Ok(true)) = timeout(PATIENCE, answer).await {
+                return true;
             }
             if self.child.try_wait().expect("the server is our child").is_some() {
                 return false;

@@ -5,7 +5,7 @@ use super::*;
 fn examined(request: &Value) -> Result<SendSpec, Value> {
     let parsed = strict::parse::<SendRequest>(request.to_string().as_bytes());
     parsed
-        .and_then(|request| request.into_spec(&Identity::new(&[1; 32]), OnUncertain::Hold))
+        .and_then(|request| request.into_spec(&Identity::new(&[1; 32]), House::default()))
         .map_err(|problem| serde_json::to_value(problem).expect("a problem is JSON"))
 }
 
@@ -91,4 +91,24 @@ fn the_digest_sees_meaning_not_spelling() {
     assert_eq!(digest(&good()), digest(&same));
     assert_ne!(digest(&good()), digest(&with("/vars/amount", json!("120,51 €"))));
     assert_ne!(digest(&good()), digest(&with("/to/name", Value::Null)));
+}
+
+#[test]
+fn a_brand_says_what_happens_at_the_deadline_of_sends_that_do_not() {
+    let house = House { on_deadline: OnDeadline::Handoff, ..House::default() };
+    let with = |said: Option<&str>, house: House| {
+        let mut request = good();
+        if let Some(said) = said {
+            request["on_deadline"] = said.into();
+        }
+        let parsed = strict::parse::<SendRequest>(request.to_string().as_bytes()).expect("a request");
+        parsed.into_spec(&Identity::new(&[1; 32]), house).expect("accepted")
+    };
+    let silent = with(None, house);
+    assert_eq!(silent.on_deadline, OnDeadline::Handoff);
+    assert_eq!(with(Some("drop"), house).on_deadline, OnDeadline::Drop);
+    assert_eq!(with(Some("send"), house).on_deadline, OnDeadline::Send);
+    let before = with(None, House::default());
+    assert_eq!(before.on_deadline, OnDeadline::Send);
+    assert_eq!(silent.digest, before.digest, "the same push stays the same when its brand changes");
 }

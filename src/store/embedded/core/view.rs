@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::model::{Claim, Contact, HistoryEntry, RecipientId, SendId, SendRecord, SendSpec, SendState};
-use crate::store::{Person, StoreError, Ticked};
+use crate::store::{Near, Person, StoreError, Ticked};
 
 use super::super::records::{Contacted, Head, Label};
 use super::super::state::{Taken, Turn};
@@ -49,7 +49,22 @@ impl Core {
     /// What a turn did, with payloads.
     pub(in crate::store::embedded) fn ticked(&self, turn: Turn) -> Result<Ticked, StoreError> {
         let claims = self.claims(turn.claims)?;
-        Ok(Ticked { claims, expired: turn.expired, ended: turn.ended, more: turn.more })
+        let near = self.near(&turn.near)?;
+        Ok(Ticked { claims, expired: turn.expired, ended: turn.ended, near, more: turn.more })
+    }
+
+    /// Sends near their deadline, of people of whom it is known when they are seen.
+    fn near(&self, taken: &[Taken]) -> Result<Vec<Near>, StoreError> {
+        let mut near = Vec::new();
+        for taken in taken {
+            let hours = self.disk.hours(taken.hold.recipient)?;
+            let spec = hours.map(|_| self.disk.spec(taken.hold.send)).transpose()?.flatten();
+            if let (Some(hours), Some(spec)) = (hours, spec) {
+                let Claim { spec, facts, .. } = self.claim(taken, Arc::new(spec))?;
+                near.push(Near { spec, facts, hours });
+            }
+        }
+        Ok(near)
     }
 
     /// One send as it stands.
@@ -80,6 +95,7 @@ impl Core {
             attempts: end.attempts,
             spec: None,
             due: None,
+            aimed: None,
             sent_at: (end.state == SendState::Sent).then(|| timestamp(end.at)),
             handing_over: false,
             history,
@@ -123,6 +139,7 @@ fn live_record(
         attempts: head.attempts,
         spec,
         due: (state == SendState::Waiting && head.due != EVER).then(|| timestamp(head.due)),
+        aimed: head.aimed.filter(|_| state == SendState::Waiting).map(timestamp),
         sent_at: None,
         handing_over: head.held.is_some_and(|held| held.begun && held.ended.is_none()),
         history,

@@ -132,17 +132,26 @@ impl Disk {
     }
 
     /// When the oldest finished send ended, or the oldest case was closed.
-    pub(in crate::store::embedded) fn oldest_end(&self) -> Result<Option<Millis>, StoreError> {
+    pub(in crate::store::embedded) fn oldest_end(
+        &self,
+        cases_longer: Millis,
+    ) -> Result<Option<Millis>, StoreError> {
         let first = self.records.prefix([Kind::EndedAt as u8]).next();
         let send = match first {
             Some(guard) => Some(self.when(&self.pair(guard)?.0)?.0),
             None => None,
         };
-        Ok(send.into_iter().chain(self.oldest_case()?).min())
+        let case = self.oldest_case()?.map(|at| at.saturating_add(cases_longer));
+        Ok(send.into_iter().chain(case).min())
     }
 
-    /// Deletes at most `most` sends that ended, and cases that were closed, by `until`.
-    pub(in crate::store::embedded) fn purge(&self, until: Millis, most: usize) -> Result<(), StoreError> {
+    /// Deletes at most `most` sends that ended by `until`, and cases that were closed so much before.
+    pub(in crate::store::embedded) fn purge(
+        &self,
+        until: Millis,
+        cases_longer: Millis,
+        most: usize,
+    ) -> Result<(), StoreError> {
         let mut step = self.step();
         let range = ended_at(0, SendId::NONE)..=ended_at(until, SendId([u8::MAX; 16]));
         for guard in self.records.range(range).take(most) {
@@ -154,7 +163,7 @@ impl Disk {
                 step.batch.remove(&self.records, self.pair(guard)?.0);
             }
         }
-        self.purge_cases(&mut step, until, most)?;
+        self.purge_cases(&mut step, until.saturating_sub(cases_longer), most)?;
         step.batch.insert(&self.records, [Kind::Format as u8], json(&super::FORMAT));
         step.write()
     }

@@ -34,6 +34,7 @@ impl State {
             priority: spec.priority,
             due: moment(spec.not_before, EVER),
             deadline: moment(spec.deadline, NEVER),
+            aimed: None,
             on_deadline: spec.on_deadline,
             on_uncertain: spec.on_uncertain,
             arrival: self.arrivals,
@@ -104,6 +105,7 @@ impl State {
             arrival: head.arrival,
             due: head.due,
             deadline: head.deadline,
+            aimed: head.aimed.unwrap_or(NEVER),
             timer: NEVER,
             flow: self.flows.number(head.scope()),
             attempts: head.attempts,
@@ -186,7 +188,7 @@ impl State {
         slots.iter().map(|slot| self.taken(*slot, request, cause, now)).collect()
     }
 
-    fn taken(&self, slot: Slot, claim: ClaimId, cause: Cause, now: Millis) -> Taken {
+    pub(super) fn taken(&self, slot: Slot, claim: ClaimId, cause: Cause, now: Millis) -> Taken {
         let entry = self.sends.at(slot);
         let brand = &self.flows.scope(entry.flow).brand;
         let rule = self.rules.brands.consent(brand);

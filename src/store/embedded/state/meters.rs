@@ -2,13 +2,17 @@
 //!
 //! A rate is kept by the generic cell rate algorithm: `due` is when the bucket is empty again; a token is there as long as
 //! that is less than a burst away. A day is kept in slices: whatever lies in one that touches the last 24 hours counts.
+//!
+//! Who finds none is told when to ask again: soon, also where the next token is a day away or a pause has no end, because an
+//! operator may raise the limit or resume the flow at any moment, and nothing but asking finds out; and each at a turn of its
+//! own, so that they do not come back together.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::model::{FlowScope, Flows, Limits, Pass, SendId, Toll};
 
 use super::super::records::Change;
-use super::super::time::{Millis, timestamp};
+use super::super::time::{Millis, NEVER, millis, timestamp};
 
 /// The width of a day's slices.
 const SLICE: Millis = 15 * 60 * 1000;
@@ -19,8 +23,18 @@ const SLICES: i64 = 96;
 /// Those who wait for a slow flow ask again so often, all together: one in so many microseconds.
 const ASKING: i64 = 10_000;
 
-/// Nobody waits longer than this before asking again, in microseconds.
+/// Turns are spread over no more than this, in microseconds.
 const LONGEST: i64 = 3_600_000_000;
+
+/// Nobody waits longer for a token than this for each of those who wait, before asking again at the next turn: so the few ask
+/// twenty times a second together.
+const PATIENCE: Millis = 50;
+
+/// ... but this at least,
+const SHORTEST_PATIENCE: Millis = 1000;
+
+/// ... and at most this, however many wait.
+const LONGEST_PATIENCE: Millis = 60_000;
 
 /// All limited flows.
 #[derive(Debug, Default)]
@@ -69,20 +83,27 @@ impl Meters {
         let mut limited = Vec::with_capacity(tolls.len());
         for Toll { scope, limits } in tolls {
             let setting = flows.settings.get(scope);
-            if setting.is_some_and(|setting| setting.paused(at)) {
-                return Pass::Paused(scope.clone());
+            if let Some(pause) = setting.filter(|setting| setting.paused(at)) {
+                let over = pause.until.map_or(NEVER, millis);
+                let until = self.meter(scope).wait(send, over, ASKING, now);
+                return Pass::Paused(scope.clone(), timestamp(until));
             }
             let limits = setting.map_or(*limits, |setting| setting.limits(*limits, at));
             if !limits.is_empty() {
                 limited.push((scope, limits));
             }
         }
-        let free: Vec<_> =
-            limited.iter().map(|(scope, limits)| self.meter(scope).free_at(limits, now)).collect();
+        let mut free = Vec::with_capacity(limited.len());
+        for (scope, limits) in &limited {
+            let meter = self.meter(scope);
+            let moved = meter.mend(now).into_iter();
+            changes.extend(moved.map(|(slice, taken)| Change::Taken((*scope).clone(), slice, taken)));
+            free.push(meter.free_at(limits, now));
+        }
         let last = free.iter().enumerate().max_by_key(|(_, free)| **free).filter(|(_, free)| **free > now);
         if let Some((at, free)) = last {
             let (scope, limits) = limited[at];
-            let until = self.meter(scope).wait(send, *free, &limits, now);
+            let until = self.meter(scope).wait(send, *free, interval(&limits), now);
             return Pass::Wait(scope.clone(), timestamp(until));
         }
         for (scope, limits) in limited {
@@ -103,6 +124,20 @@ impl Meters {
 }
 
 impl Meter {
+    /// A clock that was set back: what was taken later than now was taken now, for all that is known. So a flow waits no
+    /// longer than after any other token, and not until the clock has come as far again. Gives the slices that changed.
+    fn mend(&mut self, now: Millis) -> Vec<(i64, u32)> {
+        self.last = self.last.min(now.saturating_mul(1000));
+        let slice = now.div_euclid(SLICE);
+        let ahead = self.day.split_off(&(slice + 1));
+        if ahead.is_empty() {
+            return Vec::new();
+        }
+        let taken = self.day.entry(slice).or_default();
+        *taken = ahead.values().fold(*taken, |sum, taken| sum.saturating_add(*taken));
+        std::iter::once((slice, *taken)).chain(ahead.into_keys().map(|gone| (gone, 0))).collect()
+    }
+
     /// When a token is there.
     fn free_at(&mut self, limits: &Limits, now: Millis) -> Millis {
         let rate = limits.rate.map_or(now, |rate| {
@@ -148,9 +183,10 @@ impl Meter {
         (gone, slice, *taken)
     }
 
-    /// When this send shall ask again: as many as wait are spread over the time they take, or, of slow flows, over as
-    /// long as makes them ask a hundred times a second together, so that a limit that is raised is felt.
-    fn wait(&mut self, send: SendId, free: Millis, limits: &Limits, now: Millis) -> Millis {
+    /// When this send shall ask again: when there may be a token, but soon, as what holds it may be changed. From then on as
+    /// many as wait are spread over the time they take, or, of slow flows, over as long as makes them ask a hundred times a
+    /// second together.
+    fn wait(&mut self, send: SendId, free: Millis, interval: i64, now: Millis) -> Millis {
         while self.turns.first().is_some_and(|(turn, _)| *turn <= now) {
             if let Some((_, gone)) = self.turns.pop_first() {
                 self.waiting.remove(&gone);
@@ -161,7 +197,8 @@ impl Meter {
         }
         self.told += 1;
         let (waiting, told) = (i64::try_from(self.waiting.len()).unwrap_or(i64::MAX) + 1, self.told);
-        let until = free + turn_after(waiting, told, interval(limits));
+        let patience = waiting.saturating_mul(PATIENCE).clamp(SHORTEST_PATIENCE, LONGEST_PATIENCE);
+        let until = free.min(now + patience) + turn_after(waiting, told, interval);
         self.waiting.insert(send, until);
         self.turns.insert((until, send));
         until
@@ -175,7 +212,7 @@ fn interval(limits: &Limits) -> i64 {
     rate.max(limits.per_day.map_or(0, |most| DAY / i64::from(most.max(1))))
 }
 
-/// How long after the first free token one of so many waits, in milliseconds; `told` spreads them.
+/// How long after that one of so many waits, in milliseconds; `told` spreads them.
 fn turn_after(waiting: i64, told: u64, interval: i64) -> Millis {
     let span = waiting.saturating_mul(interval.min(ASKING)).max(interval.min(1_000_000)).min(LONGEST);
     // The golden ratio spreads evenly, whatever number there are.

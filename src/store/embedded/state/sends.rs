@@ -1,4 +1,4 @@
-//! The live sends, a hundred bytes each, found by slot, by id and by case.
+//! The live sends, a good hundred bytes each, found by slot, by id and by case.
 
 use std::collections::BTreeSet;
 
@@ -32,6 +32,8 @@ pub(in crate::store::embedded) struct Entry {
     pub(in crate::store::embedded) arrival: u64,
     pub(in crate::store::embedded) due: Millis,
     pub(in crate::store::embedded) deadline: Millis,
+    /// A better moment before its deadline to go without presence, if one was found.
+    pub(in crate::store::embedded) aimed: Millis,
     /// When [`tick`](super::State::tick) looks at it next.
     pub(in crate::store::embedded) timer: Millis,
     /// Its flow's number in [`FlowTable`](super::flows::FlowTable).
@@ -51,9 +53,15 @@ pub(in crate::store::embedded) struct Entry {
 }
 
 impl Entry {
-    /// Whether its deadline has passed.
+    /// Whether its deadline has passed, or the better moment before it.
     pub(super) fn late(&self, now: Millis) -> bool {
-        self.deadline <= now
+        self.deadline.min(self.aimed) <= now
+    }
+
+    /// From when on a better moment than its deadline is looked for: that long before it.
+    pub(super) fn near(&self, best_hour: Millis) -> Millis {
+        let wants = self.on_deadline == OnDeadline::Send && self.aimed == NEVER && self.deadline != NEVER;
+        if wants && best_hour > 0 { self.deadline.saturating_sub(best_hour) } else { NEVER }
     }
 
     /// Whether its deadline has passed and took it out of e-mail.
@@ -71,11 +79,11 @@ impl Entry {
     }
 
     /// When time changes something for it while it waits in that queue.
-    pub(super) fn next_moment(&self, stand: Stand) -> Millis {
+    pub(super) fn next_moment(&self, stand: Stand, best_hour: Millis) -> Millis {
         match stand {
             Stand::Early if self.on_deadline == OnDeadline::Send => self.due,
             Stand::Early => self.due.min(self.deadline),
-            Stand::Ready => self.deadline,
+            Stand::Ready => self.deadline.min(self.aimed).min(self.near(best_hour)),
             Stand::Overdue => EVER,
             Stand::Claimed => NEVER,
         }

@@ -13,6 +13,8 @@ pub(in crate::store::embedded) struct Turn {
     pub(in crate::store::embedded) claims: Vec<Taken>,
     pub(in crate::store::embedded) expired: Vec<(SendId, SendState)>,
     pub(in crate::store::embedded) ended: Vec<(SendId, SendState)>,
+    /// Near their deadline: as they would be taken.
+    pub(in crate::store::embedded) near: Vec<Taken>,
     pub(in crate::store::embedded) more: bool,
 }
 
@@ -88,6 +90,9 @@ impl State {
         }
         self.unshelve(slot);
         let stand = self.shelve(slot, now);
+        if stand == Stand::Ready {
+            turn.near.extend(self.come_near(slot, request, now));
+        }
         let most = budget.min(self.rules.claims_per_touch);
         let online = self.presence.get(who, now).is_some();
         match stand {

@@ -23,7 +23,7 @@ impl Inner {
         let (places, specs): (Vec<_>, Vec<_>) = records.iter().enumerate().filter_map(open).unzip();
         let (mut asked, mut calls) = (Vec::new(), Vec::new());
         for ((at, spec), indexed) in places.into_iter().zip(&specs).zip(self.index_cases(&specs).await) {
-            if let Indexed::Here(_) = indexed? {
+            if let Indexed::Here { .. } = indexed? {
                 let (record, (place, mut call)) = (records[at], self.put_call(spec));
                 call.arg(millis(record.opened)).arg(millis(record.updated)).arg(record.mails);
                 bring(&mut call, &record.seen);

@@ -1,8 +1,8 @@
 -- cancel, forget: one send, one person.
 --
--- cancel ARGV   1 send  2 reason  3 keep finished, ms  4 pace
+-- cancel ARGV   1 send  2 reason  3 how long to keep what is final  4 pace
 --        Reply  {outcome, alarm, what is gone…}: 'done', 'begun' (too late), 'unknown', or the letter of the final state
--- forget ARGV   1 person  2 keep finished, ms  3 pace  4 most sends
+-- forget ARGV   1 person  2 how long to keep what is final  3 pace  4 most sends
 --        Reply  {cancelled, too late, cases, consents, presence, 1 if there is more, alarm, what is gone…}
 -- Rule   A claim becomes stale, unless its hand-over has begun. Call forget again while there is more.
 

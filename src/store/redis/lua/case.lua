@@ -1,7 +1,7 @@
 -- put_case, depart_case, settle, hand_off: opens or changes a case; lets one go to another store; closes one, with its sends.
 --
 -- put_case ARGV   1 case (16)  2 person  3 brand  4 name  5 what its brand states  6 digest (16)  7 deadline, or ''
---                 8 most open cases of this partition  9 keep finished, ms  10 pace; of one from another store  11 opened
+--                 8 most open cases of this partition  9 how long to keep what is final  10 pace; of one from another store  11 opened
 --                 12 updated  13 mails  14 opens  15 clicks  16 last seen, or ''  17 first mail, or ''  18 last mail, or ''
 --                 19… {letter, when a relay took it}
 --          Reply  {outcome, alarm, what is gone…}: 'n' new, 'u' updated, '=' the same, '?' another person's, '!' too many;
@@ -9,7 +9,7 @@
 --          Rule   Refused when memory is short.
 -- depart_case ARGV 1 case (16)
 --          Reply  1 if it was open
--- settle   ARGV   1 case (16)  2 reason  3 keep finished, ms  4 pace  5 most sends
+-- settle   ARGV   1 case (16)  2 reason  3 how long to keep what is final  4 pace  5 most sends
 --          Reply  {ended, in hand-over, 1 if there may be more, where the case stands or '', alarm, what is gone…}
 -- hand_off        the same
 --          Rule   A claim becomes stale, unless its hand-over has begun. Call again while there is more.

@@ -6,7 +6,7 @@
 --   n   mails that a relay took, or may have taken         fm lm  when it took the first, the last
 --   oc cc ls  opened, clicked how often; when last         m<send>  when a relay took it, of the first 64 (while o or l)
 --
--- A closed one goes `keep_finished` after it was closed. When the tick looks at an open one says `:v`.
+-- A closed one goes `keep_cases` after it was closed. When the tick looks at an open one says `:v`.
 
 local STATES = { o = 'open', l = 'leaving', s = 'settled', h = 'handed_off' }
 
@@ -102,7 +102,7 @@ local function close_case(case, to, why, keep)
     redis.call('HDEL', key, 'pl', 'dg', 'wh')
     forget_letters(key)
     redis.call('HSET', key, 'st', to, 'ea', now, 'wy', why)
-    redis.call('PEXPIRE', key, keep)
+    redis.call('PEXPIRE', key, keep:match('%d+$'))
     tell_case(case, STATES[to], '', v[2], v[3], more)
 end
 

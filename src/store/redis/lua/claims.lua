@@ -4,7 +4,7 @@
 local TOLD = 7
 
 -- A claim as the gateway hears of it: send, attempt, date, what the person said to the brand about presence, whether
--- the deadline has passed, what its case says, the payload. Who was forgotten meanwhile gets nothing more: theirs is not told again.
+-- the deadline has passed, or the better moment before it, what its case says, the payload. Who was forgotten meanwhile gets nothing more: theirs is not told again.
 local function tell(send, claims)
     if not send.who then return end
     local brand = send.flow:sub(1, send.flow:find('/', 1, true) - 1)
@@ -14,7 +14,7 @@ local function tell(send, claims)
     claims[n + 2] = send.attempts + 1
     claims[n + 3] = send.dated
     claims[n + 4] = said and said:sub(1, 1) or ''
-    claims[n + 5] = send.deadline <= now and 1 or 0
+    claims[n + 5] = late(send) and 1 or 0
     claims[n + 6] = said_of_case(send)
     claims[n + 7] = redis.call('GET', tag .. ':b:' .. send.id) or ''
 end

@@ -1,6 +1,7 @@
 -- consent: records what a person said. A withdrawal always holds; a grant only if nothing later is known. `when` is the
 -- clock of the gateway that was told, so a withdrawal that seems older than what is known takes its moment over. A
--- withdrawal ends their presence, and forgets the hints of it and the hours it was in.
+-- withdrawal ends their presence, and forgets the hints of it, the hours it was in, and the
+-- better moments that come from these.
 --
 -- ARGV   1 person  2 to whom ('b:brand', 'p:partner')  3 '1' granted, '0' withdrawn  4 when, ms  5 proof, and behind it
 --        what was said before, a line each
@@ -42,6 +43,7 @@ redis.register_function {
         if args[3] == '0' then
             leave(args[1])
             redis.call('DEL', tag .. ':w:' .. args[1], tag .. ':u:' .. args[1])
+            unaim(args[1])
         end
         return 1
     end,

@@ -1,10 +1,10 @@
 -- leaving, depart, replace: what a store does to be moved out of, and one thing to be moved into.
 --
 -- leaving ARGV   1 person  2 behind this place in their queue, or ''  3 most sends  4 ms before a lease that ran out is
---                taken away (0: at once)  5 lease  6 pace  7 how long a mail has an age  8 keep finished (ms)  9 most attempts
+--                taken away (0: at once)  5 lease  6 pace  7 how long a mail has an age  8 how long to keep what is final  9 most attempts
 --         Reply  {place to go on from, or '', {send, arrival…} that wait, {what is gone…}}
 --         Rule   Claims whose lease has run out are taken back, as by tick.
--- depart  ARGV   1 send  2 reason  3 keep finished, ms  4 pace
+-- depart  ARGV   1 send  2 reason  3 how long to keep what is final  4 pace
 --         Reply  'done', 'begun' (too late), 'unknown', or the letter of the final state
 --         Rule   Cancels, with a mark by which adopt knows that it may come back. Asked again it is done again.
 -- replace KEYS   1 a hash, not a partition

@@ -22,7 +22,8 @@ local function tell_gone(send)
     add_gone(send, last:match('^%d+ %S+ (.*)$') or '')
 end
 
--- The send leaves the table for good. It was taken from its queue, or its claim was ended, before.
+-- The send leaves the table for good. It was taken from its queue, or its claim was ended, before. `keep` is how long
+-- finished sends stay, and closed cases: two numbers, in ms.
 local function finalise(send, to, detail, keep, pace)
     local head, history = tag .. ':s:' .. send.id, tag .. ':h:' .. send.id
     note(send, FINAL[to], detail)
@@ -30,10 +31,11 @@ local function finalise(send, to, detail, keep, pace)
     redis.call('HINCRBY', tag .. ':c', 'live', -1)
     if send.case then redis.call('SREM', tag .. ':a:' .. send.case, send.id) end
     redis.call('DEL', tag .. ':b:' .. send.id)
-    redis.call('HDEL', head, 'wh', 'ca', 'rk', 'an', 'du', 'dl', 'sd', 'lv')
+    redis.call('HDEL', head, 'wh', 'ca', 'rk', 'an', 'du', 'dl', 'sd', 'lv', 'nr', 'am')
     redis.call('HSET', head, 'st', to, 'ea', now, 'tr', send.attempts, 'en', send.ended or '0')
-    redis.call('PEXPIRE', head, keep)
-    redis.call('PEXPIRE', history, keep)
+    local sends = keep:match('^%d+')
+    redis.call('PEXPIRE', head, sends)
+    redis.call('PEXPIRE', history, sends)
     send.state = to
     add_gone(send, detail)
     told_of_end(send, detail)

@@ -2,7 +2,7 @@
 --
 -- ARGV   1 send  2 claim  3 mark of this finish (not '0')  4 how: a accepted, d deferred, q overdue and in turn,
 --        r rejected, l released, u uncertain  5 reason or reply  6 deferred until, or its turn  7 '1' if it counts as an attempt
---        8 pace  9 how long a mail has an age  10 lease  11 keep finished (ms)
+--        8 pace  9 how long a mail has an age  10 lease  11 how long to keep what is final
 --        12 most attempts  13 whose mailbox it is in, or ''
 -- Reply  {1 done or 0 stale, alarm, what is gone…} (six elements each, see `finalise`)
 -- Rule   The same finish again is done, and tells again what is gone, since the first answer may have been lost; another

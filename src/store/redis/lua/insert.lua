@@ -1,8 +1,9 @@
 -- insert: accepts one send; claims it if it is due and its recipient online.
 --
 -- ARGV   1 send  2 digest (16)  3 reference  4 flow  5 person  6 case (16), or ''  7 rank (8)  8 due, or ''
---        9 deadline, or ''  10 on deadline (s, h, d)  11 on uncertain (h, r)  12 payload  13 request  14 most claims
---        15 lease, ms  16 pace  17 most live sends of this partition  18 keep finished, ms  19… flows held back
+--        9 deadline, or ''  10 on deadline (s, h, d), and behind s from when on a
+--        better moment is looked for  11 on uncertain (h, r)  12 payload  13 request  14 most claims
+--        15 lease, ms  16 pace  17 most live sends of this partition  18 how long to keep what is final  19… flows held back
 -- Reply  {outcome, alarm, claim…}: 0 new, 1 the same again, 2 another body under this id, 3 full, 4 to 6 its case is leaving,
 --        settled, handed off
 --        {7, alarm, what is gone…} new, but its person gets no more mail: it is handed off
@@ -14,8 +15,8 @@ local function accept(args, past)
     local send = {
         id = id, state = 'w', reference = args[3], flow = args[4], who = args[5],
         case = args[6] ~= '' and args[6], rank = args[7],
-        due = tonumber(args[8]) or 0, deadline = tonumber(args[9]) or NEVER, on_deadline = args[10],
-        on_uncertain = args[11], attempts = past.attempts, dated = past.dated, arrival = past.arrival,
+        due = tonumber(args[8]) or 0, deadline = tonumber(args[9]) or NEVER, on_deadline = args[10]:sub(1, 1),
+        near = tonumber(args[10]:sub(2)) or NEVER, aimed = NEVER, on_uncertain = args[11], attempts = past.attempts, dated = past.dated, arrival = past.arrival,
     }
     local more = {}
     if send.case then
@@ -23,6 +24,7 @@ local function accept(args, past)
         more = { 'ca', send.case }
     end
     if send.due > 0 then more[#more + 1], more[#more + 2] = 'du', send.due end
+    if send.near < NEVER then more[#more + 1], more[#more + 2] = 'nr', send.near end
     if send.deadline < NEVER then more[#more + 1], more[#more + 2] = 'dl', send.deadline end
     shelve(send, 'st', 'w', 'dg', args[2], 'rf', args[3], 'fl', send.flow, 'wh', send.who, 'rk', send.rank, 'an',
         send.arrival, 'od', send.on_deadline, 'ou', send.on_uncertain, 'tr', send.attempts, 'da', send.dated, 'at',

@@ -71,16 +71,23 @@ local function lapsed(send)
     return send.deadline <= now and send.on_deadline ~= 's'
 end
 
+-- Whether its deadline has passed, or the better moment before it.
+local function late(send)
+    return math.min(send.deadline, send.aimed) <= now
+end
+
 -- Puts a send that waits, and has neither place nor timer, where it belongs now; writes its stand and `...` to its head.
 local function shelve(send, ...)
     local moment
     if send.due > now then
         send.stand, moment = 'E', send.due
         if send.on_deadline ~= 's' then moment = math.min(moment, send.deadline) end
-    elseif send.deadline <= now and send.on_deadline == 's' then
+    elseif late(send) and send.on_deadline == 's' then
         send.stand, moment = 'O', 0
+    elseif send.aimed < NEVER then
+        send.stand, moment = 'R', math.min(send.deadline, send.aimed)
     else
-        send.stand, moment = 'R', send.deadline
+        send.stand, moment = 'R', math.min(send.deadline, send.near)
     end
     redis.call('ZADD', queue_of(send.who), 0, place(send))
     if moment < NEVER then set_timer(send, moment) end

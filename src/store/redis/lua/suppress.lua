@@ -1,6 +1,6 @@
 -- suppress, unsuppress: a person gets no more mail of one brand, or of any.
 --
--- suppress   ARGV   1 person  2 '*' or brand  3 why, since when, and words (lua/suppressed.lua)  4 keep finished, ms  5 pace
+-- suppress   ARGV   1 person  2 '*' or brand  3 why, since when, and words (lua/suppressed.lua)  4 how long to keep what is final  5 pace
 --                   6 behind this place in their queue, or ''  7 most sends
 --            Reply  {1 if it is new, handed off, too late, place to go on from, or '', alarm, what is gone…}
 --            Rule   What is known of the scope stays. Call again from the place until it is ''. What is held comes first in

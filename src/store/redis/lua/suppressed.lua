@@ -1,7 +1,12 @@
 -- Who gets no more mail: `:z:<person>` says of `*` (everybody's) or of a brand why, since when, and in whose words, as
 -- `<letter><ms> <words>`. Only who is suppressed has one.
 
-local WHY = { h = 'suppressed: hard bounce', c = 'suppressed: complaint', m = 'suppressed: manual' }
+local WHY = {
+    h = 'suppressed: hard bounce',
+    c = 'suppressed: complaint',
+    u = 'suppressed: unsubscribed',
+    m = 'suppressed: manual',
+}
 
 -- Why a send's person gets no mail of its brand, in the words of its history; nil if they do.
 local function stopped(send)

@@ -1,10 +1,10 @@
 -- tick: what time has brought to one partition: leases that ran out, due moments, deadlines, flows that run again.
 --
 -- ARGV   1 request  2 most sends  3 ms before a lease that ran out is taken away (0: at once)  4 most claims a person
---        5 lease  6 pace  7 how long a mail has an age  8 keep finished (ms)  9 most attempts  10 when it was asked for, by this
+--        5 lease  6 pace  7 how long a mail has an age  8 how long to keep what is final  9 most attempts  10 when it was asked for, by this
 --        server's clock as the gateway knows it  11… flows held back
 -- Reply  {next timer or 0, 1 if there is more now, {claim…}, {send, state…} whose lease ran out, {what is gone…},
---        {send…} set aside because their keys are not what they should be}
+--        {send…} set aside because their keys are not what they should be, {claim, hours…} near their deadline}
 -- Rule   The same request again first gets what it holds. A send whose keys are broken is set aside in `:x`, and the
 --        others go on. A call that was long on its way was sent before its gateway knew of the outage that held it up:
 --        holders could not renew meanwhile, so it takes no lease away. It does so once for each lease: of a cluster,
@@ -58,7 +58,7 @@ local function forget_timers(id, held)
     if held then redis.call('ZREM', tag .. ':f', held) end
 end
 
-local function wake(id, held, request, most, rules, claims, expired)
+local function wake(id, held, request, most, rules, claims, expired, near)
     local send = load(id)
     if not send or (send.state ~= 'w' and send.state ~= 'c') then return forget_timers(id, held) end
     if held and send.stand ~= 'O' then return redis.call('ZREM', tag .. ':f', held) end
@@ -78,6 +78,7 @@ local function wake(id, held, request, most, rules, claims, expired)
         return
     end
     shelve(send)
+    if send.stand == 'R' then come_near(send, near) end
     if send.stand == 'O' then
         -- One that has only just become overdue waits for its turn: a better one may follow.
         if before ~= 'O' then return end
@@ -127,7 +128,7 @@ redis.register_function {
             delay = tonumber(args[3]), most = tonumber(args[4]), lease = tonumber(args[5]), pace = pace_of(args[6]),
             grace = tonumber(args[7]), keep = args[8], attempts = tonumber(args[9]), late = now - args[10] > LATE,
         }
-        local claims, expired, aside = {}, {}, {}
+        local claims, expired, aside, near = {}, {}, {}, {}
         held_by_tick(request, claims)
         if #claims > 0 then budget = 0 end
         -- First cases: what waits of one whose deadline has come is not claimed.
@@ -145,7 +146,7 @@ redis.register_function {
             local id, held = next_due()
             if not id then break end
             local before = #claims
-            if not pcall(wake, id, held, request, math.min(budget, rules.most), rules, claims, expired) then
+            if not pcall(wake, id, held, request, math.min(budget, rules.most), rules, claims, expired, near) then
                 forget_timers(id, held)
                 redis.call('SADD', tag .. ':x', id)
                 aside[#aside + 1] = id
@@ -161,7 +162,7 @@ redis.register_function {
         local case = redis.call('ZRANGE', tag .. ':v', 0, 0, 'WITHSCORES')[2]
         local head = math.min(timer or NEVER, overdue or NEVER, case or NEVER)
         local more = (next_due() or tonumber(case or NEVER) <= now) and 1 or 0
-        return { head == NEVER and 0 or head, more, claims, expired, gone, aside }
+        return { head == NEVER and 0 or head, more, claims, expired, gone, aside, near }
     end,
     flags = { 'allow-oom' },
 }

@@ -115,10 +115,10 @@ impl Inner {
     fn adopt_call(&self, moved: &Moved) -> (Place, Cmd) {
         let partition = self.partitions.of(moved.spec.recipient);
         let mut call = partition.fcall(&functions().adopt);
-        describe(&mut call, &moved.spec, moved.due);
+        describe(&mut call, &moved.spec, moved.due, self.spans.best_hour);
         // In place of a request, how many it may claim, and when: nothing.
         call.arg("").arg(0).arg(0).arg(&self.spans.pace).arg(self.spans.most_live);
-        call.arg(self.spans.keep_finished);
+        call.arg(&self.spans.keep);
         call.arg(millis(moved.accepted_at)).arg(moved.attempts);
         call.arg(moved.dated.map_or(0, jiff::Timestamp::as_second));
         for line in &moved.history {
@@ -165,7 +165,7 @@ impl Inner {
 
     fn depart_call(&self, send: SendId, home: &Partition) -> (Place, Cmd) {
         let mut call = home.fcall(&functions().depart);
-        call.arg(&send.0[..]).arg(words(DEPARTED)).arg(self.spans.keep_finished).arg(&self.spans.pace);
+        call.arg(&send.0[..]).arg(words(DEPARTED)).arg(&self.spans.keep).arg(&self.spans.pace);
         (home.place, call)
     }
 

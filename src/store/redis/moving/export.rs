@@ -196,7 +196,7 @@ impl Inner {
             .arg(self.spans.lease)
             .arg(&self.spans.pace)
             .arg(self.spans.recent)
-            .arg(self.spans.keep_finished)
+            .arg(&self.spans.keep)
             .arg(self.rules.max_attempts);
         (partition.place, call)
     }

@@ -74,7 +74,7 @@ impl Inner {
             .arg(self.spans.lease)
             .arg(&self.spans.pace)
             .arg(self.spans.recent)
-            .arg(self.spans.keep_finished)
+            .arg(&self.spans.keep)
             .arg(self.rules.max_attempts)
             .arg(self.turns.server_now());
         self.hold_back(&mut call);
@@ -107,6 +107,7 @@ impl Inner {
             let send = aside.send()?;
             tracing::error!(%send, "set aside: its keys in Redis are not what vigie wrote; see the key `x` of its partition");
         }
+        ticked.near.extend(self.near(reply.list()?)?);
         let done = ticked.claims.len() + ticked.expired.len() + ticked.ended.len() - before;
         self.turns.hint(
             partition,

@@ -80,6 +80,10 @@ impl Backend for EmbeddedBackend {
         self.clock.advance(by);
     }
 
+    fn set_back(&self, by: Duration) {
+        self.clock.set_back(by);
+    }
+
     async fn reopen(&mut self) {
         let store = self.store.take().expect("a store is open");
         store.close().await.expect("it closes");

@@ -210,6 +210,11 @@ impl<K: Kind> Backend for Remote<K> {
         self.clock.advance(by);
     }
 
+    fn set_back(&self, by: Duration) {
+        self.clock.set_back(by);
+        self.ground.hands.set(self.now());
+    }
+
     async fn reopen(&mut self) {
         let store = self.store.take().expect("a store is open");
         store.close().await.expect("it closes");

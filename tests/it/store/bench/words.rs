@@ -29,6 +29,7 @@ pub(crate) fn rules() -> Rules {
         max_online: 1000,
         max_mailboxes: 100,
         keep_finished: Duration::from_hours(24),
+        keep_cases: Duration::from_hours(72),
         recent: Duration::from_mins(1),
         landed_within: Duration::from_secs(50),
         fire_threshold: 80,

@@ -17,6 +17,7 @@ pub(super) enum Step {
     Begin(usize),
     Finish(usize, End),
     Cancel(u8),
+    Aim { reference: u8, seconds: u16 },
     PutCase { brand: usize, case: u8, who: u8, amount: u8, deadline: Option<u16> },
     Settle { brand: usize, case: u8 },
     HandOff { brand: usize, case: u8 },
@@ -145,6 +146,7 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         2 => (people, any::<bool>()).prop_map(|(who, granted)| Step::Consent { who, granted }),
         3 => (0..2_usize, any::<bool>(), any::<bool>(), prop::option::of(0..120_u16))
             .prop_map(|(brand, campaign, paused, until)| Step::Flow { brand, campaign, paused, until }),
+        4 => (0..16_u8, 0..100_u16).prop_map(|(reference, seconds)| Step::Aim { reference, seconds }),
         10 => (1..70_u16).prop_map(Step::Pass),
         1 => Just(Step::Reopen),
         1 => Just(Step::Crash),

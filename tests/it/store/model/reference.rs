@@ -15,7 +15,7 @@ use vigie::model::{
     HintKind, Hold, Hours, Leaving, Name, OnDeadline, OnUncertain, RecipientId, SendId, SendSpec, SendState,
     Source, SuppressScope,
 };
-use vigie::store::{Cancelled, Counts, Fenced, Forgotten, Rules, Ticked};
+use vigie::store::{Aim, Cancelled, Counts, Fenced, Forgotten, Rules, Ticked};
 
 use crate::store::bench::Habits;
 pub(super) use cases::Case;
@@ -27,6 +27,8 @@ pub(super) struct Letter {
     pub(super) state: SendState,
     pub(super) attempts: u32,
     due: Option<Timestamp>,
+    /// A better moment than its deadline.
+    aimed: Option<Timestamp>,
     hold: Option<Holding>,
     forgotten: bool,
     /// What it becomes instead of waiting again.
@@ -88,7 +90,7 @@ impl Letter {
     }
 
     fn late(&self, now: Timestamp) -> bool {
-        self.spec.deadline.is_some_and(|deadline| deadline <= now)
+        [self.spec.deadline, self.aimed].into_iter().flatten().any(|deadline| deadline <= now)
     }
 
     fn lapsed(&self, now: Timestamp) -> bool {
@@ -277,7 +279,8 @@ impl Reference {
                     let state = if stopped { SendState::HandedOff } else { SendState::Waiting };
                     let due = spec.not_before;
                     let (spec, hold, forgotten, leaves) = (spec.clone(), None, false, None);
-                    let letter = Letter { spec, state, attempts: 0, due, hold, forgotten, leaves };
+                    let (attempts, aimed) = (0, None);
+                    let letter = Letter { spec, state, attempts, due, aimed, hold, forgotten, leaves };
                     let (who, id) = (letter.spec.recipient, letter.spec.id);
                     let taken = claimed.entry(who).or_default();
                     let now = self.claimable(&letter)
@@ -359,6 +362,17 @@ impl Reference {
             let overdue = self.claimable(letter) && letter.late(self.now) && free;
             expired || letter.lapsed(self.now) || overdue
         })
+    }
+
+    pub(super) fn aim(&mut self, aim: &Aim) -> bool {
+        let now = self.now;
+        let Some(letter) = self.letter(aim.send).filter(|letter| letter.waits()) else { return false };
+        let better = letter.spec.deadline.is_none_or(|deadline| aim.at < deadline);
+        let may = better && !letter.late(now) && letter.spec.on_deadline == OnDeadline::Send;
+        if may {
+            letter.aimed = Some(aim.at);
+        }
+        letter.aimed == Some(aim.at)
     }
 
     pub(super) fn renew(&mut self, hold: Hold) -> Fenced {
@@ -465,6 +479,9 @@ impl Reference {
         if !consent.granted {
             self.away(consent.recipient, Leaving::Left);
             self.hours.remove(&consent.recipient);
+            for letter in self.letters.iter_mut().filter(|letter| letter.is_for(consent.recipient)) {
+                letter.aimed = None;
+            }
         }
     }
 
