@@ -5,6 +5,7 @@
 //!
 //! - `timeless` cases need no clock;
 //! - `timed` cases move the clock, so the backend must go by one that moves;
+//! - `spaced` cases move it, too, and ask how often somebody is written to or how much goes out;
 //! - `lasting` cases stop the store, gently or not, and open it again;
 //! - `crowded` cases do much at once;
 //! - `alone` cases are about a store that belongs to one process;
@@ -171,40 +172,11 @@ macro_rules! timeless {
 macro_rules! timed {
     ($tests:ident, $backend:ident) => {
         $tests!($backend, "current_thread",
-        month: [a_month_keeps_every_promise],
         cases: [
             a_deadline_takes_a_case_out_of_e_mail,
             a_mail_that_is_handed_off_takes_its_case_along,
             a_mail_under_way_ends_before_its_case_leaves,
             closed_cases_are_forgotten_in_time,
-        ],
-        limits: [
-            a_rate_holds_in_every_second,
-            a_day_holds_in_every_24_hours,
-            a_limit_that_is_raised_or_lowered_holds_at_once,
-            who_waits_comes_back_spread,
-            a_day_that_is_used_up_and_a_pause_are_asked_about_soon,
-            a_pause_that_ends_soon_is_waited_for,
-            limits_end_by_themselves,
-            the_limits_of_a_pause_hold_when_it_is_over,
-            a_clock_that_was_set_back_stops_nobody,
-            a_token_is_of_all_flows_or_of_none,
-            limits_by_configuration_hold_without_a_word,
-            a_flow_begins_again_slowly,
-        ],
-        flapping: [
-            four_gateways_and_a_flapping_limit_are_never_too_many,
-            a_month_of_warm_up_keeps_to_each_day,
-        ],
-        spacing: [
-            presence_ends_with_the_window,
-            one_visit_one_mail,
-            two_brands_share_one_person,
-            the_gap_is_forgotten_when_it_is_over,
-            one_person_has_one_budget_for_all_brands,
-            of_several_budgets_all_hold,
-            a_brands_budget_leaves_the_others_alone,
-            what_is_overdue_goes_when_the_budget_has_room,
         ],
         worth: [
             what_a_signal_is_worth_follows_from_its_mails_age,
@@ -255,6 +227,43 @@ macro_rules! timed {
         lasting: [finished_sends_are_purged_in_time],
         errands: [an_errand_comes_free_with_its_lease],
         suppression: [a_lease_that_ends_hands_off],
+        );
+    };
+}
+
+/// Cases that move the clock, about how often somebody is written to and how much goes out.
+macro_rules! spaced {
+    ($tests:ident, $backend:ident) => {
+        $tests!($backend, "current_thread",
+        month: [a_month_keeps_every_promise],
+        limits: [
+            a_rate_holds_in_every_second,
+            a_day_holds_in_every_24_hours,
+            a_limit_that_is_raised_or_lowered_holds_at_once,
+            who_waits_comes_back_spread,
+            a_day_that_is_used_up_and_a_pause_are_asked_about_soon,
+            a_pause_that_ends_soon_is_waited_for,
+            limits_end_by_themselves,
+            the_limits_of_a_pause_hold_when_it_is_over,
+            a_clock_that_was_set_back_stops_nobody,
+            a_token_is_of_all_flows_or_of_none,
+            limits_by_configuration_hold_without_a_word,
+            a_flow_begins_again_slowly,
+        ],
+        flapping: [
+            four_gateways_and_a_flapping_limit_are_never_too_many,
+            a_month_of_warm_up_keeps_to_each_day,
+        ],
+        spacing: [
+            presence_ends_with_the_window,
+            one_visit_one_mail,
+            two_brands_share_one_person,
+            the_gap_is_forgotten_when_it_is_over,
+            one_person_has_one_budget_for_all_brands,
+            of_several_budgets_all_hold,
+            a_brands_budget_leaves_the_others_alone,
+            what_is_overdue_goes_when_the_budget_has_room,
+        ],
         );
     };
 }
@@ -372,11 +381,11 @@ macro_rules! contract {
     };
 }
 
-contract!(embedded: each EmbeddedBackend [timeless, timed, lasting, crowded, alone]);
-contract!(redis: each RedisBackend [timeless, timed, lasting, crowded, sharing]);
-contract!(redis_in_partitions: in_turn SpreadBackend [timeless, timed, lasting, crowded, sharing]);
-contract!(redis_cluster: in_turn ClusterBackend [timeless, timed, lasting, crowded, sharing]);
-contract!(valkey: in_turn ValkeyBackend [timeless, timed, lasting, crowded, sharing]);
+contract!(embedded: each EmbeddedBackend [timeless, timed, spaced, lasting, crowded, alone]);
+contract!(redis: each RedisBackend [timeless, timed, spaced, lasting, crowded, sharing]);
+contract!(redis_in_partitions: in_turn SpreadBackend [timeless, timed, spaced, lasting, crowded, sharing]);
+contract!(redis_cluster: in_turn ClusterBackend [timeless, timed, spaced, lasting, crowded, sharing]);
+contract!(valkey: in_turn ValkeyBackend [timeless, timed, spaced, lasting, crowded, sharing]);
 contract!(embedded_to_embedded: each EmbeddedPair [moving]);
 contract!(embedded_to_redis: each ToRedis [moving]);
 contract!(redis_to_embedded: each FromRedis [moving]);
