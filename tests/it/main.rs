@@ -7,6 +7,7 @@ mod cli;
 mod day;
 mod demo;
 mod dkim;
+mod drills;
 mod edge;
 mod events;
 mod feeds;
