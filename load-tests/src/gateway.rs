@@ -92,19 +92,24 @@ impl Gateway {
         Ok(Secrets::read(self.directory.path())?)
     }
 
+    /// Its process.
+    pub fn pid(&self) -> Result<u32> {
+        self.child.id().context("vigie has ended")
+    }
+
     /// Processor time it has used so far.
     pub fn cpu(&self) -> Result<Duration> {
-        Ok(process::cpu(self.child.id().context("vigie has ended")?)?)
+        Ok(process::cpu(self.pid()?)?)
     }
 
     /// Resident memory in bytes, as the kernel counts it.
     pub fn resident(&self) -> Result<u64> {
-        process::memory(self.child.id().context("vigie has ended")?, "VmRSS:")
+        process::memory(self.pid()?, "VmRSS:")
     }
 
     /// The most that was resident at any moment.
     pub fn peak(&self) -> Result<u64> {
-        process::memory(self.child.id().context("vigie has ended")?, "VmHWM:")
+        process::memory(self.pid()?, "VmHWM:")
     }
 
     /// Bytes on disk under the data directory.
