@@ -160,13 +160,11 @@ impl Crowd {
             }
             Ok::<_, anyhow::Error>((moments, lanes.close()?))
         });
-        let all = collect(&mut self.mails, people, &taken, || asking.is_finished()).await?;
+        let all = collect(&mut self.mails, first..first + people, &taken, || asking.is_finished()).await?;
         let (moments, answers) = asking.await??;
         let mut mails = Samples::default();
         for mail in all {
-            // Whoever came in an earlier run and was served late is not of this one.
-            let Some(place) = mail.person.checked_sub(first) else { continue };
-            let moment = moments.get(place).context("a mail of nobody")?;
+            let moment = moments.get(mail.person - first).context("a mail of nobody")?;
             mails.add(start + *moment, mail.at);
         }
         Ok(Run { start, mails, answers, people })
@@ -194,14 +192,18 @@ fn line(
 /// The mails of all, or of those that got one.
 async fn collect(
     mails: &mut mpsc::Receiver<Taken>,
-    people: usize,
+    people: Range<usize>,
     taken: &AtomicU64,
     asked: impl Fn() -> bool,
 ) -> Result<Vec<Mail>> {
-    let mut all = Vec::with_capacity(people);
-    while all.len() < people {
+    let mut all = Vec::with_capacity(people.len());
+    while all.len() < people.len() {
         match tokio::time::timeout(QUIET, mails.recv()).await {
-            Ok(mail) => all.extend(Mail::of(&mail.context("the sink has ended")?)),
+            Ok(mail) => {
+                let mail = Mail::of(&mail.context("the sink has ended")?);
+                // Whoever came in an earlier run and was served late is not of this one.
+                all.extend(mail.filter(|mail| people.contains(&mail.person)));
+            }
             Err(_) if asked() => break,
             Err(_) => {}
         }

@@ -81,6 +81,8 @@ const STEPS: &[Step] = &[
 
 /// Runs everything and writes the file.
 pub fn run(options: &Options) -> Result<()> {
+    let missing = machine::missing();
+    ensure!(missing.is_empty() || !options.only.is_empty(), "install {} first", missing.join(", "));
     let machine = Machine::here()?;
     let begun = Instant::now();
     let mut results = Results(BTreeMap::new());

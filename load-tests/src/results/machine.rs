@@ -15,6 +15,9 @@ pub(super) struct Machine {
     pub(super) facts: Vec<(&'static str, String)>,
 }
 
+/// What is said of a program that is not there.
+const ABSENT: &str = "not installed";
+
 /// So long the machine is looked at to see what others use of it.
 const LOOK: Duration = Duration::from_millis(500);
 
@@ -44,6 +47,18 @@ impl Machine {
         ];
         Ok(Self { facts })
     }
+}
+
+/// What is compared to and not installed.
+pub(super) fn missing() -> Vec<&'static str> {
+    let tools = [
+        ("nginx", "-v"),
+        ("wrk", "-v"),
+        ("redis-server", "--version"),
+        ("node", "--version"),
+        ("postconf", "-d"),
+    ];
+    tools.iter().filter(|(tool, about)| version(tool, &[about]) == ABSENT).map(|(tool, _)| *tool).collect()
 }
 
 /// The share of all processors that is in use.
@@ -76,7 +91,7 @@ fn line(file: &str, name: &str) -> Result<String> {
 fn version(program: &str, arguments: &[&str]) -> String {
     let path = format!("{}:/usr/sbin", std::env::var("PATH").unwrap_or_default());
     let Ok(output) = Command::new(program).args(arguments).env("PATH", path).output() else {
-        return "not installed".to_owned();
+        return ABSENT.to_owned();
     };
     let said = [output.stdout, output.stderr].concat();
     String::from_utf8_lossy(&said).lines().next().unwrap_or_default().trim().to_owned()
