@@ -1,6 +1,7 @@
 //! People who come online as a profile says, each with one send that waits, and the mails they get: the common part of the
 //! scenarios that look for limits.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::Arc;
@@ -22,7 +23,7 @@ use crate::samples::Samples;
 /// Who is measured.
 pub enum Side {
     /// vigie.
-    Vigie(Gateway),
+    Vigie(Box<Gateway>),
     /// What a team would build instead, by where it listens.
     Node(SocketAddr),
 }
@@ -48,9 +49,8 @@ pub struct Phase {
 /// People who will come, each with a send that waits.
 pub struct Expected {
     what: String,
-    first: usize,
-    /// When each comes.
-    moments: Vec<Duration>,
+    /// Who comes when.
+    visits: Vec<(usize, Duration)>,
     /// What each asks for.
     paths: Vec<String>,
 }
@@ -65,6 +65,8 @@ pub struct Run {
     pub answers: Answers,
     /// People who came.
     pub people: usize,
+    /// Those of them who got no mail.
+    pub missing: Vec<usize>,
 }
 
 /// Connections the pixels arrive on.
@@ -141,33 +143,62 @@ impl Crowd {
     /// A send for each person who will come.
     pub async fn expect(&mut self, what: &str, profile: &[Phase]) -> Result<Expected> {
         let moments = moments(profile);
-        let first = self.next;
-        self.next += moments.len();
-        let paths = self.prepare(first..self.next).await?;
-        Ok(Expected { what: what.to_owned(), first, moments, paths })
+        let people = self.next..self.next + moments.len();
+        self.next = people.end;
+        let paths = self.prepare(people.clone()).await?;
+        Ok(Expected { what: what.to_owned(), visits: people.zip(moments).collect(), paths })
+    }
+
+    /// People whose sends wait since an earlier run come again, so many a second.
+    pub fn again(&self, what: &str, people: &[usize], rate: f64) -> Result<Expected> {
+        let visits = people.iter().enumerate();
+        let visits = visits.map(|(place, person)| (*person, Duration::from_secs_f64(place as f64 / rate)));
+        let paths = people::paths(self.gateway()?, people.iter().copied())?;
+        Ok(Expected { what: what.to_owned(), visits: visits.collect(), paths })
     }
 
     /// Those who are expected come from a moment on.
     pub async fn come(&mut self, expected: Expected, start: Instant) -> Result<Run> {
-        let Expected { what, first, moments, paths } = expected;
-        let people = paths.len();
+        let Expected { what, visits, paths } = expected;
+        let people = visits.len();
+        let mut planned: HashMap<usize, Instant> =
+            visits.iter().map(|(person, moment)| (*person, start + *moment)).collect();
         let mut lanes = Lanes::open(self.edge(), CONNECTIONS)?;
         let taken = Arc::new(AtomicU64::new(0));
         let _live = Live::watch(line(&what, &lanes, &taken, people));
         let asking = tokio::task::spawn_blocking(move || {
-            for (moment, path) in moments.iter().zip(&paths) {
+            for ((_, moment), path) in visits.iter().zip(&paths) {
                 lanes.get(start + *moment, path)?;
             }
-            Ok::<_, anyhow::Error>((moments, lanes.close()?))
+            lanes.close()
         });
-        let all = collect(&mut self.mails, first..first + people, &taken, || asking.is_finished()).await?;
-        let (moments, answers) = asking.await??;
+        let mails = self.collect(&mut planned, &taken, || asking.is_finished()).await?;
+        let answers = asking.await??;
+        Ok(Run { start, mails, answers, people, missing: planned.into_keys().collect() })
+    }
+
+    /// The mails of all who are planned, or of those who get one; these are not planned any more.
+    async fn collect(
+        &mut self,
+        planned: &mut HashMap<usize, Instant>,
+        taken: &AtomicU64,
+        asked: impl Fn() -> bool,
+    ) -> Result<Samples> {
         let mut mails = Samples::default();
-        for mail in all {
-            let moment = moments.get(mail.person - first).context("a mail of nobody")?;
-            mails.add(start + *moment, mail.at);
+        while !planned.is_empty() {
+            match tokio::time::timeout(QUIET, self.mails.recv()).await {
+                Ok(mail) => {
+                    let Some(mail) = Mail::of(&mail.context("the sink has ended")?) else { continue };
+                    // Whoever came in an earlier run and was served late is not of this one.
+                    let Some(moment) = planned.remove(&mail.person) else { continue };
+                    mails.add(moment, mail.at);
+                    taken.fetch_add(1, Ordering::Relaxed);
+                }
+                Err(_) if asked() => break,
+                Err(_) => {}
+            }
         }
-        Ok(Run { start, mails, answers, people })
+        Ok(mails)
     }
 }
 
@@ -187,29 +218,6 @@ fn line(
         (last, before) = (Instant::now(), mails);
         format!("{what}: {asked} of {people} came, {answered} answered, {mails} mails ({rate:.0}/s)")
     }
-}
-
-/// The mails of all, or of those that got one.
-async fn collect(
-    mails: &mut mpsc::Receiver<Taken>,
-    people: Range<usize>,
-    taken: &AtomicU64,
-    asked: impl Fn() -> bool,
-) -> Result<Vec<Mail>> {
-    let mut all = Vec::with_capacity(people.len());
-    while all.len() < people.len() {
-        match tokio::time::timeout(QUIET, mails.recv()).await {
-            Ok(mail) => {
-                let mail = Mail::of(&mail.context("the sink has ended")?);
-                // Whoever came in an earlier run and was served late is not of this one.
-                all.extend(mail.filter(|mail| people.contains(&mail.person)));
-            }
-            Err(_) if asked() => break,
-            Err(_) => {}
-        }
-        taken.store(all.len() as u64, Ordering::Relaxed);
-    }
-    Ok(all)
 }
 
 #[cfg(test)]

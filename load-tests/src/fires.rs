@@ -99,9 +99,13 @@ pub async fn run(options: Options) -> Result<()> {
     let store = options.store.open()?;
     let (sink, mut mails) = Sink::start(options.sink)?;
     let gateway = start(store.url(), options.sink, pace.rate, &sink).await?;
-    people::enqueue(&gateway, 0..pace.fires() + pace.waiting).await?;
-    let paths = people::paths(&gateway, 0..pace.fires())?;
-    let fired = fire(gateway.edge, paths, 0, pace, &mut mails).await?;
+    // Connections, caches and pages are there before it counts.
+    let warm = Pace { seconds: 1, ..pace };
+    let (first, all) = (warm.fires(), warm.fires() + pace.fires());
+    people::enqueue(&gateway, 0..all + pace.waiting).await?;
+    fire(gateway.edge, people::paths(&gateway, 0..first)?, 0, warm, &mut mails).await?;
+    let paths = people::paths(&gateway, first..all)?;
+    let fired = fire(gateway.edge, paths, first, pace, &mut mails).await?;
     let mut report = Report::new("fires");
     report.parameter("rate", pace.rate);
     report.parameter("seconds", pace.seconds);

@@ -61,7 +61,7 @@ impl Gateway {
         command
             .env("VIGIE__DATA__DIR", directory.path())
             .env("VIGIE__STORE__URL", store)
-            .env("VIGIE__LOG__FILTER", "warn,vigie::store::redis::server=error")
+            .env("VIGIE__LOG__FILTER", "warn,vigie::store::redis::server=error,vigie::edge::client=error")
             .env("VIGIE__EDGE__LISTEN", "127.0.0.1:0")
             .env("VIGIE__API__LISTEN", "127.0.0.1:0")
             .env("VIGIE__OPS__LISTEN", "127.0.0.1:0")

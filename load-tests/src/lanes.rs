@@ -21,7 +21,7 @@ use crate::samples::Samples;
 
 /// Warm connections to one listener.
 pub struct Lanes {
-    lanes: Vec<Lane>,
+    all: Vec<Lane>,
     next: usize,
     progress: Arc<Progress>,
 }
@@ -74,8 +74,8 @@ impl Lanes {
             let reading = std::thread::spawn(move || answers::read(input, &moments, &count.answered));
             Ok(Lane { stream, due: Vec::with_capacity(TOGETHER), planned, reading })
         };
-        let lanes = (0..connections.max(1)).map(lane).collect::<Result<_>>()?;
-        Ok(Self { lanes, next: 0, progress })
+        let all = (0..connections.max(1)).map(lane).collect::<Result<_>>()?;
+        Ok(Self { all, next: 0, progress })
     }
 
     /// How far it is, for others to look at.
@@ -96,8 +96,8 @@ impl Lanes {
             std::thread::sleep(planned - Instant::now().min(planned));
         }
         let number = self.next;
-        self.next = (self.next + 1) % self.lanes.len();
-        let lane = &mut self.lanes[number];
+        self.next = (self.next + 1) % self.all.len();
+        let lane = &mut self.all[number];
         lane.planned.send(planned).map_err(|_| anyhow!("the edge hung up"))?;
         write!(lane.due, "{method} {path} HTTP/1.1\r\nHost: edge\r\nUser-Agent: {MAIL_CLIENT}\r\n")?;
         if !body.is_empty() {
@@ -117,14 +117,14 @@ impl Lanes {
 
     /// Writes what is due.
     pub fn flush(&mut self) -> Result<()> {
-        self.lanes.iter_mut().try_for_each(Lane::flush)
+        self.all.iter_mut().try_for_each(Lane::flush)
     }
 
     /// Waits for the answers that are missing, and says what came.
     pub fn close(mut self) -> Result<Answers> {
         self.flush()?;
         let mut all = Answers::default();
-        for Lane { planned, reading, .. } in self.lanes {
+        for Lane { planned, reading, .. } in self.all {
             drop(planned);
             let one = reading.join().map_err(|_| anyhow!("a reader panicked"))?;
             all.latencies.join(one.latencies);

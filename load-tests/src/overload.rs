@@ -23,7 +23,7 @@ pub struct Options {
     #[arg(long, default_value_t = 4.0)]
     seconds: f64,
     /// Seconds at half of the peak after it, and before it, but then at most 3.
-    #[arg(long, default_value_t = 10.0)]
+    #[arg(long, default_value_t = 15.0)]
     after: f64,
     #[command(flatten)]
     search: Search,
@@ -57,7 +57,7 @@ pub async fn run(options: Options) -> Result<()> {
     let (sink, mails) = Sink::start(Kind::Near)?;
     let gateway = Gateway::start(store.url(), &[("VIGIE__RELAY__URL", &sink.url())]).await?;
     let vitals = Vitals::watch(gateway.pid()?, LOOK);
-    let mut crowd = Crowd::new(Side::Vigie(gateway), mails);
+    let mut crowd = Crowd::new(Side::Vigie(Box::new(gateway)), mails);
     let mut report = Report::new("overload");
     report.parameter("store", store.name());
     report.parameter("seconds", options.seconds);
@@ -134,10 +134,10 @@ fn recovery(run: &Run, usual: f64, spans: Spans, normal: f64) -> Result<f64> {
         let window = run.mails.within(ended + at, WINDOW)?;
         let served = window.len() as f64 >= usual * WINDOW.as_secs_f64() * SERVED;
         well = if served && milliseconds(&window, 0.99) < 2.0 * normal { well + 1 } else { 0 };
-        at += WINDOW;
         if well == IN_A_ROW {
-            return Ok((at - WINDOW * IN_A_ROW).as_secs_f64());
+            return Ok(at.saturating_sub(WINDOW * (IN_A_ROW - 1)).as_secs_f64());
         }
+        at += WINDOW;
     }
     Ok(spans.after.as_secs_f64())
 }

@@ -73,7 +73,7 @@ pub async fn run(options: Options) -> Result<()> {
         server = Some(process);
         Side::Node(address)
     } else {
-        Side::Vigie(Gateway::start(store.url(), &[("VIGIE__RELAY__URL", &sink.url())]).await?)
+        Side::Vigie(Box::new(Gateway::start(store.url(), &[("VIGIE__RELAY__URL", &sink.url())]).await?))
     };
     let mut crowd = Crowd::new(side, mails);
     let peak = search(&mut crowd, options.search).await?;

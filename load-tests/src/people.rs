@@ -50,9 +50,9 @@ pub async fn enqueue(gateway: &Gateway, people: Range<usize>) -> Result<()> {
 }
 
 /// What these people's mail clients ask for, signed here rather than by the gateway: minting is not measured.
-pub fn paths(gateway: &Gateway, people: Range<usize>) -> Result<Vec<String>> {
+pub fn paths(gateway: &Gateway, people: impl IntoIterator<Item = usize>) -> Result<Vec<String>> {
     let secrets = gateway.secrets()?;
-    people.map(|person| path(&secrets, person, Kind::Open, "")).collect()
+    people.into_iter().map(|person| path(&secrets, person, Kind::Open, "")).collect()
 }
 
 /// A person's pixel, or link to `destination`.

@@ -41,7 +41,7 @@ pub async fn run(options: Options) -> Result<()> {
     let (sink, mails) = Sink::start(Kind::Near)?;
     let gateway = Gateway::start(store.url(), &[("VIGIE__RELAY__URL", &sink.url())]).await?;
     let vitals = Vitals::watch(gateway.pid()?, Duration::from_secs_f64(options.slice / 10.0));
-    let mut crowd = Crowd::new(Side::Vigie(gateway), mails);
+    let mut crowd = Crowd::new(Side::Vigie(Box::new(gateway)), mails);
     let slice = Duration::from_secs_f64(options.slice);
     let begun = Instant::now();
     let whole = Duration::from_secs_f64(options.minutes * 60.0);
@@ -53,7 +53,7 @@ pub async fn run(options: Options) -> Result<()> {
         let run = crowd.run("soak", &[Phase::new(options.rate, slice)]).await?;
         let answers = readers.end()?;
         ensure!(run.mails.len() == run.people, "{} people got {} mails", run.people, run.mails.len());
-        let at = (begun.elapsed() - slice.min(begun.elapsed())).as_secs_f64();
+        let at = begun.elapsed().saturating_sub(slice).as_secs_f64();
         p99.push((at, milliseconds(&run.mails.histogram()?, 0.99)));
         refused += answers.refused + answers.unanswered + run.answers.refused + run.answers.unanswered;
         read.join(answers.latencies);

@@ -20,16 +20,14 @@ pub(super) fn read(stream: TcpStream, planned: &Receiver<Instant>, answered: &At
     let mut input = BufReader::with_capacity(64 << 10, stream);
     let mut line = String::new();
     while let Ok(moment) = planned.recv() {
-        match if broken { None } else { answer(&mut input, &mut line).ok() } {
-            Some(status) => {
-                answers.latencies.add(moment, Instant::now());
-                answers.refused += u64::from(!(200..400).contains(&status));
-                answered.fetch_add(1, Ordering::Relaxed);
-            }
-            None => {
-                broken = true;
-                answers.unanswered += 1;
-            }
+        let status = if broken { None } else { answer(&mut input, &mut line).ok() };
+        if let Some(status) = status {
+            answers.latencies.add(moment, Instant::now());
+            answers.refused += u64::from(!(200..400).contains(&status));
+            answered.fetch_add(1, Ordering::Relaxed);
+        } else {
+            broken = true;
+            answers.unanswered += 1;
         }
     }
     answers

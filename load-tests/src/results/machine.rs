@@ -102,5 +102,9 @@ fn commit() -> String {
     let commit = version("git", &["rev-parse", "--short=12", "HEAD"]);
     let changes =
         version("git", &["status", "--porcelain", "--untracked-files=no", "--", ":!load-tests/RESULTS.md"]);
-    if changes.is_empty() { commit } else { format!("{commit} with changes") }
+    match (commit.contains(' '), changes.is_empty()) {
+        (true, _) => "not a git repository".to_owned(),
+        (false, true) => commit,
+        (false, false) => format!("{commit} with changes"),
+    }
 }
