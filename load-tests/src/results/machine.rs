@@ -15,6 +15,9 @@ pub(super) struct Machine {
     pub(super) facts: Vec<(&'static str, String)>,
 }
 
+/// The environment's word on link-time optimisation when this was built, which overrides Cargo.toml's.
+const PROFILE: Option<&str> = option_env!("CARGO_PROFILE_RELEASE_LTO");
+
 /// What is said of a program that is not there.
 const ABSENT: &str = "not installed";
 
@@ -38,6 +41,10 @@ impl Machine {
             ("used by others before", format!("{:.0} % of all processors", busy()? * 100.0)),
             ("vigie", version(&binary.display().to_string(), &["--version"])),
             ("commit", commit()),
+            (
+                "release profile",
+                PROFILE.map_or_else(|| "as in Cargo.toml".to_owned(), |lto| format!("with lto = {lto}")),
+            ),
             ("rustc", version("rustc", &["--version"])),
             ("nginx", version("nginx", &["-v"])),
             ("wrk", version("wrk", &["-v"])),

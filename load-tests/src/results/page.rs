@@ -70,8 +70,9 @@ fn target(target: Target) -> String {
 
 fn met(row: &Row) -> &'static str {
     match (row.value.and_then(|value| row.target.met(value)), row.target) {
-        (Some(true), _) => "yes",
         (_, Target::None) => "",
-        _ => "**no**",
+        (Some(true), _) => "yes",
+        (Some(false), _) => "**no**",
+        (None, _) => "not measured",
     }
 }
