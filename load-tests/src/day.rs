@@ -11,6 +11,7 @@ use vigie::cli::http::Client;
 use crate::books::Books;
 use crate::crowd::{Crowd, Phase, Run, Side};
 use crate::gateway::Gateway;
+use crate::lanes::Answers;
 use crate::people;
 use crate::readers::Readers;
 use crate::report::{Output, Report};
@@ -51,13 +52,23 @@ const PAUSE: u32 = 12;
 /// Those who are settled never come: they are numbered from here on.
 const SETTLED: usize = 500_000_000;
 
+/// What came of it.
+struct Day {
+    run: Run,
+    /// Those who came in the pause, when they came again.
+    late: Run,
+    read: Answers,
+    settled: usize,
+    imported: Duration,
+}
+
 /// Runs the scenario and prints its figures.
 pub async fn run(options: Options) -> Result<()> {
     let store = options.store.open()?;
     let (sink, mails) = Sink::start(Kind::Near)?;
-    // A day in minutes has no minutes for a slow beginning after its pause.
     let settings = [
         ("VIGIE__RELAY__URL", sink.url()),
+        // A day in minutes has no minutes for a slow beginning after its pause.
         ("VIGIE__FLOWS__RESUME_WITHIN", "0s".to_owned()),
         // Nor is the next morning far: who comes again then has not been there a moment ago.
         ("VIGIE__PRESENCE__REFRESH", "1s".to_owned()),
@@ -67,47 +78,62 @@ pub async fn run(options: Options) -> Result<()> {
     let vitals = Vitals::watch(gateway.pid()?, Duration::from_millis(500));
     people::enqueue(&gateway, SETTLED..SETTLED + options.settled).await?;
     let hour = Duration::from_secs_f64(options.minutes * 60.0 / 24.0);
-    let profile = CURVE.map(|share| Phase::new(options.peak * share, hour));
-    let reading = profile.map(|phase| Phase::new(phase.rate * options.readers, hour));
     let mut crowd = Crowd::new(Side::Vigie(Box::new(gateway)), mails);
-    let begun = Instant::now();
-    let morning = crowd.expect("day", &profile).await?;
-    let imported = begun.elapsed();
-    let start = Instant::now() + Duration::from_millis(100);
-    let readers = Readers::start(crowd.gateway()?, &reading, start)?;
-    let operator = tokio::spawn(operate(crowd.gateway()?.client().await?, start, hour, options.settled));
-    let run = crowd.come(morning, start).await?;
-    let (read, settled) = (readers.end()?, operator.await??);
-    // Sends of a paused brand go with their person's next visit: the next morning.
-    let morning = crowd.again("the next morning", &run.missing, options.peak)?;
-    let late = crowd.come(morning, Instant::now()).await?;
+    let day = live(&mut crowd, hour, &options).await?;
+    let seen = vitals.stop()?;
     let books = Books::of(crowd.gateway()?).await?;
     let mut report = Report::new("day");
     report.parameter("minutes", options.minutes);
     report.parameter("people a second at the peak", options.peak);
     report.parameter("store", store.name());
-    report.figure("sends of the feed", run.people as f64 / imported.as_secs_f64(), "/s");
-    report.figure("cases settled", settled as f64, "");
-    report.figure("came in the pause, got their mail the next morning", late.mails.len() as f64, "");
-    report.figure("got no mail", late.missing.len() as f64, "");
-    let refused = [&read, &run.answers, &late.answers].map(|answers| answers.refused + answers.unanswered);
-    let refused: u64 = refused.iter().sum();
-    report.figure("requests refused or unanswered", refused as f64, "");
-    tell(&mut report, &run, hour)?;
-    report.latencies("reader planned → answered", read.latencies.histogram()?);
-    let seen = vitals.stop()?;
+    let refused = day.tell(&mut report, hour)?;
     report.figure("peak memory", most(&seen.memory), "MB");
     report.series("memory", "MB", seen.memory);
     books.tell(&mut report);
     report.finish(&options.output)?;
     ensure!(refused == 0, "{refused} requests were refused or not answered");
-    ensure!(settled == options.settled, "{settled} cases were settled");
-    ensure!(late.missing.is_empty(), "{} people got no mail", late.missing.len());
+    ensure!(day.settled == options.settled, "{} cases were settled", day.settled);
+    ensure!(day.late.missing.is_empty(), "{} people got no mail", day.late.missing.len());
     books.balance()
 }
 
+/// Everybody's day, from the feed to the next morning.
+async fn live(crowd: &mut Crowd, hour: Duration, options: &Options) -> Result<Day> {
+    let profile = CURVE.map(|share| Phase::new(options.peak * share, hour));
+    let reading = profile.map(|phase| Phase::new(phase.rate * options.readers, hour));
+    let begun = Instant::now();
+    let expected = crowd.expect("day", &profile).await?;
+    let imported = begun.elapsed();
+    let start = Instant::now() + Duration::from_millis(100);
+    let readers = Readers::start(crowd.gateway()?, &reading, start)?;
+    let operator = tokio::spawn(operate(crowd.gateway()?.client().await?, start, hour, options.settled));
+    let run = crowd.come(expected, start).await?;
+    let (read, settled) = (readers.end()?, operator.await??);
+    // Sends of a paused brand go with their person's next visit.
+    let morning = crowd.again("the next morning", &run.missing, options.peak)?;
+    let late = crowd.come(morning, Instant::now()).await?;
+    Ok(Day { run, late, read, settled, imported })
+}
+
+impl Day {
+    /// Tells it; how many requests were refused or not answered.
+    fn tell(&self, report: &mut Report, hour: Duration) -> Result<u64> {
+        let Self { run, late, read, settled, imported } = self;
+        latencies(report, run, hour)?;
+        report.latencies("reader planned → answered", read.latencies.histogram()?);
+        report.figure("sends of the feed", run.people as f64 / imported.as_secs_f64(), "/s");
+        report.figure("cases settled", *settled as f64, "");
+        report.figure("came in the pause, got their mail the next morning", late.mails.len() as f64, "");
+        report.figure("got no mail", late.missing.len() as f64, "");
+        let refused = [read, &run.answers, &late.answers].map(|answers| answers.refused + answers.unanswered);
+        let refused: u64 = refused.iter().sum();
+        report.figure("requests refused or unanswered", refused as f64, "");
+        Ok(refused)
+    }
+}
+
 /// Latencies before the pause, and well after it.
-fn tell(report: &mut Report, run: &Run, hour: Duration) -> Result<()> {
+fn latencies(report: &mut Report, run: &Run, hour: Duration) -> Result<()> {
     let after = hour * (PAUSE + 2);
     for (what, from, lasts) in [
         ("in the morning", Duration::ZERO, hour * PAUSE),

@@ -83,7 +83,7 @@ pub struct Mail {
 }
 
 impl Mail {
-    /// What a mail tells, if it is one of [`people::line`]'s.
+    /// What a mail tells, if it is one of [`people::line()`]'s.
     pub fn of(taken: &Taken) -> Option<Self> {
         let person = people::addressee(&taken.message)?;
         Some(Self { person, at: taken.at, round_trips: taken.round_trips })

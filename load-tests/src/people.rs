@@ -29,7 +29,7 @@ pub fn address(index: usize) -> String {
     format!("person{index}@load.example")
 }
 
-/// Whose mail it is, by what [`line`] called the send.
+/// Whose mail it is, by what [`line()`] called the send.
 pub fn addressee(message: &[u8]) -> Option<usize> {
     let mark = b"X-Vigie-Send: load-";
     let at = message.windows(mark.len()).position(|window| window == mark)? + mark.len();

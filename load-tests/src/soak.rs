@@ -35,6 +35,16 @@ pub struct Options {
     output: Output,
 }
 
+/// What came of all slices.
+#[derive(Default)]
+struct Soaked {
+    mails: Samples,
+    read: Samples,
+    refused: u64,
+    /// Of each slice, in milliseconds, by the second it began.
+    p99: Vec<(f64, f64)>,
+}
+
 /// Runs the scenario and prints its figures; each slice's as it ends.
 pub async fn run(options: Options) -> Result<()> {
     let store = options.store.open()?;
@@ -42,30 +52,7 @@ pub async fn run(options: Options) -> Result<()> {
     let gateway = Gateway::start(store.url(), &[("VIGIE__RELAY__URL", &sink.url())]).await?;
     let vitals = Vitals::watch(gateway.pid()?, Duration::from_secs_f64(options.slice / 10.0));
     let mut crowd = Crowd::new(Side::Vigie(Box::new(gateway)), mails);
-    let slice = Duration::from_secs_f64(options.slice);
-    let begun = Instant::now();
-    let whole = Duration::from_secs_f64(options.minutes * 60.0);
-    let (mut all, mut p99) = (Samples::default(), Vec::new());
-    let (mut read, mut refused) = (Samples::default(), 0);
-    while begun.elapsed() < whole {
-        let readers = Phase::new(options.readers, slice);
-        let readers = Readers::start(crowd.gateway()?, &[readers], Instant::now())?;
-        let run = crowd.run("soak", &[Phase::new(options.rate, slice)]).await?;
-        let answers = readers.end()?;
-        ensure!(run.mails.len() == run.people, "{} people got {} mails", run.people, run.mails.len());
-        let at = begun.elapsed().saturating_sub(slice).as_secs_f64();
-        p99.push((at, milliseconds(&run.mails.histogram()?, 0.99)));
-        refused += answers.refused + answers.unanswered + run.answers.refused + run.answers.unanswered;
-        read.join(answers.latencies);
-        all.join(run.mails);
-        let gateway = crowd.gateway()?;
-        println!(
-            "  {:>6.1} min  p99 {} ms  {} MB",
-            begun.elapsed().as_secs_f64() / 60.0,
-            shown(p99.last().map_or(0.0, |(_, p99)| *p99)),
-            gateway.resident()? / 1_000_000
-        );
-    }
+    let soaked = soak(&mut crowd, &options).await?;
     let seen = vitals.stop()?;
     let books = Books::of(crowd.gateway()?).await?;
     let mut report = Report::new("soak");
@@ -73,21 +60,44 @@ pub async fn run(options: Options) -> Result<()> {
     report.parameter("rate", options.rate);
     report.parameter("readers", options.readers);
     report.parameter("store", store.name());
-    report.latencies("pixel planned → 250", all.histogram()?);
-    report.latencies("reader planned → answered", read.histogram()?);
+    report.latencies("pixel planned → 250", soaked.mails.histogram()?);
+    report.latencies("reader planned → answered", soaked.read.histogram()?);
     report.figure("peak memory", most(&seen.memory), "MB");
     report.figure("most open files", most(&seen.files), "");
     // The first half warms up: caches fill, and the allocator finds its size.
     let late = |points: &[(f64, f64)]| per_hour(&points[points.len() / 2..]).unwrap_or(0.0);
     report.figure("memory in the second half", late(&seen.memory), "MB per hour");
     report.figure("open files in the second half", late(&seen.files), "per hour");
-    report.figure("p99 of fires in the second half", late(&p99), "ms per hour");
-    report.figure("requests refused or unanswered", refused as f64, "");
+    report.figure("p99 of fires in the second half", late(&soaked.p99), "ms per hour");
+    report.figure("requests refused or unanswered", soaked.refused as f64, "");
     books.tell(&mut report);
     report.series("memory", "MB", seen.memory);
     report.series("open files", "files", seen.files);
-    report.series("p99 of fires", "ms", p99);
+    report.series("p99 of fires", "ms", soaked.p99);
     report.finish(&options.output)?;
-    ensure!(refused == 0, "{refused} requests were refused or not answered");
+    ensure!(soaked.refused == 0, "{} requests were refused or not answered", soaked.refused);
     books.balance()
+}
+
+/// One slice after the other.
+async fn soak(crowd: &mut Crowd, options: &Options) -> Result<Soaked> {
+    let slice = Duration::from_secs_f64(options.slice);
+    let whole = Duration::from_secs_f64(options.minutes * 60.0);
+    let (begun, mut soaked) = (Instant::now(), Soaked::default());
+    while begun.elapsed() < whole {
+        let at = begun.elapsed().as_secs_f64();
+        let readers = Phase::new(options.readers, slice);
+        let readers = Readers::start(crowd.gateway()?, &[readers], Instant::now())?;
+        let run = crowd.run("soak", &[Phase::new(options.rate, slice)]).await?;
+        let answers = readers.end()?;
+        ensure!(run.mails.len() == run.people, "{} people got {} mails", run.people, run.mails.len());
+        let p99 = milliseconds(&run.mails.histogram()?, 0.99);
+        soaked.p99.push((at, p99));
+        soaked.refused += [&answers, &run.answers].map(|of| of.refused + of.unanswered).iter().sum::<u64>();
+        soaked.read.join(answers.latencies);
+        soaked.mails.join(run.mails);
+        let (minute, memory) = (at / 60.0, crowd.gateway()?.resident()? / 1_000_000);
+        println!("  from minute {minute:.1}  p99 {} ms  {memory} MB", shown(p99));
+    }
+    Ok(soaked)
 }

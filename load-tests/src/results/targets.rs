@@ -121,6 +121,13 @@ fn overload(all: &Results) -> [Row; 7] {
 
 /// What is told besides.
 pub(super) fn told(all: &Results) -> Vec<Row> {
+    let mut rows = ours(all);
+    rows.extend(besides(all));
+    rows
+}
+
+/// What is told of vigie's own way from pixel to 250.
+fn ours(all: &Results) -> Vec<Row> {
     let tell = |what, value, unit| row(what, value, unit, Target::None);
     vec![
         tell("pixels per second, vigie, one thread", all.figure("pixels", "vigie requests"), "/s"),
@@ -142,6 +149,13 @@ pub(super) fn told(all: &Results) -> Vec<Row> {
             "ms",
         ),
         tell("round trips per mail", all.figure("near", "round trips per mail"), ""),
+    ]
+}
+
+/// What is told of those it is compared to, and of the way in.
+fn besides(all: &Results) -> Vec<Row> {
+    let tell = |what, value, unit| row(what, value, unit, Target::None);
+    vec![
         tell("Node: p50 at 500/s", all.latency("compare", "node", "p50"), "ms"),
         tell("vigie on Redis: p50 at 500/s", all.latency("compare", "vigie", "p50"), "ms"),
         tell("Node: fires per second", all.figure("peak-node", "sustained fires"), "/s"),
