@@ -151,11 +151,10 @@ fn latencies(report: &mut Report, run: &Run, hour: Duration) -> Result<()> {
 async fn operate(mut client: Client, start: Instant, hour: Duration, settled: usize) -> Result<usize> {
     let (mut done, mut paused) = (0, None);
     for number in 0..settled {
-        let share = number as f64 / settled as f64;
-        let at = start + (hour * 24).mul_f64(share);
-        tokio::time::sleep_until(at.into()).await;
-        let now = start.elapsed();
-        let pause = now >= hour * PAUSE && now < hour * (PAUSE + 1);
+        let at = (hour * 24).mul_f64(number as f64 / settled as f64);
+        tokio::time::sleep_until((start + at).into()).await;
+        // By the plan, not the clock: a machine that is late pauses late, and not never.
+        let pause = (hour * PAUSE..hour * (PAUSE + 1)).contains(&at);
         if paused.unwrap_or(false) != pause {
             flow(&mut client, if pause { "paused" } else { "running" }).await?;
             paused = Some(pause);

@@ -45,10 +45,10 @@ fn latency(report: &Value, name: &str, quantile: &str) -> f64 {
     value.as_f64().unwrap_or_else(|| panic!("no latency {name} {quantile}: {report:#}"))
 }
 
-/// That `fires` with this kind of relay serves all its people, 50 in a second.
+/// That `fires` with this kind of relay serves all its people, 20 in a second.
 fn fires(sink: &str) -> Value {
-    let report = report(&format!("fires --rate 50 --seconds 1 --waiting 10 --sink {sink}"));
-    assert_eq!(latency(&report, "pixel planned → 250", "count").to_bits(), 50.0_f64.to_bits(), "{report:#}");
+    let report = report(&format!("fires --rate 20 --seconds 1 --waiting 10 --sink {sink}"));
+    assert_eq!(latency(&report, "pixel planned → 250", "count").to_bits(), 20.0_f64.to_bits(), "{report:#}");
     assert!(figure(&report, "conservation gap").abs() < f64::EPSILON, "{report:#}");
     report
 }
@@ -76,7 +76,7 @@ fn a_slow_relay_takes_its_time() {
 
 #[test]
 fn what_a_relay_defers_goes_out_later() {
-    assert!(figure(&fires("deferring"), "deferred by the sink") >= 5.0);
+    assert!(figure(&fires("deferring"), "deferred by the sink") >= 4.0);
 }
 
 #[test]
