@@ -17,9 +17,21 @@ machine, so the ratios say more than the figures. Latencies are open loop, from 
 (no coordinated omission).
 ";
 
+/// Said where the machine was not ours alone.
+const DISTURBED: &str = "
+**Others used this machine while it was measured** (see the commands): absolute figures and everything about peaks and
+overload are worse than they are on a machine that does nothing else.
+";
+
+/// Up to this share of the processors is what a machine that does nothing else uses.
+const IDLE: f64 = 0.1;
+
 /// The whole page.
 pub(super) fn write(machine: &Machine, results: &Results, took: Duration) -> String {
     let mut page = HEAD.to_owned();
+    if results.in_order().any(|done| done.others > IDLE) {
+        page.push_str(DISTURBED);
+    }
     // Writing into a String cannot fail.
     let _ = writeln!(page, "\n| | |\n| --- | --- |");
     for (name, value) in &machine.facts {
