@@ -58,7 +58,7 @@ pub struct Peak {
 }
 
 /// Mails that come so long after a step's end were not left behind.
-const GRACE: Duration = Duration::from_millis(250);
+const GRACE: Duration = Duration::from_millis(50);
 
 /// What must have come by then.
 const ENOUGH: f64 = 0.99;
