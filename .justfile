@@ -24,6 +24,13 @@ docs:
 deny:
     cargo deny --config .deny.toml check
 
+# measure everything and write load-tests/RESULTS.md: needs Node, and some minutes on a machine that does nothing else
+load *ARGUMENTS:
+    tests/install
+    cd load-tests/node && npm install --no-save --no-audit --no-fund
+    cargo build --release --workspace --locked
+    target/release/vigie-load results {{ ARGUMENTS }}
+
 # run the gateway with the default configuration
 run *ARGUMENTS:
     cargo run --release --locked -- serve {{ ARGUMENTS }}

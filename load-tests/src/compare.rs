@@ -5,6 +5,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -13,12 +14,15 @@ use hdrhistogram::Histogram;
 use hyper::Method;
 use serde_json::json;
 use tokio::sync::mpsc;
-use vigie::cli::demo::sink::{Sink, Taken};
+use vigie::cli::demo::sink::Taken;
 use vigie::cli::http::Client;
 
-use crate::fires::{Pace, enqueue, fire, milliseconds, pixels, spread};
+use crate::fires::{Pace, fire};
 use crate::gateway::Gateway;
+use crate::people;
 use crate::process::{self, Server};
+use crate::report::{Output, Report, milliseconds, spread};
+use crate::sink::{Kind, Sink};
 use crate::store::Redis;
 
 /// What to run.
@@ -33,6 +37,8 @@ pub struct Options {
     /// The directory of `server.js`.
     #[arg(long, default_value = "load-tests/node")]
     node: PathBuf,
+    #[command(flatten)]
+    output: Output,
 }
 
 /// One side: where its pixels are asked for, and how long its mails took.
@@ -51,13 +57,13 @@ pub async fn run(options: Options) -> Result<()> {
     let (pace, rounds) = (options.pace, options.rounds);
     let people = pace.fires() * rounds;
     let (our_redis, their_redis) = (Redis::start()?, Redis::start()?);
-    let ((our_sink, our_mails), (their_sink, their_mails)) = (sink().await?, sink().await?);
-    let relay = format!("smtp://{}?tls=none", our_sink.address());
-    let gateway = Gateway::start(&our_redis.url, &[("VIGIE__RELAY__URL", &relay)]).await?;
-    enqueue(&gateway, people + pace.waiting).await?;
+    let ((our_sink, our_mails), (their_sink, their_mails)) =
+        (Sink::start(Kind::Near)?, Sink::start(Kind::Near)?);
+    let gateway = Gateway::start(&our_redis.url, &[("VIGIE__RELAY__URL", &our_sink.url())]).await?;
+    people::enqueue(&gateway, 0..people + pace.waiting).await?;
     let (_node, theirs) = node(&options.node, &their_redis.url, their_sink.address())?;
-    let vigie = Side::new("vigie", gateway.edge, pixels(&gateway, people).await?, our_mails)?;
-    let node = Side::new("node", theirs, push(theirs, people, pace.waiting).await?, their_mails)?;
+    let vigie = Side::new("vigie", gateway.edge, people::paths(&gateway, 0..people)?, our_mails)?;
+    let node = Side::new("node", theirs, push(theirs, 0..people + pace.waiting).await?, their_mails)?;
     let mut sides = [vigie, node];
     for round in 0..rounds {
         for side in &mut sides {
@@ -65,18 +71,16 @@ pub async fn run(options: Options) -> Result<()> {
         }
     }
     let [vigie, node] = &sides;
-    println!("compare: {} pixels/s, {rounds} turns of {} s each", pace.rate, pace.seconds);
-    for side in &sides {
-        println!("  {:<6} {}", side.name, spread(&side.latencies));
-    }
     let ratio = |quantile| milliseconds(&node.latencies, quantile) / milliseconds(&vigie.latencies, quantile);
-    println!("  node / vigie: p50 {:.1}, p99 {:.1}", ratio(0.5), ratio(0.99));
-    Ok(())
-}
-
-/// A relay that takes everything.
-pub async fn sink() -> Result<(Sink, mpsc::Receiver<Taken>)> {
-    Ok(Sink::start("127.0.0.1:0".parse()?).await?)
+    let mut report = Report::new("compare");
+    report.parameter("rate", pace.rate);
+    report.parameter("seconds", pace.seconds);
+    report.parameter("turns", rounds);
+    report.latencies("vigie", vigie.latencies.clone());
+    report.latencies("node", node.latencies.clone());
+    report.figure("node / vigie p50", ratio(0.5), "");
+    report.figure("node / vigie p99", ratio(0.99), "");
+    report.finish(&options.output)
 }
 
 impl Side {
@@ -94,8 +98,7 @@ impl Side {
     pub async fn turn(&mut self, round: usize, pace: Pace) -> Result<()> {
         let first = round * pace.fires();
         let pixels = self.pixels[first..first + pace.fires()].to_vec();
-        let mut latencies = Histogram::new(3)?;
-        fire(self.edge, pixels, first, pace, &mut self.mails, &mut latencies).await?;
+        let latencies = fire(self.edge, pixels, first, pace, &mut self.mails).await?.mails.histogram()?;
         println!(
             "  turn {} of {:<6} {}  load average {}",
             round + 1,
@@ -108,8 +111,8 @@ impl Side {
     }
 }
 
-/// Starts the other side, and where it listens.
-fn node(directory: &Path, redis: &str, sink: SocketAddr) -> Result<(Server, SocketAddr)> {
+/// Starts the other side, whose worker is a process of its own that ends with it; where it listens.
+pub fn node(directory: &Path, redis: &str, sink: SocketAddr) -> Result<(Server, SocketAddr)> {
     ensure!(
         directory.join("node_modules").exists(),
         "run `npm install --no-save` in {} first (or name the directory with --node)",
@@ -126,17 +129,16 @@ fn node(directory: &Path, redis: &str, sink: SocketAddr) -> Result<(Server, Sock
 }
 
 /// Gives the other side one send for each person; the paths of their pixels.
-async fn push(address: SocketAddr, people: usize, waiting: usize) -> Result<Vec<String>> {
+pub async fn push(address: SocketAddr, people: Range<usize>) -> Result<Vec<String>> {
     let mut client = Client::connect(address, None).await?;
-    let mut paths = Vec::with_capacity(people + waiting);
-    for from in (0..people + waiting).step_by(2000) {
-        let lines: String = (from..(people + waiting).min(from + 2000)).map(line).collect();
+    let mut paths = Vec::with_capacity(people.len());
+    for from in people.clone().step_by(2000) {
+        let lines: String = (from..people.end.min(from + 2000)).map(line).collect();
         let answer = client.send(Method::POST, "/sends", "application/x-ndjson", lines).await?;
         ensure!(answer.status.is_success(), "node refuses sends: {}", answer.status);
         let tokens: Vec<String> = serde_json::from_slice(&answer.body)?;
         paths.extend(tokens.iter().map(|token| format!("/o/{token}.gif")));
     }
-    paths.truncate(people);
     Ok(paths)
 }
 

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 use hyper::Method;
 
-use crate::fires::line;
 use crate::gateway::Gateway;
-use crate::process;
+use crate::people::line;
+use crate::report::{Output, Report};
 use crate::store::Choice;
 
 /// What to run.
@@ -24,6 +24,8 @@ pub struct Options {
     lines: usize,
     #[command(flatten)]
     store: Choice,
+    #[command(flatten)]
+    output: Output,
 }
 
 /// Runs the scenario and prints its figures.
@@ -33,6 +35,29 @@ pub async fn run(options: Options) -> Result<()> {
     let (memory, disk, redis) = (gateway.resident()?, gateway.on_disk()?, store.memory()?);
     let cpu = gateway.cpu()?;
     let redis_cpu = store.cpu()?;
+    let seconds = produce(&gateway, &options).await?;
+    let each = |after: u64, before: u64| after.saturating_sub(before) as f64 / options.sends as f64;
+    let micros = |after: Duration, before: Duration| {
+        after.saturating_sub(before).as_secs_f64() * 1e6 / options.sends as f64
+    };
+    let mut report = Report::new("enqueue");
+    report.parameter("sends", options.sends);
+    report.parameter("producers", options.producers);
+    report.parameter("lines per request", options.lines);
+    report.parameter("store", store.name());
+    report.figure("durable sends", options.sends as f64 / seconds, "/s");
+    report.figure("resident per waiting send", each(gateway.resident()?, memory), "bytes");
+    report.figure("on disk per waiting send", each(gateway.on_disk()?, disk), "bytes");
+    report.figure("processor per send, gateway", micros(gateway.cpu()?, cpu), "µs");
+    report.figure("processor per send, Redis", micros(store.cpu()?, redis_cpu), "µs");
+    if let (Some(before), Some(after)) = (redis, store.memory()?) {
+        report.figure("in Redis per waiting send", each(after, before), "bytes");
+    }
+    report.finish(&options.output)
+}
+
+/// Pushes all sends; how many seconds it took.
+async fn produce(gateway: &Gateway, options: &Options) -> Result<f64> {
     let bodies: Vec<String> = (0..options.sends)
         .step_by(options.lines)
         .map(|from| (from..options.sends.min(from + options.lines)).map(line).collect())
@@ -58,31 +83,7 @@ pub async fn run(options: Options) -> Result<()> {
     while let Some(done) = producers.join_next().await {
         done??;
     }
-    let seconds = start.elapsed().as_secs_f64();
-    let each = |after: u64, before: u64| after.saturating_sub(before) as f64 / options.sends as f64;
-    println!(
-        "enqueue: {} sends, {} producers, {} lines per request",
-        options.sends, options.producers, options.lines
-    );
-    println!("  durable sends/s      {:.0}", options.sends as f64 / seconds);
-    println!(
-        "  per waiting send     {:.0} bytes resident, {:.0} bytes on disk",
-        each(gateway.resident()?, memory),
-        each(gateway.on_disk()?, disk)
-    );
-    let micros = |after: Duration, before: Duration| {
-        after.saturating_sub(before).as_secs_f64() * 1e6 / options.sends as f64
-    };
-    println!(
-        "  µs of processor each gateway {:.1}, Redis {:.1}; load average {}",
-        micros(gateway.cpu()?, cpu),
-        micros(store.cpu()?, redis_cpu),
-        process::load_average()
-    );
-    if let (Some(before), Some(after)) = (redis, store.memory()?) {
-        println!("  in Redis             {:.0} bytes per waiting send", each(after, before));
-    }
-    Ok(())
+    Ok(start.elapsed().as_secs_f64())
 }
 
 fn contains(line: &[u8], needle: &[u8]) -> bool {

@@ -1,19 +1,22 @@
 //! Pixel asked for → relay's 250, open loop: pixels leave at their planned moments whether or not earlier ones have
 //! been answered, and latency counts from the planned moment (no coordinated omission).
 
-use std::io::Write;
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
-use hdrhistogram::Histogram;
-use hyper::Method;
-use serde_json::{Value, json};
+use anyhow::{Context, Result, ensure};
 use tokio::sync::mpsc;
-use vigie::cli::demo::sink::{Sink, Taken};
+use vigie::cli::demo::sink::Taken;
 
 use crate::gateway::Gateway;
-use crate::process;
+use crate::lanes::{Answers, Lanes, steadily};
+use crate::live::Live;
+use crate::people;
+use crate::report::{Output, Report};
+use crate::samples::Samples;
+use crate::sink::{Kind, Sink};
 use crate::store::Choice;
 
 /// What the pixels' clients call themselves.
@@ -24,9 +27,14 @@ pub const MAIL_CLIENT: &str =
 #[derive(Debug, Clone, clap::Args)]
 pub struct Options {
     #[command(flatten)]
-    pub pace: Pace,
+    pace: Pace,
+    /// The relay: on this machine, 20 ms away, 200 ms slow, or one that defers every tenth mail.
+    #[arg(long, value_enum, default_value_t = Kind::Near)]
+    sink: Kind,
     #[command(flatten)]
-    pub store: Choice,
+    store: Choice,
+    #[command(flatten)]
+    output: Output,
 }
 
 /// How pixels are asked for.
@@ -53,147 +61,137 @@ impl Pace {
     }
 }
 
-/// What the sink took: which person's mail, when, in how many round trips.
-pub type Mail = (usize, Instant, u32);
+/// What came of it.
+pub struct Fired {
+    /// From each pixel's planned moment to the 250.
+    pub mails: Samples,
+    /// What the edge answered.
+    pub answers: Answers,
+    /// Round trips of all mails together.
+    round_trips: u64,
+    start: Instant,
+}
+
+/// A mail that the sink took.
+#[derive(Debug, Clone, Copy)]
+pub struct Mail {
+    /// Whose it is.
+    pub person: usize,
+    /// When the sink said 250.
+    pub at: Instant,
+    round_trips: u32,
+}
+
+impl Mail {
+    /// What a mail tells, if it is one of [`people::line()`]'s.
+    pub fn of(taken: &Taken) -> Option<Self> {
+        let person = people::addressee(&taken.message)?;
+        Some(Self { person, at: taken.at, round_trips: taken.round_trips })
+    }
+}
+
+/// A deferred send comes back after this; a real relay is given more time.
+const RETRY: &str = "1s";
 
 /// Runs the scenario and prints its figures.
 pub async fn run(options: Options) -> Result<()> {
     let pace = options.pace;
     let store = options.store.open()?;
-    let (sink, mut mails) = Sink::start("127.0.0.1:0".parse()?).await?;
-    let relay = format!("smtp://{}?tls=none", sink.address());
-    let gateway = Gateway::start(store.url(), &[("VIGIE__RELAY__URL", &relay)]).await?;
-    enqueue(&gateway, pace.fires() + pace.waiting).await?;
-    let pixels = pixels(&gateway, pace.fires()).await?;
-    let mut latencies = Histogram::new(3)?;
-    let taken = fire(gateway.edge, pixels, 0, pace, &mut mails, &mut latencies).await?;
-    println!(
-        "fires: {} pixels/s for {} s, {} more waiting, store {}, load average {}",
-        pace.rate,
-        pace.seconds,
-        pace.waiting,
-        store.url().split(':').next().unwrap_or_default(),
-        process::load_average()
-    );
-    println!("  pixel planned → 250  {}", spread(&latencies));
-    let trips: u32 = taken.iter().map(|(_, _, trips)| trips).sum();
-    println!("  mails {}  round trips per mail {:.3}", taken.len(), f64::from(trips) / taken.len() as f64);
+    let (sink, mut mails) = Sink::start(options.sink)?;
+    let gateway = start(store.url(), options.sink, pace.rate, &sink).await?;
+    // Connections, caches and pages are there before it counts.
+    let warm = Pace { seconds: 1, ..pace };
+    let (first, all) = (warm.fires(), warm.fires() + pace.fires());
+    people::enqueue(&gateway, 0..all + pace.waiting).await?;
+    fire(gateway.edge, people::paths(&gateway, 0..first)?, 0, warm, &mut mails).await?;
+    let paths = people::paths(&gateway, first..all)?;
+    let fired = fire(gateway.edge, paths, first, pace, &mut mails).await?;
+    let mut report = Report::new("fires");
+    report.parameter("rate", pace.rate);
+    report.parameter("seconds", pace.seconds);
+    report.parameter("sink", format!("{:?}", options.sink).to_lowercase());
+    report.parameter("store", store.name());
+    let seconds = Duration::from_secs(pace.seconds.into());
+    let second = Duration::from_secs(1);
+    report.series("p99 of fires", "ms", fired.mails.over_time(fired.start, seconds, second, 0.99)?);
+    report.latencies("pixel planned → 250", fired.mails.histogram()?);
+    report.latencies("pixel planned → answered", fired.answers.latencies.histogram()?);
     let own = gateway.metric("vigie_signal_to_accepted_seconds_sum", "demo").await?;
     let count = gateway.metric("vigie_signal_to_accepted_seconds_count", "demo").await?;
-    println!("  gateway's own count  {count:.0}, mean {:.3} ms", own / count * 1000.0);
+    report.figure("mails", fired.mails.len() as f64, "");
+    report.figure("round trips per mail", fired.round_trips as f64 / fired.mails.len() as f64, "");
+    report.figure("round trip to the sink", options.sink.round_trip().as_secs_f64() * 1000.0, "ms");
+    report.figure("deferred by the sink", sink.deferred() as f64, "");
+    report.figure("gateway's own mean", own / count * 1000.0, "ms");
+    let gap = gateway.total("vigie_conservation_gap", "").await?;
+    report.figure("conservation gap", gap, "");
+    report.finish(&options.output)?;
+    ensure!(gap == 0.0, "the books do not balance by {gap}");
+    ensure!(
+        fired.answers.refused + fired.answers.unanswered == 0,
+        "{} pixels refused",
+        fired.answers.refused
+    );
     Ok(())
+}
+
+/// A gateway with as many connections to the sink as it needs at this rate, and half as many again.
+async fn start(store: &str, kind: Kind, rate: u32, sink: &Sink) -> Result<Gateway> {
+    // Each mail holds its connection that long: a round trip, or a slow relay's look at it.
+    let each = if kind == Kind::Slow { Duration::from_millis(200) } else { kind.round_trip() };
+    let connections = (u64::from(rate) * 3 / 2 * u64::try_from(each.as_millis())? / 1000).max(10);
+    let settings = [
+        ("VIGIE__RELAY__URL", sink.url()),
+        ("VIGIE__RELAY__CONNECTIONS", connections.to_string()),
+        ("VIGIE__DISPATCH__MAX_IN_FLIGHT", connections.max(256).to_string()),
+        ("VIGIE__DISPATCH__RETRY__FIRST", RETRY.to_owned()),
+    ];
+    let settings = settings.each_ref().map(|(name, value)| (*name, value.as_str()));
+    Gateway::start(store, &settings).await
 }
 
 /// Asks for the pixels of person `first` and those behind, and notes how long each mail took to the sink's 250.
 pub async fn fire(
     edge: SocketAddr,
-    pixels: Vec<String>,
+    paths: Vec<String>,
     first: usize,
     pace: Pace,
     mails: &mut mpsc::Receiver<Taken>,
-    latencies: &mut Histogram<u64>,
-) -> Result<Vec<Mail>> {
-    let count = pixels.len();
-    let asking = tokio::task::spawn_blocking(move || load(edge, &pixels, pace));
-    let limit = Duration::from_secs(u64::from(pace.seconds) + 20);
-    let taken = tokio::time::timeout(limit, collect(mails, count)).await.context("mails are missing")?;
-    let planned = asking.await??;
-    for (person, at, _) in &taken {
-        let moment = person.checked_sub(first).and_then(|place| planned.get(place));
-        let latency = at.saturating_duration_since(*moment.context("a mail nobody asked for")?);
-        latencies.record(u64::try_from(latency.as_micros())?)?;
-    }
-    Ok(taken)
-}
-
-/// What a histogram of microseconds says.
-pub fn spread(latencies: &Histogram<u64>) -> String {
-    let [p50, p90, p99, most] = [0.5, 0.9, 0.99, 1.0].map(|quantile| milliseconds(latencies, quantile));
-    format!("p50 {p50:.3} ms  p90 {p90:.3} ms  p99 {p99:.3} ms  max {most:.3} ms")
-}
-
-/// A quantile of a histogram of microseconds.
-pub fn milliseconds(latencies: &Histogram<u64>, quantile: f64) -> f64 {
-    latencies.value_at_quantile(quantile) as f64 / 1000.0
-}
-
-/// One send for each of `count` people.
-pub async fn enqueue(gateway: &Gateway, count: usize) -> Result<()> {
-    let mut client = gateway.client().await?;
-    for from in (0..count).step_by(2000) {
-        let lines: String = (from..count.min(from + 2000)).map(line).collect();
-        let answer = client.send(Method::POST, "/v1/sends", "application/x-ndjson", lines).await?;
-        anyhow::ensure!(answer.status.is_success(), "enqueue: {}", answer.status);
-    }
-    Ok(())
-}
-
-/// One line of a producer's NDJSON: the send of person `index`.
-pub fn line(index: usize) -> String {
-    let send = json!({
-        "id": format!("load-{index}"), "brand": "demo", "campaign": "load", "case": format!("case-{index}"),
-        "to": {"email": format!("person{index}@load.example"), "name": format!("Person {index}")},
-        "template": "reminder", "vars": {"amount": "120.00 EUR", "due_date": "2026-12-01"},
+) -> Result<Fired> {
+    let count = paths.len();
+    let mut lanes = Lanes::open(edge, pace.connections)?;
+    let taken = Arc::new(AtomicU64::new(0));
+    let (asked, seen) = (lanes.progress(), Arc::clone(&taken));
+    let _live = Live::watch(move || {
+        let (asked, answered) = asked.so_far();
+        let mails = seen.load(Ordering::Relaxed);
+        format!("{asked} pixels asked for, {answered} answered, {mails} mails of {count}")
     });
-    format!("{send}\n")
-}
-
-/// The pixel path of each of the first `count` people.
-pub async fn pixels(gateway: &Gateway, count: usize) -> Result<Vec<String>> {
-    let mut client = gateway.client().await?;
-    let mut paths = Vec::with_capacity(count);
-    for from in (0..count).step_by(2000) {
-        let order =
-            |index| json!({"brand": "demo", "email": format!("person{index}@load.example"), "kind": "open"});
-        let orders: Vec<String> =
-            (from..count.min(from + 2000)).map(|index| order(index).to_string()).collect();
-        let lines = orders.join("\n");
-        let answer = client.send(Method::POST, "/v1/tokens", "application/x-ndjson", lines).await?;
-        for line in std::str::from_utf8(&answer.body)?.lines() {
-            let minted: Value = serde_json::from_str(line)?;
-            paths.push(format!("/o/{}.gif", minted["token"].as_str().with_context(|| line.to_owned())?));
-        }
-    }
-    anyhow::ensure!(paths.len() == count, "{} pixels instead of {count}", paths.len());
-    Ok(paths)
-}
-
-/// Asks for every pixel at its planned moment, over a fixed set of warm connections; returns the plan.
-///
-/// A thread of its own writes straight to blocking sockets: a timer of the runtime is late by up to a millisecond, which
-/// would be counted as the gateway's.
-fn load(edge: SocketAddr, pixels: &[String], pace: Pace) -> Result<Vec<Instant>> {
-    let mut lanes = Vec::new();
-    for _ in 0..pace.connections {
-        let lane = TcpStream::connect(edge)?;
-        lane.set_nodelay(true)?;
-        let answers = lane.try_clone()?;
-        std::thread::spawn(move || std::io::copy(&mut &answers, &mut std::io::sink()));
-        lanes.push(lane);
-    }
-    let interval = Duration::from_secs(1) / pace.rate;
     let start = Instant::now() + Duration::from_millis(100);
-    let mut plan = Vec::with_capacity(pixels.len());
-    for (index, path) in pixels.iter().enumerate() {
-        let moment = start + interval * u32::try_from(index)?;
-        let request = format!("GET {path} HTTP/1.1\r\nHost: edge\r\nUser-Agent: {MAIL_CLIENT}\r\n\r\n");
-        std::thread::sleep(moment.saturating_duration_since(Instant::now()));
-        (&lanes[index % lanes.len()]).write_all(request.as_bytes())?;
-        plan.push(moment);
+    let asking = tokio::task::spawn_blocking(move || {
+        let plan = steadily(&mut lanes, &paths, start, pace.rate.into())?;
+        Ok::<_, anyhow::Error>((plan, lanes.close()?))
+    });
+    let limit = Duration::from_secs(u64::from(pace.seconds) + 30);
+    let all =
+        tokio::time::timeout(limit, collect(mails, count, &taken)).await.context("mails are missing")?;
+    let (plan, answers) = asking.await??;
+    let mut fired = Fired { mails: Samples::default(), answers, round_trips: 0, start };
+    for Mail { person, at, round_trips } in all {
+        let planned = person.checked_sub(first).and_then(|place| plan.get(place));
+        fired.mails.add(*planned.context("a mail nobody asked for")?, at);
+        fired.round_trips += u64::from(round_trips);
     }
-    Ok(plan)
+    Ok(fired)
 }
 
 /// The next `count` mails.
-async fn collect(mails: &mut mpsc::Receiver<Taken>, count: usize) -> Vec<Mail> {
+async fn collect(mails: &mut mpsc::Receiver<Taken>, count: usize, taken: &AtomicU64) -> Vec<Mail> {
     let mut all = Vec::with_capacity(count);
     while all.len() < count {
-        let Some(taken) = mails.recv().await else { break };
-        let text = String::from_utf8_lossy(&taken.message);
-        let send = text.lines().find_map(|line| line.strip_prefix("X-Vigie-Send: load-"));
-        if let Some(index) = send.and_then(|index| index.trim().parse().ok()) {
-            all.push((index, taken.at, taken.round_trips));
-        }
+        let Some(mail) = mails.recv().await else { break };
+        all.extend(Mail::of(&mail));
+        taken.store(all.len() as u64, Ordering::Relaxed);
     }
     all
 }

@@ -61,7 +61,7 @@ impl Gateway {
         command
             .env("VIGIE__DATA__DIR", directory.path())
             .env("VIGIE__STORE__URL", store)
-            .env("VIGIE__LOG__FILTER", "warn,vigie::store::redis::server=error")
+            .env("VIGIE__LOG__FILTER", "warn,vigie::store::redis::server=error,vigie::edge::client=error")
             .env("VIGIE__EDGE__LISTEN", "127.0.0.1:0")
             .env("VIGIE__API__LISTEN", "127.0.0.1:0")
             .env("VIGIE__OPS__LISTEN", "127.0.0.1:0")
@@ -92,19 +92,24 @@ impl Gateway {
         Ok(Secrets::read(self.directory.path())?)
     }
 
+    /// Its process.
+    pub fn pid(&self) -> Result<u32> {
+        self.child.id().context("vigie has ended")
+    }
+
     /// Processor time it has used so far.
     pub fn cpu(&self) -> Result<Duration> {
-        Ok(process::cpu(self.child.id().context("vigie has ended")?)?)
+        Ok(process::cpu(self.pid()?)?)
     }
 
     /// Resident memory in bytes, as the kernel counts it.
     pub fn resident(&self) -> Result<u64> {
-        process::memory(self.child.id().context("vigie has ended")?, "VmRSS:")
+        process::memory(self.pid()?, "VmRSS:")
     }
 
     /// The most that was resident at any moment.
     pub fn peak(&self) -> Result<u64> {
-        process::memory(self.child.id().context("vigie has ended")?, "VmHWM:")
+        process::memory(self.pid()?, "VmHWM:")
     }
 
     /// Bytes on disk under the data directory.

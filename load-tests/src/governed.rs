@@ -5,9 +5,12 @@ use std::io::Write;
 
 use anyhow::Result;
 
-use crate::compare::{Side, sink};
-use crate::fires::{Pace, enqueue, milliseconds, pixels, spread};
+use crate::compare::Side;
+use crate::fires::Pace;
 use crate::gateway::Gateway;
+use crate::people;
+use crate::report::{milliseconds, spread};
+use crate::sink::{Kind, Sink};
 use crate::store::Choice;
 
 /// What to run.
@@ -47,12 +50,12 @@ pub async fn run(options: Options) -> Result<()> {
     let mut sides = Vec::new();
     for (name, file) in [("free", None), ("governed", Some(rules.path()))] {
         let store = options.store.open()?;
-        let (sink, mails) = sink().await?;
-        let relay = format!("smtp://{}?tls=none", sink.address());
+        let (sink, mails) = Sink::start(Kind::Near)?;
+        let relay = sink.url();
         let gateway = Gateway::configured(store.url(), file, &[("VIGIE__RELAY__URL", &relay)]).await?;
         let people = pace.fires() * rounds;
-        enqueue(&gateway, people + pace.waiting).await?;
-        sides.push(Side::new(name, gateway.edge, pixels(&gateway, people).await?, mails)?);
+        people::enqueue(&gateway, 0..people + pace.waiting).await?;
+        sides.push(Side::new(name, gateway.edge, people::paths(&gateway, 0..people)?, mails)?);
         running.push((store, sink, gateway));
     }
     for round in 0..rounds {

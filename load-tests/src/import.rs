@@ -10,6 +10,7 @@ use tokio::process::Command;
 
 use crate::gateway::{Gateway, KEY, binary};
 use crate::process;
+use crate::report::{Output, Report, shown};
 use crate::store::Choice;
 
 /// What to run.
@@ -20,6 +21,8 @@ pub struct Options {
     lines: usize,
     #[command(flatten)]
     store: Choice,
+    #[command(flatten)]
+    output: Output,
 }
 
 /// How often the command's memory is looked at.
@@ -32,25 +35,26 @@ pub async fn run(options: Options) -> Result<()> {
     let directory = tempfile::tempdir()?;
     let feed = directory.path().join("feed.csv");
     let bytes = write(&feed, options.lines)?;
-    println!(
-        "import: {} lines, {:.1} MB of CSV; load average {}",
-        options.lines,
-        megabytes(bytes),
-        process::load_average()
-    );
-    for (what, more) in [("new", &[][..]), ("the same feed again", &[]), ("dry run", &["--dry-run"])] {
+    let mut report = Report::new("import");
+    report.parameter("lines", options.lines);
+    report.parameter("megabytes of CSV", shown(megabytes(bytes)));
+    let mut most = 0;
+    for (what, cost, more) in [
+        ("lines", "processor per line", &[][..]),
+        ("lines of the same feed again", "processor per line again", &[]),
+        ("lines, dry run", "processor per line, dry run", &["--dry-run"]),
+    ] {
         let cpu = gateway.cpu()?;
         let (seconds, peak) = import(&gateway, &feed, more).await?;
         let micros = gateway.cpu()?.saturating_sub(cpu).as_secs_f64() * 1e6 / options.lines as f64;
-        println!(
-            "  {what:<20} {:>8.0} lines/s, {micros:.1} µs of processor per line in the gateway; peak memory: gateway {:.0} MB, command {:.0} MB",
-            options.lines as f64 / seconds,
-            megabytes(gateway.peak()?),
-            megabytes(peak)
-        );
+        report.figure(what, options.lines as f64 / seconds, "/s");
+        report.figure(cost, micros, "µs in the gateway");
+        most = most.max(peak);
     }
-    println!("  on disk              {:.0} MB", megabytes(gateway.on_disk()?));
-    Ok(())
+    report.figure("peak memory of the command", megabytes(most), "MB");
+    report.figure("peak memory of the gateway", megabytes(gateway.peak()?), "MB");
+    report.figure("on disk", megabytes(gateway.on_disk()?), "MB");
+    report.finish(&options.output)
 }
 
 /// Runs the command to its end; how long it took, and the most memory it was seen to have.

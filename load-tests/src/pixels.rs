@@ -4,6 +4,8 @@
 //! recipient found online) run side by side; `wrk` loads them in turns, so that whatever else the machine does falls
 //! on both.
 
+mod latency;
+
 use std::fmt::Write as _;
 use std::io::{self, BufRead, BufReader};
 use std::net::TcpListener;
@@ -13,6 +15,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::process::Server;
+use crate::report::{Output, Report};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -28,6 +31,11 @@ pub(crate) struct Arguments {
     /// Threads of the edge.
     #[arg(long, default_value_t = 1)]
     threads: u32,
+    /// Instead of the comparison: how long vigie takes for each pixel at so many a second, open loop.
+    #[arg(long)]
+    rate: Option<u32>,
+    #[command(flatten)]
+    output: Output,
 }
 
 /// What one server did in one round.
@@ -40,8 +48,11 @@ struct Figures {
 /// A browser's agent: 111 bytes, the length mail clients send.
 const AGENT: &str = "User-Agent: Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36";
 
-/// Runs the comparison and prints each round, then the medians and their ratios.
-pub(crate) fn run(arguments: &Arguments) -> io::Result<()> {
+/// Runs the comparison and prints each round, then the medians and their ratios; or the latency at a rate.
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    if let Some(rate) = arguments.rate {
+        return latency::run(arguments, rate);
+    }
     let directory = tempfile::tempdir()?;
     let (nginx, nginx_url) = nginx(&directory)?;
     let (vigie, vigie_url) = vigie(arguments.threads)?;
@@ -55,13 +66,17 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<()> {
     }
     let theirs = median(rounds.iter().map(|(theirs, _)| *theirs).collect());
     let ours = median(rounds.iter().map(|(_, ours)| *ours).collect());
-    say(&line("median", theirs, ours));
-    say(&format!(
-        "vigie / nginx: {:.3} of its requests/s (aim 1.0, at least 0.9), {:.3} of its CPU per request (at most 1.15)",
-        ours.per_second / theirs.per_second,
-        ours.cpu_micros / theirs.cpu_micros,
-    ));
-    Ok(())
+    let mut report = Report::new("pixels");
+    report.parameter("rounds", arguments.rounds);
+    report.parameter("seconds", arguments.seconds);
+    report.parameter("connections", arguments.connections);
+    report.figure("nginx requests", theirs.per_second, "/s");
+    report.figure("vigie requests", ours.per_second, "/s");
+    report.figure("nginx processor per request", theirs.cpu_micros, "µs");
+    report.figure("vigie processor per request", ours.cpu_micros, "µs");
+    report.figure("vigie / nginx requests", ours.per_second / theirs.per_second, "");
+    report.figure("vigie / nginx processor per request", ours.cpu_micros / theirs.cpu_micros, "");
+    report.finish(&arguments.output)
 }
 
 fn line(name: &str, theirs: Figures, ours: Figures) -> String {

@@ -49,6 +49,11 @@ pub(crate) fn memory(pid: u32, line: &str) -> anyhow::Result<u64> {
     Ok(kilobytes * 1024)
 }
 
+/// Files, sockets among them, that a process has open.
+pub(crate) fn files(pid: u32) -> io::Result<usize> {
+    Ok(std::fs::read_dir(format!("/proc/{pid}/fd"))?.count())
+}
+
 /// The machine's load averages, to be told beside every figure.
 pub(crate) fn load_average() -> String {
     let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();

@@ -8,8 +8,8 @@ use hyper::Method;
 use serde_json::{Value, json};
 use vigie::cli::http::Client;
 
-use crate::fires::spread;
 use crate::gateway::Gateway;
+use crate::report::spread;
 use crate::store::Choice;
 
 /// What to run.

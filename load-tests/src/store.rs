@@ -83,6 +83,14 @@ impl Store {
         }
     }
 
+    /// What it is called in reports.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Embedded => "embedded",
+            Self::Redis(_) => "redis",
+        }
+    }
+
     /// Processor time a Redis has used so far; zero for a store inside the gateway.
     pub fn cpu(&mut self) -> Result<Duration> {
         match self {
