@@ -1,6 +1,6 @@
 //! *Campaigns*: what became of what was asked for.
 
-use super::{BRAND, grown, rate, store_grown, store_rate};
+use super::{BRAND, CAMPAIGN, grown, rate, store_grown, store_rate};
 use crate::dashboard::{Choice, Dashboard, Row};
 use crate::panel::{Alarm, Panel, Shape};
 
@@ -9,8 +9,8 @@ pub(super) fn dashboard() -> Dashboard {
         name: "campaigns",
         title: "Campaigns",
         description: "From the feed to the settled case: what was accepted, what went out, who paid, and who goes to the call centre.",
-        choices: &[Choice::Brand],
-        rows: vec![funnel(), waiting(), cases(), feeds()],
+        choices: &[Choice::Brand, Choice::Campaign],
+        rows: vec![funnel(), waiting(), campaigns(), cases(), feeds()],
     }
 }
 
@@ -56,6 +56,47 @@ fn waiting() -> Row {
                 .alarmed(Alarm::Above(1.0)),
         ],
     }
+}
+
+fn campaigns() -> Row {
+    Row {
+        title: "Campaigns",
+        panels: vec![
+            Panel::new("What waits, by campaign?", Shape::Stacked, "short")
+                .says("Sends that wait, of each brand's largest campaigns; _other are all others, _none have no campaign. One that stands still may be paused: GET /v1/flows.")
+                .shows("{{brand}} {{campaign}}", of_campaign("brand, campaign", "state=\"waiting\", "))
+                .wide(12),
+            Panel::new("How much of each campaign went out?", Shape::Bars, "percentunit")
+                .says("Sends that a relay took, of all that were accepted, ever since.")
+                .shows(
+                    "{{brand}} {{campaign}}",
+                    format!(
+                        "{} / {}",
+                        of_campaign("brand, campaign", "state=\"sent\", "),
+                        of_campaign("brand, campaign", "")
+                    ),
+                )
+                .wide(12),
+            Panel::new("What became of each campaign's sends?", Shape::Table, "short")
+                .says("Sends by campaign and state, ever since; waiting and claimed are alive.")
+                .shows("{{brand}} {{campaign}} {{state}}", format!("{} > 0", of_campaign("brand, campaign, state", "")))
+                .wide(12),
+            Panel::new("How fast do campaigns go out?", Shape::Lines, "short")
+                .says("Sends that a relay took, in five minutes. A campaign that falls behind the others, or moves up, is left out for a moment.")
+                .shows(
+                    "{{brand}} {{campaign}}",
+                    format!(
+                        "clamp_min(sum by (brand, campaign) (max by (brand, campaign) (delta(vigie_campaign_sends{{state=\"sent\", {CAMPAIGN}}}[5m]))), 0)"
+                    ),
+                )
+                .wide(12),
+        ],
+    }
+}
+
+/// Sends of the campaigns that were chosen, summed up by labels; `over` selects.
+fn of_campaign(by: &str, over: &str) -> String {
+    format!("sum by ({by}) (max by (brand, campaign, state) (vigie_campaign_sends{{{over}{CAMPAIGN}}}))")
 }
 
 fn cases() -> Row {

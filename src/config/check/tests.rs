@@ -151,6 +151,12 @@ fn passwords_do_not_travel_in_clear_or_in_urls() {
 }
 
 #[test]
+fn campaigns_do_not_drown_prometheus() {
+    one("`ops.campaigns` (1001) must not exceed 1000", |c| c.ops.campaigns = 1001);
+    none(|c| c.ops.campaigns = 0);
+}
+
+#[test]
 fn a_store_is_told_once_who_logs_in_and_only_a_redis_is() {
     let to = |c: &mut Config, url: &str| c.store.url = crate::config::StoreUrl::parse(url).expect(url);
     let secret = || crate::redact::Secret::new("hunter2");
