@@ -45,15 +45,25 @@ fn waiting() -> Row {
         panels: vec![
             Panel::new("What waits, by brand?", Shape::Stacked, "short")
                 .says("Sends that wait for their recipient, their hour, their flow or their turn. GET /v1/sends/ID says of each why.")
-                .shows("{{brand}}", format!("max by (brand) (vigie_sends{{state=\"waiting\", {BRAND}}})")),
+                .shows("{{brand}}", format!("max by (brand) (vigie_sends{{state=\"waiting\", {BRAND}}})")).wide(12),
             Panel::new("How fast do sends come in and go out?", Shape::Lines, "short")
                 .says("Accepted and ended, a second. What comes in and does not go out waits.")
                 .shows("accepted", store_rate("", "brand", "vigie_sends_accepted_total", BRAND))
-                .shows("ended", store_rate("", "brand, outcome", "vigie_sends_finished_total", BRAND)),
+                .shows("ended", store_rate("", "brand, outcome", "vigie_sends_finished_total", BRAND))
+                .wide(12),
+            Panel::new("How old is what waits?", Shape::Stacked, "short")
+                .says("Live sends by the UTC day of their acceptance: today (day), the six days before (week), the 23 before these (month), before (older). Older growing: sends without a deadline, of people who are not seen.")
+                .shows("{{age}}", format!("sum by (age) (max by (brand, age) (vigie_sends_open_by_age{{{BRAND}}}))"))
+                .wide(12),
+            Panel::new("Which deadlines come when?", Shape::Bars, "short")
+                .says("Live sends by the UTC day of their deadline: over (overdue), today (day), the six days after (week), the 23 after these (month), later, none. What is overdue is held back: by a pause, a limit, or the contact budget.")
+                .shows("{{within}}", format!("sum by (within) (max by (brand, within) (vigie_sends_deadline_ahead{{{BRAND}}}))"))
+                .wide(12),
             Panel::new("Is every send accounted for?", Shape::Number, "short")
                 .says("Accepted sends minus the sum over all states. Anything but 0 is a bug of vigie: keep the store as it is, and tell us.")
                 .shows("{{brand}}", format!("max by (brand) (abs(vigie_conservation_gap{{{BRAND}}}))"))
-                .alarmed(Alarm::Above(1.0)),
+                .alarmed(Alarm::Above(1.0))
+                .wide(24),
         ],
     }
 }
