@@ -4,6 +4,7 @@
 //! store, taken at the scrape. A store that does not answer within a second leaves its figures out; everything else
 //! is served all the same, because that is when operators need it.
 
+mod campaigns;
 mod figures;
 
 use std::sync::Arc;
@@ -44,6 +45,8 @@ pub struct Doors {
     pub registry: Registry,
     /// Asked for its counters at each scrape.
     pub store: Arc<dyn Store>,
+    /// So many campaigns of each brand have figures of their own (`ops.campaigns`).
+    pub campaigns: usize,
     /// Followed by `/readyz`.
     pub phase: watch::Receiver<Phase>,
 }
@@ -62,7 +65,7 @@ struct Ops {
 }
 
 fn router(doors: Doors) -> Router {
-    let figures = Figures::register(&doors.registry);
+    let figures = Figures::register(&doors.registry, doors.campaigns);
     let ops = Ops { registry: doors.registry, figures, store: doors.store, phase: doors.phase };
     Router::new()
         .route("/metrics", get(metrics))

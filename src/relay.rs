@@ -226,7 +226,8 @@ fn pool(
 ) -> Arc<Pool> {
     let (limits, open) = (settings.timeouts.clone(), metrics.open.clone());
     let dialler = Dialler { server: Arc::new(server), tls, limits, open };
-    Pool::new(dialler, settings.idle, settings.max_age, settings.max_mails)
+    let spans = (settings.idle, settings.max_age, settings.max_mails);
+    Pool::new(dialler, spans, metrics.standing.clone())
 }
 
 impl Session {

@@ -24,6 +24,7 @@
 
 mod answers;
 mod cases;
+mod days;
 pub mod embedded;
 mod errands;
 mod log;
@@ -43,6 +44,7 @@ pub use self::answers::{
     Suppressed, Ticked, Touch, Touched, Wait,
 };
 pub use self::cases::{CasePut, Cases, Settled};
+pub use self::days::Open;
 pub use self::errands::{Errand, Errands};
 pub use self::log::{Heard, Log};
 use crate::brands::Brands;

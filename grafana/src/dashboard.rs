@@ -12,6 +12,8 @@ const SCHEMA: u64 = 39;
 pub(crate) enum Choice {
     /// One brand, several, or all.
     Brand,
+    /// One campaign of these brands, several, or all.
+    Campaign,
     /// One gateway, several, or all.
     Gateway,
 }
@@ -64,6 +66,11 @@ impl Dashboard {
         let choices = self.choices.iter().map(|choice| {
             let (name, label, query) = match choice {
                 Choice::Brand => ("brand", "Brand", "label_values(vigie_sends, brand)"),
+                Choice::Campaign => (
+                    "campaign",
+                    "Campaign",
+                    "label_values(vigie_campaign_sends{brand=~\"$brand\"}, campaign)",
+                ),
                 Choice::Gateway => ("instance", "Gateway", "label_values(vigie_build_info, instance)"),
             };
             json!({

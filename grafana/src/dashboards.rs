@@ -48,6 +48,9 @@ fn quantile_by(by: &str, share: f64, histogram: &str, over: &str) -> String {
 /// The brands that were chosen.
 const BRAND: &str = "brand=~\"$brand\"";
 
+/// The brands and campaigns that were chosen.
+const CAMPAIGN: &str = "brand=~\"$brand\", campaign=~\"$campaign\"";
+
 /// The gateways that were chosen.
 const GATEWAY: &str = "instance=~\"$instance\"";
 

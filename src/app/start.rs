@@ -230,7 +230,8 @@ impl Foundation {
         for outlet in outlets {
             tasks.spawn(pipeline.clone().run(outlet, stop.clone()));
         }
-        tasks.spawn(time::run(Arc::clone(store), dispatcher.clone(), self.gate.clone(), stop.clone()));
+        let (gate, late) = (self.gate.clone(), time::Lateness::new(&self.registry));
+        tasks.spawn(time::run(Arc::clone(store), dispatcher.clone(), gate, late, stop.clone()));
         if let Some(sights) = intake.sights() {
             let (store, intake) = (Arc::clone(store) as _, Arc::clone(intake));
             let letters = statistics::Letters::new(&self.registry);

@@ -103,6 +103,8 @@ pub enum Role {
 pub struct Ops {
     /// Where it listens.
     pub listen: Listen,
+    /// So many campaigns of each brand have figures of their own; zero: none has.
+    pub campaigns: usize,
 }
 
 /// `[intake]`: the bounded hand-off between the edge and the pipeline.

@@ -48,6 +48,11 @@ impl Breaker {
         Ok(Leave { breaker: self, trial: true })
     }
 
+    /// Whether the last connection that was tried failed.
+    pub(super) fn open(&self) -> bool {
+        self.state().failed.is_some()
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -76,12 +81,12 @@ mod tests {
     fn after_a_failure_nobody_tries_for_a_while() {
         let breaker = Breaker::default();
         breaker.leave().expect("nothing is known yet").used(false);
-        assert!(breaker.leave().is_err());
+        assert!(breaker.leave().is_err() && breaker.open());
         breaker.state().failed = Instant::now().checked_sub(PAUSE);
         let trial = breaker.leave().expect("one finds out");
         assert!(breaker.leave().is_err(), "and one only");
         trial.used(true);
-        assert!(breaker.leave().is_ok() && breaker.leave().is_ok());
+        assert!(breaker.leave().is_ok() && breaker.leave().is_ok() && !breaker.open());
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What operators see of the relay.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use prometheus::{IntCounterVec, IntGauge, IntGaugeVec};
 
 use crate::telemetry::{Label, Metric, Registry};
@@ -47,11 +49,26 @@ const CONNECTIONS: Metric = Metric {
     alert: "busy at relay.connections for minutes: the relay is slower than the sends come",
 };
 
+const STATE: Metric = Metric {
+    name: "vigie_relay_state",
+    labels: &[
+        Label::each("relay", "relays of the configuration, by host and port; outbox"),
+        Label::of("state", &["serving", "respite", "unreachable"]),
+    ],
+    meaning: "1 for the state the relay is in, by the last that was heard of it, 0 for the others. State serving: it takes \
+              mail, or was not asked yet; respite: it has said of itself that it cannot take mail now, and one mail at a \
+              time finds out whether it can; unreachable: no connection came about, and one at a time finds out. Where \
+              brands use one relay with settings of their own each counts",
+    healthy: "serving",
+    alert: "respite or unreachable for five minutes: nothing goes out this way",
+};
+
 /// The metrics of all relays.
 #[derive(Debug, Clone)]
 pub(super) struct Register {
     transactions: IntCounterVec,
     connections: IntGaugeVec,
+    states: IntGaugeVec,
 }
 
 /// The metrics of one relay.
@@ -59,6 +76,8 @@ pub(super) struct Register {
 pub(super) struct Metrics {
     relay: String,
     transactions: IntCounterVec,
+    /// In which state it is.
+    pub(super) standing: Standing,
     /// TCP connections.
     pub(super) open: IntGauge,
     /// Places in use.
@@ -68,7 +87,11 @@ pub(super) struct Metrics {
 impl Register {
     /// Registers them.
     pub(super) fn new(registry: &Registry) -> Self {
-        Self { transactions: registry.counter(TRANSACTIONS), connections: registry.gauge(CONNECTIONS) }
+        Self {
+            transactions: registry.counter(TRANSACTIONS),
+            connections: registry.gauge(CONNECTIONS),
+            states: registry.gauge(STATE),
+        }
     }
 
     /// Those of one relay; its name comes from the configuration.
@@ -78,7 +101,10 @@ impl Register {
         }
         let [open, busy] =
             ["open", "busy"].map(|state| self.connections.with_label_values(&[&*relay, state]));
-        Metrics { transactions: self.transactions.clone(), relay, open, busy }
+        let gauges = ["serving", "respite", "unreachable"]
+            .map(|state| self.states.with_label_values(&[&*relay, state]));
+        let standing = Standing::new(gauges);
+        Metrics { transactions: self.transactions.clone(), relay, standing, open, busy }
     }
 }
 
@@ -86,6 +112,36 @@ impl Metrics {
     /// Counts one transaction's end.
     pub(super) fn ended(&self, reply: &str) {
         self.transactions.with_label_values(&[self.relay.as_str(), reply]).inc();
+    }
+}
+
+/// In which state a relay is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    /// It takes mail, or was not asked yet.
+    Serving = 0,
+    /// It has said that it cannot take mail now.
+    Respite = 1,
+    /// No connection came about.
+    Unreachable = 2,
+}
+
+/// A relay's state as its gauges show it, for as long as one of the clones lives.
+#[derive(Debug, Clone)]
+pub(super) struct Standing(Arc<Mutex<(State, Counted)>>, [IntGauge; 3]);
+
+impl Standing {
+    fn new(gauges: [IntGauge; 3]) -> Self {
+        Self(Arc::new(Mutex::new((State::Serving, Counted::new(&gauges[0])))), gauges)
+    }
+
+    /// Shows what `now` says. It is asked when nobody else shows anything, so that the last word is the newest.
+    pub(super) fn show(&self, now: impl FnOnce() -> State) {
+        let mut shown = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = now();
+        if shown.0 != state {
+            *shown = (state, Counted::new(&self.1[state as usize]));
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use super::breaker::Breaker;
 use super::decision::Then;
 use super::dial::Dialler;
 use super::link::Link;
+use super::metrics::{Standing, State};
 use super::reply::Trouble;
 use super::respite::{Respite, Turn};
 use super::transaction::{End, carry};
@@ -24,6 +25,8 @@ pub(super) struct Pool {
     parked: Mutex<Parked>,
     breaker: Breaker,
     respite: Respite,
+    /// Shows operators what those two know.
+    standing: Standing,
     /// Cleared when a relay turns out not to know the `BDAT` it offers.
     chunks: AtomicBool,
 }
@@ -40,10 +43,14 @@ struct Parked {
 
 impl Pool {
     /// An empty pool.
-    pub(super) fn new(dialler: Dialler, idle: Duration, max_age: Duration, max_mails: u32) -> Arc<Self> {
+    pub(super) fn new(
+        dialler: Dialler,
+        (idle, max_age, max_mails): (Duration, Duration, u32),
+        standing: Standing,
+    ) -> Arc<Self> {
         let (parked, chunks) = (Mutex::default(), AtomicBool::new(true));
         let (breaker, respite) = (Breaker::default(), Respite::default());
-        Arc::new(Self { dialler, idle, max_age, max_mails, parked, breaker, respite, chunks })
+        Arc::new(Self { dialler, idle, max_age, max_mails, parked, breaker, respite, standing, chunks })
     }
 
     fn parked(&self) -> MutexGuard<'_, Parked> {
@@ -62,13 +69,24 @@ impl Pool {
         let leave = self.breaker.leave()?;
         let link = self.dialler.dial().await;
         leave.used(link.is_ok());
-        match link {
+        let taken = match link {
             Ok(link) => Ok((link, false, turn)),
             Err(trouble) => {
                 turn.refused(&trouble);
                 Err(trouble)
             }
-        }
+        };
+        self.show();
+        taken
+    }
+
+    /// Shows in which state the relay is, as far as is known.
+    fn show(&self) {
+        self.standing.show(|| match () {
+            () if self.breaker.open() => State::Unreachable,
+            () if self.respite.rests() => State::Respite,
+            () => State::Serving,
+        });
     }
 
     /// Carries a letter. If an idle connection turns out to be dead before anything was handed over, a fresh one gets
@@ -82,6 +100,7 @@ impl Pool {
     ) -> End {
         let end = self.try_hard(link, reused, letter).await;
         turn.ended(&end);
+        self.show();
         end
     }
 

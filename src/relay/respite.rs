@@ -67,6 +67,11 @@ impl Respite {
         Ok(Turn { respite: self.clone(), trial })
     }
 
+    /// Whether it is left in peace, but for one mail at a time.
+    pub(super) fn rests(&self) -> bool {
+        self.state().rest.is_some()
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -172,6 +177,7 @@ mod tests {
     #[test]
     fn trouble_in_a_row_makes_a_respite_that_doubles() {
         let respite = resting();
+        assert!(respite.rests());
         let refused = respite.leave().expect_err("nobody speaks to it");
         assert_eq!(refused.decision(), Decision::Throttle);
         assert!(refused.reason().contains("452 4.3.1"), "{}", refused.reason());
@@ -185,6 +191,7 @@ mod tests {
         assert_eq!(lasting, [1, 2, 4, 8, 16, 30, 30]);
         wait(&respite);
         hear(&respite, &End::Taken("250".into()));
+        assert!(!respite.rests());
         assert!(respite.leave().is_ok() && respite.leave().is_ok());
         hear(&respite, &full());
         assert!(respite.leave().is_ok(), "what was before does not count");

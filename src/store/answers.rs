@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::StoreError;
+use super::{Open, StoreError};
 #[cfg(doc)]
 use super::{Rules, Store};
 use crate::model::{
@@ -177,6 +178,10 @@ pub struct Ticked {
     /// Sends that came near their deadline, for whoever can [aim](Store::aim) them better. Told at least once; if nobody
     /// aims, they go at their deadline.
     pub near: Vec<Near>,
+    /// How late each moment was dealt with that time had brought: a due moment, nearness to a deadline, an aim, a deadline,
+    /// the end of a lease, of a send or a case. Counted from when it could be dealt with at the earliest, so nothing is late
+    /// that a flow, a rule or its turn held back, or that came with its moment passed.
+    pub late: Vec<Duration>,
     /// More is due than this call's limit let through: call again.
     pub more: bool,
 }
@@ -265,6 +270,9 @@ pub struct Snapshot {
     pub flows: BTreeMap<FlowScope, Counts>,
     /// Cases by brand.
     pub cases: BTreeMap<Name, CaseCounts>,
+    /// Live sends by brand, of whom there are any, by age and deadline. A store that earlier versions wrote knows nothing of
+    /// the sends they took in if it is in Redis.
+    pub open: BTreeMap<Name, Open>,
     /// People online.
     pub online: u64,
 }

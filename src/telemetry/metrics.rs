@@ -158,7 +158,12 @@ impl Registry {
 
     /// Registers a histogram of seconds with [`LATENCY_BUCKETS`].
     pub fn latency(&self, metric: Metric) -> HistogramVec {
-        let opts = HistogramOpts::new(metric.name, metric.meaning).buckets(LATENCY_BUCKETS.to_vec());
+        self.histogram(metric, &LATENCY_BUCKETS)
+    }
+
+    /// Registers a histogram with these bounds of its buckets, which rise.
+    pub fn histogram(&self, metric: Metric, bounds: &[f64]) -> HistogramVec {
+        let opts = HistogramOpts::new(metric.name, metric.meaning).buckets(bounds.to_vec());
         let vec = HistogramVec::new(opts, &metric.label_names());
         self.register(Kind::Histogram, metric, vec.expect("a metric's name and labels are literals that fit"))
     }

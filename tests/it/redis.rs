@@ -7,6 +7,7 @@
 mod cluster;
 mod crowd;
 mod damage;
+mod earlier;
 mod emptied;
 mod gateways;
 mod hostile;

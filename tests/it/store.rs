@@ -21,6 +21,7 @@ mod cases;
 mod claiming;
 mod consent;
 mod crowd;
+mod days;
 mod deadlines;
 mod directory;
 mod ending;
@@ -208,6 +209,8 @@ macro_rules! timed {
             a_tick_does_a_bounded_number,
             a_repeated_tick_gets_the_same_claims,
             a_lapsed_send_is_not_claimed_before_the_tick,
+            what_time_brings_is_late_from_its_moment_on,
+            what_was_held_back_is_not_late,
         ],
         near: [
             what_comes_near_its_deadline_is_told_with_the_hours,
@@ -224,6 +227,7 @@ macro_rules! timed {
             a_late_finish_still_counts_until_the_tick,
             every_attempt_has_the_date_of_the_first,
         ],
+        days: [live_sends_are_counted_by_age_and_deadline],
         lasting: [finished_sends_are_purged_in_time],
         errands: [an_errand_comes_free_with_its_lease],
         suppression: [a_lease_that_ends_hands_off],
@@ -272,6 +276,7 @@ macro_rules! spaced {
 macro_rules! lasting {
     ($tests:ident, $backend:ident) => {
         $tests!($backend, "current_thread",
+        days: [ages_and_deadlines_survive_a_crash],
         cases: [cases_survive_a_crash, what_was_seen_survives_a_crash],
         limits: [a_day_outlives_the_process],
         lasting: [
@@ -351,6 +356,7 @@ macro_rules! moving {
             a_send_stays_the_same,
             a_long_history_goes_on,
             many_sends_arrive,
+            ages_and_deadlines_arrive,
             consents_and_settings_arrive,
             mailboxes_arrive,
             open_cases_arrive,

@@ -1,6 +1,6 @@
 //! *Campaigns*: what became of what was asked for.
 
-use super::{BRAND, grown, rate, store_grown, store_rate};
+use super::{BRAND, CAMPAIGN, grown, rate, store_grown, store_rate};
 use crate::dashboard::{Choice, Dashboard, Row};
 use crate::panel::{Alarm, Panel, Shape};
 
@@ -9,8 +9,8 @@ pub(super) fn dashboard() -> Dashboard {
         name: "campaigns",
         title: "Campaigns",
         description: "From the feed to the settled case: what was accepted, what went out, who paid, and who goes to the call centre.",
-        choices: &[Choice::Brand],
-        rows: vec![funnel(), waiting(), cases(), feeds()],
+        choices: &[Choice::Brand, Choice::Campaign],
+        rows: vec![funnel(), waiting(), campaigns(), cases(), feeds()],
     }
 }
 
@@ -45,17 +45,68 @@ fn waiting() -> Row {
         panels: vec![
             Panel::new("What waits, by brand?", Shape::Stacked, "short")
                 .says("Sends that wait for their recipient, their hour, their flow or their turn. GET /v1/sends/ID says of each why.")
-                .shows("{{brand}}", format!("max by (brand) (vigie_sends{{state=\"waiting\", {BRAND}}})")),
+                .shows("{{brand}}", format!("max by (brand) (vigie_sends{{state=\"waiting\", {BRAND}}})")).wide(12),
             Panel::new("How fast do sends come in and go out?", Shape::Lines, "short")
                 .says("Accepted and ended, a second. What comes in and does not go out waits.")
                 .shows("accepted", store_rate("", "brand", "vigie_sends_accepted_total", BRAND))
-                .shows("ended", store_rate("", "brand, outcome", "vigie_sends_finished_total", BRAND)),
+                .shows("ended", store_rate("", "brand, outcome", "vigie_sends_finished_total", BRAND))
+                .wide(12),
+            Panel::new("How old is what waits?", Shape::Stacked, "short")
+                .says("Live sends by the UTC day of their acceptance: today (day), the six days before (week), the 23 before these (month), before (older). Older growing: sends without a deadline, of people who are not seen.")
+                .shows("{{age}}", format!("sum by (age) (max by (brand, age) (vigie_sends_open_by_age{{{BRAND}}}))"))
+                .wide(12),
+            Panel::new("Which deadlines come when?", Shape::Bars, "short")
+                .says("Live sends by the UTC day of their deadline: over (overdue), today (day), the six days after (week), the 23 after these (month), later, none. What is overdue is held back: by a pause, a limit, or the contact budget.")
+                .shows("{{within}}", format!("sum by (within) (max by (brand, within) (vigie_sends_deadline_ahead{{{BRAND}}}))"))
+                .wide(12),
             Panel::new("Is every send accounted for?", Shape::Number, "short")
                 .says("Accepted sends minus the sum over all states. Anything but 0 is a bug of vigie: keep the store as it is, and tell us.")
                 .shows("{{brand}}", format!("max by (brand) (abs(vigie_conservation_gap{{{BRAND}}}))"))
-                .alarmed(Alarm::Above(1.0)),
+                .alarmed(Alarm::Above(1.0))
+                .wide(24),
         ],
     }
+}
+
+fn campaigns() -> Row {
+    Row {
+        title: "Campaigns",
+        panels: vec![
+            Panel::new("What waits, by campaign?", Shape::Stacked, "short")
+                .says("Sends that wait, of each brand's largest campaigns; _other are all others, _none have no campaign. One that stands still may be paused: GET /v1/flows.")
+                .shows("{{brand}} {{campaign}}", of_campaign("brand, campaign", "state=\"waiting\", "))
+                .wide(12),
+            Panel::new("How much of each campaign went out?", Shape::Bars, "percentunit")
+                .says("Sends that a relay took, of all that were accepted, ever since.")
+                .shows(
+                    "{{brand}} {{campaign}}",
+                    format!(
+                        "{} / {}",
+                        of_campaign("brand, campaign", "state=\"sent\", "),
+                        of_campaign("brand, campaign", "")
+                    ),
+                )
+                .wide(12),
+            Panel::new("What became of each campaign's sends?", Shape::Table, "short")
+                .says("Sends by campaign and state, ever since; waiting and claimed are alive.")
+                .shows("{{brand}} {{campaign}} {{state}}", format!("{} > 0", of_campaign("brand, campaign, state", "")))
+                .wide(12),
+            Panel::new("How fast do campaigns go out?", Shape::Lines, "short")
+                .says("Sends that a relay took, in five minutes. A campaign that falls behind the others, or moves up, is left out for a moment.")
+                .shows(
+                    "{{brand}} {{campaign}}",
+                    format!(
+                        "clamp_min(sum by (brand, campaign) (max by (brand, campaign) (delta(vigie_campaign_sends{{state=\"sent\", {CAMPAIGN}}}[5m]))), 0)"
+                    ),
+                )
+                .wide(12),
+        ],
+    }
+}
+
+/// Sends of the campaigns that were chosen, summed up by labels; `over` selects.
+fn of_campaign(by: &str, over: &str) -> String {
+    format!("sum by ({by}) (max by (brand, campaign, state) (vigie_campaign_sends{{{over}{CAMPAIGN}}}))")
 }
 
 fn cases() -> Row {

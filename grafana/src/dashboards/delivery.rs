@@ -20,7 +20,8 @@ fn relays() -> Row {
         panels: vec![
             Panel::new("What do relays answer?", Shape::Stacked, "reqps")
                 .says("Transactions by how they ended. 4yz: not now. 5yz: never. unknown: nobody can know whether the relay took the mail.")
-                .shows("{{relay}} {{reply}}", rate("relay, reply", "vigie_relay_transactions_total", "")),
+                .shows("{{relay}} {{reply}}", rate("relay, reply", "vigie_relay_transactions_total", ""))
+                .wide(12),
             Panel::new("What share do relays take?", Shape::Lines, "percentunit")
                 .says("250 of all. Below nine tenths over ten minutes somebody should look at the relay's log.")
                 .shows(
@@ -31,10 +32,16 @@ fn relays() -> Row {
                         rate("relay", "vigie_relay_transactions_total", "")
                     ),
                 )
-                .alarmed(Alarm::Below(0.9)),
+                .alarmed(Alarm::Below(0.9))
+                .wide(12),
             Panel::new("How many connections are in use?", Shape::Lines, "short")
                 .says("Open and busy connections. Busy at relay.connections for minutes: the relay is slower than the sends come.")
-                .shows("{{relay}} {{state}}", "sum by (relay, state) (vigie_relay_connections)"),
+                .shows("{{relay}} {{state}}", "sum by (relay, state) (vigie_relay_connections)")
+                .wide(12),
+            Panel::new("In which state is each relay?", Shape::Table, "short")
+                .says("Gateways by what they last heard of it. respite: it said that it cannot take mail now. unreachable: no connection came about. One mail at a time finds out whether that is over, so it stays until the next one goes.")
+                .shows("{{relay}} {{state}}", "sum by (relay, state) (vigie_relay_state) > 0")
+                .wide(12),
         ],
     }
 }

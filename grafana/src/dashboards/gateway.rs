@@ -40,16 +40,25 @@ fn stages() -> Row {
         panels: vec![
             Panel::new("How long does each stage take?", Shape::Lines, "s")
                 .says("99 of 100 are faster. connect rising alone: too few relay.connections. begin and finish are the store's.")
-                .shows("{{stage}}", quantile_by("stage", 0.99, "vigie_stage_seconds", GATEWAY)),
+                .shows("{{stage}}", quantile_by("stage", 0.99, "vigie_stage_seconds", GATEWAY))
+                .wide(12),
             Panel::new("How long does a signal wait for the store?", Shape::Lines, "s")
                 .says("Between the edge and the touch. The median above 100 ms: the gateway is saturated.")
                 .shows("p50", quantile(0.5, "vigie_intake_wait_seconds", GATEWAY))
                 .shows("p99", quantile(0.99, "vigie_intake_wait_seconds", GATEWAY))
-                .alarmed(Alarm::Above(0.1)),
+                .alarmed(Alarm::Above(0.1))
+                .wide(12),
+            Panel::new("Is anything late?", Shape::Lines, "s")
+                .says("How long after their moment due sends, aims, deadlines and ends of leases are dealt with. What is held back by a flow, an hour or a limit is not late. Above 5 s: too many attempts are under way, or the store was away.")
+                .shows("p50", quantile(0.5, "vigie_timer_late_seconds", GATEWAY))
+                .shows("p99", quantile(0.99, "vigie_timer_late_seconds", GATEWAY))
+                .alarmed(Alarm::Above(5.0))
+                .wide(12),
             Panel::new("How many attempts are under way?", Shape::Lines, "short")
                 .says("At dispatch.max_in_flight for minutes: the relay is stuck. Abandoned ones lost their claim: cancelled, settled, or the lease was over.")
                 .shows("under way {{instance}}", format!("sum by (instance) (vigie_attempts_under_way{{{GATEWAY}}})"))
-                .shows("abandoned, a second", rate("", "vigie_attempts_abandoned_total", GATEWAY)),
+                .shows("abandoned, a second", rate("", "vigie_attempts_abandoned_total", GATEWAY))
+                .wide(12),
         ],
     }
 }

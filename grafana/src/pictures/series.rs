@@ -60,6 +60,7 @@ impl Prometheus {
             ("$__rate_interval", window.as_str()),
             ("$__range", &range),
             ("$brand", ".*"),
+            ("$campaign", ".*"),
             ("$instance", ".*"),
         ];
         let expr = chosen.iter().fold(query.expr.clone(), |expr, (name, value)| expr.replace(name, value));

@@ -130,6 +130,7 @@ impl Foundation {
 
     pub(super) fn ops_doors(&self, phase: &watch::Sender<Phase>) -> ops::Doors {
         let store = Arc::clone(&self.store);
-        ops::Doors { registry: self.registry.clone(), store, phase: phase.subscribe() }
+        let campaigns = self.config.ops.campaigns;
+        ops::Doors { registry: self.registry.clone(), store, campaigns, phase: phase.subscribe() }
     }
 }

@@ -36,6 +36,9 @@ const MOST_CLAIMS: usize = 256;
 /// More mailboxes than one gateway has sockets for.
 const MOST_MAILBOXES: usize = 1_000_000;
 
+/// More series than a dashboard shows: eight for each, and for each brand.
+const MOST_CAMPAIGNS: usize = 1000;
+
 /// What is known of people's hours goes round in a week.
 const LONGEST_BEST_HOUR: Duration = Duration::from_hours(7 * 24);
 
@@ -97,8 +100,9 @@ pub(super) fn not_zero(config: &Config, problems: &mut Vec<Problem>) {
 
 /// Pairs of which the first must not exceed the second.
 pub(super) fn ordered(config: &Config, problems: &mut Vec<Problem>) {
-    let Config { edge, intake, store, dispatch, watch, .. } = config;
+    let Config { edge, ops, intake, store, dispatch, watch, .. } = config;
     let counts = [
+        ("ops.campaigns", ops.campaigns, "1000, more than a dashboard shows", MOST_CAMPAIGNS),
         ("edge.threads", edge.threads, "1024, more than machines have cores", MOST_THREADS),
         ("edge.max_target", edge.max_target, "`edge.max_head`, which contains it", edge.max_head),
         (

@@ -109,6 +109,7 @@ fn limits_of_nothing_are_refused() {
 
 #[test]
 fn limits_inside_limits_are_ordered() {
+    one("`ops.campaigns` (1001) must not exceed 1000", |c| c.ops.campaigns = 1001);
     one("`edge.max_target` (20000) must not exceed `edge.max_head`", |c| c.edge.max_target = 20_000);
     one("`intake.shards` (257)", |c| c.intake.shards = 257);
     one("`relay.connections` (300) must not exceed `dispatch.max_in_flight`", |c| c.relay.connections = 300);

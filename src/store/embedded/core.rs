@@ -103,7 +103,7 @@ impl Core {
 
     /// The record a new send will have.
     pub(super) fn draft(&self, spec: &SendSpec) -> Result<Head, StoreError> {
-        Ok(self.lock()?.draft(spec))
+        Ok(self.lock()?.draft(spec, self.now()))
     }
 
     /// Looks at the state without changing it.

@@ -34,6 +34,7 @@ use crate::model::{
 
 use super::time::Millis;
 use crate::store::CaseCounts;
+use crate::store::days::Day;
 
 /// The version of everything below; a store with another one is not opened.
 pub(super) const FORMAT: u32 = 1;
@@ -62,6 +63,9 @@ pub(super) struct Head {
     pub(super) events: u16,
     /// Unix seconds of the first claim, zero before it.
     pub(super) dated: u32,
+    /// The [day](crate::store::days) under which it is counted as accepted; zero in what earlier versions wrote.
+    #[serde(default)]
+    pub(super) accepted_on: Day,
     /// Its recipient was forgotten while the hand-over was under way.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) forgotten: bool,

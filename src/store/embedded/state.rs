@@ -15,6 +15,7 @@
 //! need no presence, so something must come back for each: either its timer, or its flow in `held` (looked at when
 //! the flow opens), or, where one mail decides over the next, the end of the claim that is in its way.
 
+mod calendar;
 mod cases;
 mod claim;
 mod consents;
@@ -47,6 +48,7 @@ use crate::model::{
 use crate::redact::foreign;
 use crate::store::{Rules, Snapshot};
 
+use calendar::Calendar;
 use cases::Cases;
 pub(super) use claim::Taken;
 use consents::Consents;
@@ -72,6 +74,7 @@ pub(super) struct State {
     rules: Rules,
     sends: Sends,
     cases: Cases,
+    calendar: Calendar,
     queue: Queue,
     timers: BTreeSet<(Millis, Slot)>,
     /// When an overdue send may go, as far as is known. Looked at after all other timers have done their work, so that
@@ -102,6 +105,7 @@ impl State {
         Self {
             sends: Sends::new(rules.max_waiting),
             cases: Cases::default(),
+            calendar: Calendar::default(),
             queue: Queue::default(),
             timers: BTreeSet::new(),
             overdue: BTreeSet::new(),
@@ -151,6 +155,7 @@ impl State {
         Snapshot {
             flows: self.flows.snapshot(),
             cases: self.cases.counts(),
+            open: self.calendar.on(now),
             online: self.presence.count(now),
         }
     }
@@ -201,6 +206,7 @@ impl State {
             attempts: entry.attempts,
             events: entry.events,
             dated: entry.dated,
+            accepted_on: entry.accepted_on,
             forgotten: entry.forgotten,
             leaves: entry.leaves,
             held: self.holds.get(&slot).copied(),

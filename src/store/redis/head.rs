@@ -14,6 +14,7 @@
 //! | `at` | accepted | `ea` | ended |
 //! | `sd` | stand in the queue | `fg` | its person was forgotten |
 //! | `nr` | from when on a better moment than the deadline is looked for | `am` | that moment |
+//! | `dy` | the day under which it is counted as accepted (until the end) | | |
 //! | `dp` | departed: it lives on in another store | `lv` | what it becomes instead of waiting again |
 
 use std::collections::HashMap;

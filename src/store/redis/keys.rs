@@ -26,7 +26,7 @@
 //! | `{v<p>}:v` | sorted set | case → when [`tick`](super::super::Store::tick) looks at it | when empty |
 //! | `{v<p>}:o` | sorted set | overdue send → when it may go, as far as is known | when empty |
 //! | `{v<p>}:f` | sorted set | overdue sends that only wait for their flow | when empty |
-//! | `{v<p>}:c` | hash | counters by flow and state, of cases by brand and state, live sends, open cases, arrivals | never |
+//! | `{v<p>}:c` | hash | counters by flow and state, of cases by brand and state, of live sends by brand and day (`lua/days.lua`), live sends, open cases, arrivals | never; of days: at zero |
 //! | `{v<p>}:k:<request>` | list | what a tick claimed | after a lease |
 //! | `{v<p>}:e` | hash | events that are not on `vigie:events` yet (`lua/events.lua`) | when they are |
 //! | `{v<p>}:x` | set | sends set aside because their keys are broken | never |

@@ -7,9 +7,10 @@ use std::sync::LazyLock;
 
 use sha2::{Digest, Sha256};
 
-/// The files in the order they need each other: what all share, the pace, the queue, cases, claims, ends, then one per operation.
+/// The files in the order they need each other: what all share, days, events, the pace, the queue, cases, claims, ends, then one per operation.
 const SOURCE: &str = concat!(
     include_str!("lua/prelude.lua"),
+    include_str!("lua/days.lua"),
     include_str!("lua/events.lua"),
     include_str!("lua/pace.lua"),
     include_str!("lua/queue.lua"),

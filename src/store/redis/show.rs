@@ -1,11 +1,14 @@
 //! Looking: sends and people as they are shown, and all counters.
 
+use std::collections::BTreeMap;
+
 use redis::{Value, cmd};
 
 use crate::model::{
-    Consent, Contact, FlowScope, Grantee, Hint, HintKind, Hours, RecipientId, Said, Sealed, SendId,
+    Consent, Contact, FlowScope, Grantee, Hint, HintKind, Hours, Name, RecipientId, Said, Sealed, SendId,
     SendRecord, Source,
 };
+use crate::store::days::{Days, day};
 use crate::store::time::{millis, timestamp};
 use crate::store::{Person, Snapshot, StoreError};
 
@@ -120,7 +123,7 @@ impl Inner {
         };
         let answers =
             self.router.many(Lane::Control, self.partitions.all().iter().map(count).collect()).await;
-        let mut snapshot = Snapshot::default();
+        let (mut snapshot, mut days) = (Snapshot::default(), BTreeMap::new());
         for (number, answer) in answers.into_iter().enumerate() {
             let answer = match answer {
                 // Others are counted all the same; both sides of its books are missing.
@@ -135,9 +138,14 @@ impl Inner {
             let mut counters = reply.list()?;
             while !counters.is_empty() {
                 let (name, value) = (counters.bytes()?, int(&counters.next()?)?);
-                add(&mut snapshot, &name, value)?;
+                match *name {
+                    [kind @ (b'A' | b'D'), ref rest @ ..] => add_day(&mut days, kind, rest, value)?,
+                    _ => add(&mut snapshot, &name, value)?,
+                }
             }
         }
+        let today = day(now);
+        snapshot.open = days.into_iter().map(|(brand, days)| (brand, days.on(today))).collect();
         Ok(snapshot)
     }
 }
@@ -162,6 +170,22 @@ fn add(snapshot: &mut Snapshot, name: &[u8], value: i64) -> Result<(), StoreErro
             let state = state(&[*letter]).ok_or_else(|| damaged("a known state"))?;
             counts.states[state as usize] += value;
         }
+    }
+    Ok(())
+}
+
+/// Adds a counter of live sends: of `A`, those accepted, or of `D`, those with their deadline; the brand, colon, the day.
+fn add_day(days: &mut BTreeMap<Name, Days>, kind: u8, name: &[u8], count: i64) -> Result<(), StoreError> {
+    let read = || {
+        let (brand, day) = std::str::from_utf8(name).ok()?.rsplit_once(':')?;
+        Some((brand.parse().ok()?, day.parse().ok()?, u64::try_from(count).ok()?))
+    };
+    let (brand, day, count) = read().ok_or_else(|| damaged("a counter of a brand's day"))?;
+    let days: &mut Days = days.entry(brand).or_default();
+    if kind == b'A' {
+        days.add_accepted(day, count);
+    } else {
+        days.add_deadline(day, count);
     }
     Ok(())
 }

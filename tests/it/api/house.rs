@@ -215,7 +215,8 @@ async fn serve_ops(
     shutdown: CancellationToken,
 ) -> SocketAddr {
     let (listener, address) = bind().await;
-    tokio::spawn(vigie::ops::serve(listener, vigie::ops::Doors { registry, store, phase }, shutdown));
+    let doors = vigie::ops::Doors { registry, store, campaigns: 20, phase };
+    tokio::spawn(vigie::ops::serve(listener, doors, shutdown));
     address
 }
 

@@ -30,6 +30,9 @@ async fn metrics_show_the_stores_counters_with_their_types() {
         "vigie_sends_accepted_total{brand=\"demo\"} 2",
         "vigie_sends_finished_total{brand=\"demo\",outcome=\"cancelled\"} 1",
         "vigie_sends_finished_total{brand=\"demo\",outcome=\"sent\"} 0",
+        "vigie_campaign_sends{brand=\"demo\",campaign=\"wave\",state=\"waiting\"} 1",
+        "vigie_sends_open_by_age{age=\"day\",brand=\"demo\"} 1",
+        "vigie_sends_deadline_ahead{brand=\"demo\",within=\"none\"} 1",
         "vigie_presence_online 1",
         "vigie_conservation_gap{brand=\"demo\"} 0",
     ] {

@@ -12,8 +12,13 @@ use super::town::Town;
 use crate::support::prometheus::Prometheus;
 
 /// What stands for Grafana's variables.
-const CHOSEN: [(&str, &str); 4] =
-    [("$__rate_interval", "2m"), ("$__range", "2m"), ("$brand", "azur|boreal"), ("$instance", ".*")];
+const CHOSEN: [(&str, &str); 5] = [
+    ("$__rate_interval", "2m"),
+    ("$__range", "2m"),
+    ("$brand", "azur|boreal"),
+    ("$campaign", ".*"),
+    ("$instance", ".*"),
+];
 
 /// A query, and where it stands.
 struct Asked {

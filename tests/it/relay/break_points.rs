@@ -27,6 +27,9 @@ async fn before_a_session_there_is_only_unreachable() {
     }
     let nobody = Rig::new(&settings_for("smtp://127.0.0.1:1?tls=none"));
     assert_eq!(nobody.refused().await.decision, Decision::Unreachable);
+    let shown =
+        ["serving", "respite", "unreachable"].map(|state| nobody.metric(&["vigie_relay_state", state]));
+    assert_eq!(shown.map(|count| count > 0.5), [false, false, true], "operators see it");
 }
 
 #[tokio::test]

@@ -177,6 +177,7 @@ impl<B: Backend> Bench<B> {
                 all.expired.extend(ticked.expired);
                 all.ended.extend(ticked.ended);
                 all.near.extend(ticked.near);
+                all.late.extend(ticked.late);
                 all.more = ticked.more;
             }
         }

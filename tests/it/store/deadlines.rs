@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use vigie::model::{Cause, ClaimId, Deferral, Finish, FlowSetting, Leaving, OnDeadline, SendSpec, SendState};
-use vigie::store::Fenced;
+use vigie::model::{
+    CaseSpec, Cause, ClaimId, Deferral, Finish, FlowSetting, Leaving, OnDeadline, SendSpec, SendState,
+};
+use vigie::store::{Fenced, Ticked};
 
-use super::bench::{Backend, Bench, references, send, who};
+use super::bench::{Backend, Bench, case_of, references, send, who};
 use super::flows::{paused, scope};
 
 const HOUR: Duration = Duration::from_hours(1);
@@ -249,4 +251,43 @@ pub(crate) async fn a_lapsed_send_is_not_claimed_before_the_tick<B: Backend>() {
     bench.pass(HOUR);
     assert!(bench.touch(who(1)).await.is_empty());
     assert_eq!(bench.tick().await.ended, [(letter.id, SendState::HandedOff)]);
+}
+
+/// How late what a tick did was, in whole seconds.
+fn late(ticked: &Ticked) -> Vec<u64> {
+    ticked.late.iter().map(Duration::as_secs).collect()
+}
+
+pub(crate) async fn what_time_brings_is_late_from_its_moment_on<B: Backend>() {
+    const LEASE: Duration = Duration::from_mins(1);
+    let bench = Bench::<B>::with(|rules| rules.lease = LEASE).await;
+    let goes = until(&bench, "goes", 1, OnDeadline::Send);
+    bench.enqueue(&[goes, until(&bench, "leaves", 2, OnDeadline::Handoff)]).await;
+    let case = case_of("demo", "7", who(3), "100");
+    let case = CaseSpec { deadline: Some(bench.later(HOUR)), ..case };
+    bench.store().put_cases(vec![case]).await.pop().expect("an answer").expect("put_cases works");
+    assert!(bench.tick().await.late.is_empty(), "nothing has come yet");
+    bench.pass(HOUR + Duration::from_secs(5));
+    assert_eq!(late(&bench.tick().await), [5, 5, 5]);
+    bench.pass(LEASE + Duration::from_secs(2));
+    let ticked = bench.tick().await;
+    assert_eq!((late(&ticked), ticked.expired.len()), (vec![2], 1), "a lease that began at the tick before");
+}
+
+pub(crate) async fn what_was_held_back_is_not_late<B: Backend>() {
+    let bench = Bench::<B>::new().await;
+    bench.store().set_flow(scope(None), paused()).await.expect("set_flow works");
+    let past = bench.now();
+    bench.accept(&until(&bench, "held", 1, OnDeadline::Send)).await;
+    bench.pass(HOUR);
+    assert_eq!(late(&bench.tick().await), [0], "it was looked at in time");
+    bench.pass(HOUR);
+    let lapsed =
+        SendSpec { deadline: Some(past), on_deadline: OnDeadline::Handoff, ..send("lapsed", who(2)) };
+    bench.accept(&lapsed).await;
+    bench.pass(Duration::from_secs(3));
+    assert_eq!(late(&bench.tick().await), [3], "it came with its deadline passed");
+    bench.store().set_flow(scope(None), FlowSetting::default()).await.expect("set_flow works");
+    let ticked = bench.tick().await;
+    assert_eq!((references(&ticked.claims), late(&ticked)), (vec!["held"], vec![]), "its flow held it back");
 }

@@ -322,6 +322,12 @@ impl<B: Backend> Both<B> {
         assert_eq!(snapshot.flows, self.reference.counts());
         assert!(snapshot.flows.values().all(|counts| counts.gap() == 0));
         assert_eq!(snapshot.cases, self.reference.case_counts());
+        for brand in BRANDS {
+            let open = snapshot.open.get(&name(brand)).copied().unwrap_or_default();
+            let live = self.reference.live(brand);
+            assert_eq!((open.by_age.iter().sum::<u64>(), open.by_deadline.iter().sum()), (live.0, live.0));
+            assert_eq!(open.by_deadline[5], live.1, "those without a deadline");
+        }
         for record in self.cases().await.into_iter().flatten() {
             self.reference.compare_case(&record);
         }

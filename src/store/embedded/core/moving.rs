@@ -201,7 +201,7 @@ impl<'a> Nursery<'a> {
 
     fn write(&mut self, moved: &Moved) -> Result<(), StoreError> {
         let spec = &moved.spec;
-        let head = self.core.lock()?.draft_moved(moved);
+        let head = self.core.lock()?.draft_moved(moved, self.core.now());
         self.step.accept(spec, json(spec), &Label::new(spec, millis(moved.accepted_at)), &head);
         self.step.history(spec.id, &moved.history);
         self.room -= 1;

@@ -1,6 +1,7 @@
 //! Looking: claims with their payloads, sends and people as they are shown.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -9,7 +10,7 @@ use crate::store::{Near, Person, StoreError, Ticked};
 
 use super::super::records::{Contacted, Head, Label};
 use super::super::state::{Taken, Turn};
-use super::super::time::{EVER, timestamp};
+use super::super::time::{EVER, Millis, timestamp};
 use super::Core;
 
 impl Core {
@@ -50,7 +51,9 @@ impl Core {
     pub(in crate::store::embedded) fn ticked(&self, turn: Turn) -> Result<Ticked, StoreError> {
         let claims = self.claims(turn.claims)?;
         let near = self.near(&turn.near)?;
-        Ok(Ticked { claims, expired: turn.expired, ended: turn.ended, near, more: turn.more })
+        let late = |millis: Millis| Duration::from_millis(u64::try_from(millis).unwrap_or_default());
+        let late = turn.late.into_iter().map(late).collect();
+        Ok(Ticked { claims, expired: turn.expired, ended: turn.ended, near, late, more: turn.more })
     }
 
     /// Sends near their deadline, of people of whom it is known when they are seen.

@@ -7,8 +7,9 @@ use serde::de::DeserializeOwned;
 
 use crate::model::{Consent, FlowScope, HistoryEntry, Hours, RecipientId, SendId, SendState};
 use crate::store::StoreError;
+use crate::store::days::accepted_on;
 
-use super::super::records::{Event, Label, Mails, Tally};
+use super::super::records::{Event, Head, Label, Mails, Tally};
 use super::super::state::State;
 use super::super::time::{Millis, timestamp};
 use super::{Disk, Kind, damage, ended_at, json, key};
@@ -45,7 +46,12 @@ impl Disk {
         self.load_recent(state, recent)?;
         for guard in self.heads.iter() {
             let (id, head) = self.pair(guard)?;
-            state.load_send(SendId(self.id(&id)?), &self.parse(&head)?, now);
+            let (id, mut head) = (SendId(self.id(&id)?), self.parse::<Head>(&head)?);
+            if head.accepted_on == 0 {
+                let accepted = self.label(id)?.map_or(now, |label| label.at);
+                head.accepted_on = accepted_on(accepted, now);
+            }
+            state.load_send(id, &head, now);
         }
         Ok(())
     }

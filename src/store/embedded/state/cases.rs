@@ -54,6 +54,12 @@ impl Cases {
     pub(super) fn next(&self) -> Millis {
         self.timers.first().map_or(NEVER, |(when, _)| *when)
     }
+
+    /// The next case whose deadline has come, and since when it could leave.
+    pub(super) fn due(&self, now: Millis) -> Option<(CaseId, Millis)> {
+        let (when, id) = *self.timers.first().filter(|(when, _)| *when <= now)?;
+        Some((id, self.open.get(&id).map_or(when, |head| when.max(head.updated))))
+    }
 }
 
 impl State {
@@ -260,12 +266,6 @@ impl State {
             let reason = head.reason.clone();
             self.close_case(id, head, CaseState::HandedOff, &reason, now);
         }
-    }
-
-    /// Closes the next case whose deadline has come; tells which sends ended. `None`: there is none.
-    pub(super) fn next_deadline_of_case(&mut self, now: Millis) -> Option<Vec<SendId>> {
-        let (_, id) = *self.cases.timers.first().filter(|(when, _)| *when <= now)?;
-        Some(self.hand_off(id, "deadline", now).0)
     }
 
     /// Settles all cases of a person who is forgotten; tells how many.

@@ -3,6 +3,7 @@
 use crate::model::{CaseId, Cause, ClaimId, Grantee, Hold, RecipientId, SendId, SendSpec, SendState};
 
 use super::{EVER, Entry, Held, Millis, NEVER, Slot, Stand, State, moment, span};
+use crate::store::days::day;
 use crate::store::embedded::records::Head;
 
 /// A claim, but for the payload, which lies on disk.
@@ -24,7 +25,7 @@ impl State {
     const RIPEN: usize = 1024;
 
     /// What a new send's record on disk says; the first half of accepting it.
-    pub(in crate::store::embedded) fn draft(&mut self, spec: &SendSpec) -> Head {
+    pub(in crate::store::embedded) fn draft(&mut self, spec: &SendSpec, now: Millis) -> Head {
         self.arrivals += 1;
         Head {
             recipient: spec.recipient,
@@ -41,6 +42,7 @@ impl State {
             attempts: 0,
             events: 0,
             dated: 0,
+            accepted_on: day(now),
             forgotten: false,
             leaves: None,
             held: None,
@@ -110,6 +112,7 @@ impl State {
             flow: self.flows.number(head.scope()),
             attempts: head.attempts,
             dated: head.dated,
+            accepted_on: head.accepted_on,
             events: head.events,
             priority: head.priority,
             stand: Stand::Ready,
@@ -118,6 +121,8 @@ impl State {
             forgotten: head.forgotten,
             leaves: head.leaves,
         });
+        let entry = self.sends.at(slot);
+        self.calendar.enter(&self.flows.scope(entry.flow).brand, entry);
         self.shelve(slot, now);
         slot
     }

@@ -84,6 +84,7 @@ impl State {
         let end = End { state: to, at: now, attempts: entry.attempts, held, provider: None, departed: false };
         self.changes.push(Change::End(entry.id, end));
         self.flows.shift(entry.flow, from, to);
+        self.calendar.leave(&self.flows.scope(entry.flow).brand, &entry);
         let tally = Tally::Ended(self.flows.ended(entry.flow));
         self.changes.push(Change::Tally(self.flows.scope(entry.flow).clone(), tally));
         self.mail_of_case_ended(entry.case, entry.id, to, now);

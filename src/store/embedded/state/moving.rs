@@ -2,10 +2,12 @@
 
 use crate::model::{RecipientId, SendId};
 use crate::store::Cancelled;
+use crate::store::days::accepted_on;
 use crate::store::portable::{DEPARTED, Moved};
 
 use super::{EVER, Millis, State, moment};
 use crate::store::embedded::records::{Change, Head};
+use crate::store::embedded::time::millis;
 
 /// A waiting send's place in the order of [`State::waiting_after`]: person, then arrival.
 pub(in crate::store::embedded) type Place = (RecipientId, u64);
@@ -51,13 +53,14 @@ impl State {
     }
 
     /// The record a send from another store will have here: its place is behind all that arrived before it.
-    pub(in crate::store::embedded) fn draft_moved(&mut self, moved: &Moved) -> Head {
+    pub(in crate::store::embedded) fn draft_moved(&mut self, moved: &Moved, now: Millis) -> Head {
         Head {
             due: moment(moved.due, EVER),
             attempts: moved.attempts,
             events: u16::try_from(moved.history.len()).unwrap_or(u16::MAX),
             dated: moved.dated.and_then(|dated| u32::try_from(dated.as_second()).ok()).unwrap_or_default(),
-            ..self.draft(&moved.spec)
+            accepted_on: accepted_on(millis(moved.accepted_at), now),
+            ..self.draft(&moved.spec, now)
         }
     }
 }

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::model::{CaseId, OnDeadline, OnUncertain, RecipientId, SendId, SendState};
 
+use crate::store::days::Day;
+
 use super::super::shards::Shards;
 use super::super::time::{EVER, Millis, NEVER};
 
@@ -41,6 +43,8 @@ pub(in crate::store::embedded) struct Entry {
     pub(in crate::store::embedded) attempts: u32,
     /// Unix seconds of the first claim, zero before it.
     pub(in crate::store::embedded) dated: u32,
+    /// The day under which it is counted as accepted.
+    pub(in crate::store::embedded) accepted_on: Day,
     pub(in crate::store::embedded) events: u16,
     pub(in crate::store::embedded) priority: i16,
     pub(in crate::store::embedded) stand: Stand,

@@ -15,6 +15,8 @@ pub(in crate::store::embedded) struct Turn {
     pub(in crate::store::embedded) ended: Vec<(SendId, SendState)>,
     /// Near their deadline: as they would be taken.
     pub(in crate::store::embedded) near: Vec<Taken>,
+    /// By how much what was looked at came after its moment.
+    pub(in crate::store::embedded) late: Vec<Millis>,
     pub(in crate::store::embedded) more: bool,
 }
 
@@ -27,12 +29,15 @@ impl State {
         let mut turn = Turn { claims: self.held_under(request, Cause::Time, now), ..Turn::default() };
         let mut budget = if turn.claims.is_empty() { limit } else { 0 };
         while budget > 0 {
-            let Some(ended) = self.next_deadline_of_case(now) else { break };
+            let Some((case, since)) = self.cases.due(now) else { break };
+            turn.late.push(now.saturating_sub(since));
+            let (ended, _) = self.hand_off(case, "deadline", now);
             turn.ended.extend(ended.into_iter().map(|id| (id, SendState::HandedOff)));
             budget -= 1;
         }
         while budget > 0 {
-            let Some(slot) = self.next_slot(now) else { break };
+            let Some((slot, moment)) = self.next_slot(now) else { break };
+            turn.late.extend(moment.map(|moment| now.saturating_sub(moment)));
             let before = turn.claims.len();
             self.wake(slot, request, budget, now, &mut turn);
             budget = budget.saturating_sub((turn.claims.len() - before).max(1));
@@ -56,14 +61,18 @@ impl State {
         timer.min(opening.unwrap_or(NEVER))
     }
 
-    fn next_slot(&self, now: Millis) -> Option<Slot> {
-        for timers in [&self.timers, &self.overdue] {
-            if let Some((_, slot)) = timers.first().filter(|(when, _)| *when <= now) {
-                return Some(*slot);
-            }
+    /// The send to look at next, and the moment that has come for it; what is overdue waited for something else than time.
+    fn next_slot(&self, now: Millis) -> Option<(Slot, Option<Millis>)> {
+        let first =
+            |timers: &BTreeSet<(Millis, Slot)>| timers.first().copied().filter(|(when, _)| *when <= now);
+        if let Some((when, slot)) = first(&self.timers) {
+            return Some((slot, Some(when)));
+        }
+        if let Some((_, slot)) = first(&self.overdue) {
+            return Some((slot, None));
         }
         let (_, slots) = self.held.iter().find(|(flow, _)| self.flows.open(**flow, now))?;
-        slots.first().copied()
+        slots.first().map(|slot| (*slot, None))
     }
 
     fn wake(&mut self, slot: Slot, request: ClaimId, budget: usize, now: Millis, turn: &mut Turn) {

@@ -5,14 +5,15 @@ use crate::model::RecipientId;
 use super::{Millis, NEVER, Slot, Stand, State, span};
 
 impl State {
-    /// Puts an entry that waits (again) where it belongs at this time, with its timer.
+    /// Puts an entry that waits (again) where it belongs at this time, with its timer. A moment that has passed comes now:
+    /// nothing could be done about it before.
     pub(super) fn shelve(&mut self, slot: Slot, now: Millis) -> Stand {
         let best_hour = span(self.rules.best_hour);
         let entry = self.sends.at_mut(slot);
         entry.stand = entry.waiting(now);
         let (stand, moment) = (entry.stand, entry.next_moment(entry.stand, best_hour));
         self.queue.insert(self.sends.at(slot), slot);
-        self.set_timer(slot, moment);
+        self.set_timer(slot, if stand == Stand::Overdue { moment } else { moment.max(now) });
         stand
     }
 

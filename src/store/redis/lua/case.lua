@@ -102,7 +102,7 @@ redis.register_function('@_put_case', function(keys, args)
     else
         tell_case(case, 'updated', '-' .. now .. hex(args[6]:sub(1, 4)), brand, name, { state = 'open' })
     end
-    set_case_timer(case, tonumber(args[7]) or NEVER)
+    set_case_timer(case, math.max(tonumber(args[7]) or NEVER, now))
     -- Who gets no more mail is written to in no channel of ours.
     local why = stopped({ who = who, flow = brand .. '/' })
     if why then hand_off(case, why, args[9], pace_of(args[10]), SENDS) end

@@ -17,6 +17,7 @@ local function accept(args, past)
         case = args[6] ~= '' and args[6], rank = args[7],
         due = tonumber(args[8]) or 0, deadline = tonumber(args[9]) or NEVER, on_deadline = args[10]:sub(1, 1),
         near = tonumber(args[10]:sub(2)) or NEVER, aimed = NEVER, on_uncertain = args[11], attempts = past.attempts, dated = past.dated, arrival = past.arrival,
+        day = accepted_on(past.accepted),
     }
     local more = {}
     if send.case then
@@ -28,11 +29,12 @@ local function accept(args, past)
     if send.deadline < NEVER then more[#more + 1], more[#more + 2] = 'dl', send.deadline end
     shelve(send, 'st', 'w', 'dg', args[2], 'rf', args[3], 'fl', send.flow, 'wh', send.who, 'rk', send.rank, 'an',
         send.arrival, 'od', send.on_deadline, 'ou', send.on_uncertain, 'tr', send.attempts, 'da', send.dated, 'at',
-        past.accepted, unpack(more))
+        past.accepted, 'dy', send.day, unpack(more))
     redis.call('SET', tag .. ':b:' .. id, args[12])
     redis.call('HINCRBY', tag .. ':c', send.flow .. '\0a', 1)
     redis.call('HINCRBY', tag .. ':c', send.flow .. '\0w', 1)
     redis.call('HINCRBY', tag .. ':c', 'live', 1)
+    count_days(send, 1)
     return send
 end
 

@@ -60,7 +60,7 @@ end
 -- anything was written.
 local function load(id)
     local v = redis.call('HMGET', tag .. ':s:' .. id, 'st', 'fl', 'wh', 'ca', 'rk', 'an', 'du', 'dl', 'od', 'ou', 'tr',
-        'da', 'cl', 'le', 'bg', 'en', 'sd', 'fg', 'rf', 'lv', 'nr', 'am')
+        'da', 'cl', 'le', 'bg', 'en', 'sd', 'fg', 'rf', 'lv', 'nr', 'am', 'dy')
     if not v[1] then return nil end
     local send = {
         id = id, state = v[1], flow = v[2], who = v[3], case = v[4], rank = v[5], arrival = tonumber(v[6]),
@@ -68,6 +68,7 @@ local function load(id)
         attempts = tonumber(v[11]), dated = tonumber(v[12]), claim = v[13], lease = tonumber(v[14] or 0),
         begun = v[15] == '1', ended = v[16], stand = v[17], forgotten = v[18] == '1', reference = v[19],
         leaves = v[20], near = tonumber(v[21] or NEVER), aimed = tonumber(v[22] or NEVER),
+        day = tonumber(v[23]),
     }
     if (send.state == 'w' or send.state == 'c') and not is_whole(send) then error('a head that is not whole') end
     return send

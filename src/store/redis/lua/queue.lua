@@ -76,7 +76,8 @@ local function late(send)
     return math.min(send.deadline, send.aimed) <= now
 end
 
--- Puts a send that waits, and has neither place nor timer, where it belongs now; writes its stand and `...` to its head.
+-- Puts a send that waits, and has neither place nor timer, where it belongs now; writes its stand and `...` to its head. A
+-- moment that has passed comes now: nothing could be done about it before.
 local function shelve(send, ...)
     local moment
     if send.due > now then
@@ -90,6 +91,7 @@ local function shelve(send, ...)
         send.stand, moment = 'R', math.min(send.deadline, send.near)
     end
     redis.call('ZADD', queue_of(send.who), 0, place(send))
+    if send.stand ~= 'O' then moment = math.max(moment, now) end
     if moment < NEVER then set_timer(send, moment) end
     save(send, 'sd', send.stand, ...)
 end

@@ -4,7 +4,8 @@
 --        5 lease  6 pace  7 how long a mail has an age  8 how long to keep what is final  9 most attempts  10 when it was asked for, by this
 --        server's clock as the gateway knows it  11… flows held back
 -- Reply  {next timer or 0, 1 if there is more now, {claim…}, {send, state…} whose lease ran out, {what is gone…},
---        {send…} set aside because their keys are not what they should be, {claim, hours…} near their deadline}
+--        {send…} set aside because their keys are not what they should be, {claim, hours…} near their deadline,
+--        {ms after its moment…} of all that was looked at because its moment had come}
 -- Rule   The same request again first gets what it holds. A send whose keys are broken is set aside in `:x`, and the
 --        others go on. A call that was long on its way was sent before its gateway knew of the outage that held it up:
 --        holders could not renew meanwhile, so it takes no lease away. It does so once for each lease: of a cluster,
@@ -58,13 +59,23 @@ local function forget_timers(id, held)
     if held then redis.call('ZREM', tag .. ':f', held) end
 end
 
+-- Looks at a send; tells whether it was put off.
 local function wake(id, held, request, most, rules, claims, expired, near)
     local send = load(id)
-    if not send or (send.state ~= 'w' and send.state ~= 'c') then return forget_timers(id, held) end
-    if held and send.stand ~= 'O' then return redis.call('ZREM', tag .. ':f', held) end
+    if not send or (send.state ~= 'w' and send.state ~= 'c') then
+        forget_timers(id, held)
+        return true
+    end
+    if held and send.stand ~= 'O' then
+        redis.call('ZREM', tag .. ':f', held)
+        return true
+    end
     if send.state == 'c' then
         local delay = math.max(rules.delay, rules.late and not was_postponed(send) and rules.lease or 0)
-        if delay > 0 then return set_timer(send, now + delay) end
+        if delay > 0 then
+            set_timer(send, now + delay)
+            return true
+        end
         return expire(send, rules, expired)
     end
     local before = send.stand
@@ -90,12 +101,13 @@ end
 
 -- Tells, whenever it is asked, which send to look at next: one whose timer has come, an overdue one, or one whose flow
 -- runs again, with its place in `:f`; nil if there is none. What one tick adds to `:f` is held back, so the held flows
--- are walked once.
+-- are walked once. Of a timer it also tells how many ms ago it came; what is overdue waited for something else than time.
 local function in_turn()
     local from = '-'
     return function()
-        local id = redis.call('ZRANGEBYSCORE', tag .. ':t', '-inf', now, 'LIMIT', 0, 1)[1]
-            or redis.call('ZRANGEBYSCORE', tag .. ':o', '-inf', now, 'LIMIT', 0, 1)[1]
+        local timer = redis.call('ZRANGEBYSCORE', tag .. ':t', '-inf', now, 'WITHSCORES', 'LIMIT', 0, 1)
+        if timer[1] then return timer[1], nil, now - timer[2] end
+        local id = redis.call('ZRANGEBYSCORE', tag .. ':o', '-inf', now, 'LIMIT', 0, 1)[1]
         if id then return id end
         while true do
             local first = redis.call('ZRANGEBYLEX', tag .. ':f', from, '+', 'LIMIT', 0, 1)[1]
@@ -128,14 +140,17 @@ redis.register_function {
             delay = tonumber(args[3]), most = tonumber(args[4]), lease = tonumber(args[5]), pace = pace_of(args[6]),
             grace = tonumber(args[7]), keep = args[8], attempts = tonumber(args[9]), late = now - args[10] > LATE,
         }
-        local claims, expired, aside, near = {}, {}, {}, {}
+        local claims, expired, aside, near, lateness = {}, {}, {}, {}, {}
         held_by_tick(request, claims)
         if #claims > 0 then budget = 0 end
         -- First cases: what waits of one whose deadline has come is not claimed.
         while budget > 0 do
-            local case = redis.call('ZRANGEBYSCORE', tag .. ':v', '-inf', now, 'LIMIT', 0, 1)[1]
+            local timer = redis.call('ZRANGEBYSCORE', tag .. ':v', '-inf', now, 'WITHSCORES', 'LIMIT', 0, 1)
+            local case = timer[1]
             if not case then break end
-            if not pcall(wake_case, case, rules) then
+            if pcall(wake_case, case, rules) then
+                lateness[#lateness + 1] = now - timer[2]
+            else
                 set_case_timer(case, NEVER)
                 aside[#aside + 1] = case
             end
@@ -143,10 +158,12 @@ redis.register_function {
         end
         local next_due = in_turn()
         while budget > 0 do
-            local id, held = next_due()
+            local id, held, by = next_due()
             if not id then break end
-            local before = #claims
-            if not pcall(wake, id, held, request, math.min(budget, rules.most), rules, claims, expired, near) then
+            local before, most = #claims, math.min(budget, rules.most)
+            local fine, put_off = pcall(wake, id, held, request, most, rules, claims, expired, near)
+            if fine and by and not put_off then lateness[#lateness + 1] = by end
+            if not fine then
                 forget_timers(id, held)
                 redis.call('SADD', tag .. ':x', id)
                 aside[#aside + 1] = id
@@ -162,7 +179,7 @@ redis.register_function {
         local case = redis.call('ZRANGE', tag .. ':v', 0, 0, 'WITHSCORES')[2]
         local head = math.min(timer or NEVER, overdue or NEVER, case or NEVER)
         local more = (next_due() or tonumber(case or NEVER) <= now) and 1 or 0
-        return { head == NEVER and 0 or head, more, claims, expired, gone, aside, near }
+        return { head == NEVER and 0 or head, more, claims, expired, gone, aside, near, lateness }
     end,
     flags = { 'allow-oom' },
 }

@@ -2,6 +2,7 @@
 
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use redis::Value;
 
@@ -108,6 +109,10 @@ impl Inner {
             tracing::error!(%send, "set aside: its keys in Redis are not what vigie wrote; see the key `x` of its partition");
         }
         ticked.near.extend(self.near(reply.list()?)?);
+        let mut late = reply.list()?;
+        while !late.is_empty() {
+            ticked.late.push(Duration::from_millis(late.small()?));
+        }
         let done = ticked.claims.len() + ticked.expired.len() + ticked.ended.len() - before;
         self.turns.hint(
             partition,

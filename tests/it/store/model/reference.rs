@@ -528,6 +528,14 @@ impl Reference {
         live.map(|letter| letter.spec.id).collect()
     }
 
+    /// How many live sends a brand has, and how many of them have no deadline.
+    pub(super) fn live(&self, brand: &str) -> (u64, u64) {
+        let of_brand = |letter: &&Letter| letter.spec.brand.as_str() == brand && !letter.state.is_final();
+        let live: Vec<_> = self.letters.iter().filter(of_brand).collect();
+        let endless = live.iter().filter(|letter| letter.spec.deadline.is_none()).count();
+        (live.len() as u64, endless as u64)
+    }
+
     pub(super) fn counts(&self) -> BTreeMap<FlowScope, Counts> {
         let mut all = BTreeMap::<FlowScope, Counts>::new();
         for letter in &self.letters {

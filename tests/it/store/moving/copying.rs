@@ -1,12 +1,13 @@
 //! What a whole copy brings across.
 
 use vigie::model::{FlowSetting, FlowState, Glance, RecipientId, Sealed, Seen};
-use vigie::store::Store;
 use vigie::store::portable::Progress;
+use vigie::store::{Open, Store};
 
 use super::*;
 use crate::store::bench::{case_of, references as claimed, signal, who};
 use crate::store::consent::said;
+use crate::store::days::{DAY, filled, in_the_morning, open};
 use crate::store::flows::{paused, scope};
 use crate::store::suppression::{bounced, complained};
 
@@ -233,4 +234,18 @@ pub(crate) async fn there_and_back_again<P: Pair>() {
     let (from, to) = (both.from.counts().await, both.to.counts().await);
     assert_eq!((from.accepted, from.states[SendState::Cancelled as usize]), (5, 5));
     assert_eq!((to.accepted, to.states[SendState::Cancelled as usize]), (5, 2));
+}
+
+pub(crate) async fn ages_and_deadlines_arrive<P: Pair>() {
+    let both = Move::<P>::new().await;
+    in_the_morning(&both.from);
+    let behind = both.from.now().duration_since(both.to.now());
+    both.to.pass(behind.try_into().expect("it is behind"));
+    let letters = filled(&both.from).await;
+    both.pass(DAY * 2);
+    both.from.store().cancel(letters[1].id, "").await.expect("cancel works");
+    both.copy().await;
+    assert_eq!(open(&both.from).await, Open::default(), "they are alive elsewhere");
+    let moved = Open { by_age: [0, 3, 0, 0], by_deadline: [0, 0, 1, 0, 1, 1] };
+    assert_eq!(open(&both.to).await, moved, "as old as they were");
 }
