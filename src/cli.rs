@@ -13,6 +13,7 @@ mod redis;
 mod scratch;
 mod serve;
 mod store;
+mod supervisor;
 mod token;
 
 use std::ffi::OsString;
@@ -22,6 +23,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::app::Sockets;
 use crate::config::{self, Config};
 
 pub use exit::{Exit, Failure};
@@ -108,9 +110,11 @@ impl Command {
         match self {
             Self::Serve { check: true, .. } => configuration(files).map(drop),
             Self::Serve { accept_losing_sends, .. } => {
+                // Before the runtime has threads: the sockets are taken out of the environment.
+                let sockets = Sockets::inherited()?;
                 let mut config = configuration(files)?;
                 config.store.accept_losing_sends = accept_losing_sends;
-                wait_for(serve::run(config))
+                wait_for(serve::run(config, sockets))
             }
             Self::Demo => wait_for(demo::run()),
             Self::Check => wait_for(check::run(&configuration(files)?)),

@@ -22,6 +22,7 @@ mod redis_setup;
 mod relay;
 mod rules;
 mod signals;
+mod sockets;
 mod store;
 mod support;
 mod watch_imap;
