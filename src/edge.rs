@@ -108,13 +108,13 @@ impl Edge {
     /// # Errors
     /// There is none, or it cannot be shared.
     pub fn on(
-        passed: Vec<TcpListener>,
+        passed: &[TcpListener],
         config: &config::Edge,
         tracker: Tracker,
         unsubscriber: Unsubscriber,
         registry: &Registry,
     ) -> io::Result<Self> {
-        let sockets = listen::share(&passed, threads(config)?)?;
+        let sockets = listen::share(passed, threads(config)?)?;
         Ok(Self::new(sockets, config, tracker, unsubscriber, registry))
     }
 

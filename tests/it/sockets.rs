@@ -71,7 +71,8 @@ async fn whoever_was_accepted_and_has_not_spoken_yet_is_still_heard() {
 
 #[tokio::test]
 async fn a_socket_that_nobody_asked_for_stops_the_start() {
-    let mut command = Passed::named(&["edge", "web"]).command(env!("CARGO_BIN_EXE_vigie"));
+    let sockets = Passed::named(&["edge", "web"]);
+    let mut command = sockets.command(env!("CARGO_BIN_EXE_vigie"));
     let directory = tempfile::tempdir().expect("a temporary directory");
     let said = command
         .env("VIGIE__API__LISTEN", "127.0.0.1:0")

@@ -43,7 +43,7 @@ impl Foundation {
         let edge = if passed.is_empty() {
             Edge::bind(config, self.tracker(), unsubscriber, registry)
         } else {
-            Edge::on(passed, config, self.tracker(), unsubscriber, registry)
+            Edge::on(&passed, config, self.tracker(), unsubscriber, registry)
         };
         Ok((edge.map_err(|error| not_bound("edge.listen", config.listen, &error))?, recorder))
     }
