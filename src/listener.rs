@@ -19,8 +19,8 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// Connections at the same time; beyond it new ones wait in the kernel's backlog.
-const CONNECTIONS: usize = 1024;
+/// Connections of each at the same time; beyond it new ones wait in the kernel's backlog.
+pub const CONNECTIONS: usize = 1024;
 
 /// Most bytes of a request's head, and of a body read at a time; larger heads get 431.
 const MAX_HEAD: usize = 16 * 1024;

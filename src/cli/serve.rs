@@ -4,6 +4,7 @@ use std::io::Write;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::check::machine;
 use super::supervisor::{self, Watchdog};
 use super::{Exit, Failure};
 use crate::app::{Gateway, Sockets, StartError};
@@ -14,8 +15,11 @@ use crate::telemetry;
 
 /// Runs a gateway until it is told to stop (SIGTERM, SIGINT); SIGHUP reads brands, agents and networks again.
 pub(super) async fn run(config: Config, sockets: Sockets) -> Result<(), Failure> {
-    // 1. Logs, so that everything after can speak.
+    // 1. Logs, so that everything after can speak; and as many open files as the machine gives.
     telemetry::logs(&config.log)?;
+    if let Err(error) = machine::open_more_files() {
+        tracing::warn!(%error, "the limit of open files stays as it is");
+    }
     // 2. Secrets: read, or made on the first start.
     let operator = std::env::var("VIGIE_OPERATOR_KEY").ok();
     let prepared = secrets::prepare(&config.data.dir, &secrets::owners(&config), operator.as_deref())?;
