@@ -117,8 +117,10 @@ fn its_service_does_not_repeat_what_comes_again() {
 fn build() -> PathBuf {
     let program = workspace("target/release/vigie");
     assert!(program.is_file(), "{} is missing: cargo build --release", program.display());
-    let output =
-        Command::new(workspace("config/debian/build")).arg("--no-build").output().expect("bash runs it");
+    let output = Command::new(workspace("config/debian/build"))
+        .args(["--no-build", "--fast"])
+        .output()
+        .expect("bash runs it");
     assert!(output.status.success(), "{}", said(&output));
     workspace(String::from_utf8_lossy(&output.stdout).trim())
 }

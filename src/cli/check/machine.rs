@@ -33,29 +33,32 @@ pub(in crate::cli) fn open_more_files() -> std::io::Result<()> {
 
 /// Whether as many files can be open at the same time as the configuration allows connections.
 pub(super) fn files(config: &Config) -> Found {
-    enough(needed(config), getrlimit(Resource::Nofile).maximum)
+    let mailboxes = if config.watch.imap { config.watch.max_mailboxes as u64 } else { 0 };
+    enough(needed(config), mailboxes, getrlimit(Resource::Nofile).maximum)
 }
 
-fn enough(needed: u64, most: Option<u64>) -> Found {
+fn enough(needed: u64, mailboxes: u64, most: Option<u64>) -> Found {
     match most {
         Some(most) if most < needed => Err(format!(
             "{most} may be open here and the configuration can need {needed}: raise LimitNOFILE= of the service \
-             (`ulimit -Hn` in a shell), or lower edge.max_connections or watch.max_mailboxes"
+             (`ulimit -Hn` in a shell), or lower edge.max_connections"
+        )),
+        Some(most) if most < needed + mailboxes => Ok(format!(
+            "{most} may be open here, {needed} can be needed and one more for each watched mailbox, of which \
+             watch.max_mailboxes allows {mailboxes}"
         )),
         Some(most) => Ok(format!("{most} may be open here, {needed} can be needed")),
         None => Ok(format!("no limit, {needed} can be needed")),
     }
 }
 
-/// The most that can be open at the same time.
+/// The most that can be open at the same time, but for watched mailboxes: most installations have none.
 fn needed(config: &Config) -> u64 {
-    let mailboxes = if config.watch.imap { config.watch.max_mailboxes } else { 0 };
     let connections = [
         config.edge.max_connections,
         2 * listener::CONNECTIONS,
         config.relay.connections,
         config.events.listeners,
-        mailboxes,
     ];
     connections.into_iter().map(|count| count as u64).sum::<u64>() + OTHER_FILES
 }
@@ -79,18 +82,18 @@ mod tests {
         let before = needed(&config);
         config.edge.max_connections += 1000;
         assert_eq!(needed(&config), before + 1000);
-        config.watch.imap = false;
-        assert!(needed(&config) < before, "nobody is watched");
     }
 
     #[test]
     fn too_few_are_told_with_both_numbers() {
-        let error = enough(20_000, Some(1024)).expect_err("too few");
+        let error = enough(20_000, 0, Some(1024)).expect_err("too few");
         assert!(
             error.contains("1024") && error.contains("20000") && error.contains("LimitNOFILE="),
             "{error}"
         );
-        enough(20_000, Some(20_000)).expect("just enough");
-        enough(20_000, None).expect("no limit");
+        enough(20_000, 0, Some(20_000)).expect("just enough");
+        enough(20_000, 0, None).expect("no limit");
+        let told = enough(20_000, 5_000, Some(24_000)).expect("enough without mailboxes");
+        assert!(told.contains("watch.max_mailboxes allows 5000"), "{told}");
     }
 }
