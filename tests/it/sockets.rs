@@ -29,7 +29,7 @@ async fn a_gateway_restarted_under_load_refuses_and_resets_nobody() {
     let mut gateway = Gateway::on(sockets, &[("VIGIE__LOG__FILTER", "info")]).await;
     assert_eq!((gateway.edge(), gateway.api()), (edge, api), "it listens on what it was passed");
     let pixel = gateway.pixel("canary-ada@mail.example").await;
-    let load = Load::start(edge, pixel);
+    let load = Load::start(edge, &pixel);
     for _ in 0..RESTARTS {
         load.reaches(PIXELS).await;
         gateway.stop().await;

@@ -33,11 +33,11 @@ pub(super) struct Load {
 }
 
 impl Load {
-    pub(super) fn start(edge: SocketAddr, pixel: String) -> Load {
+    pub(super) fn start(edge: SocketAddr, pixel: &str) -> Load {
         let (pixels, enough) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
         let mut clients = JoinSet::new();
         for number in 0..STRANGERS + REGULARS {
-            let (pixel, pixels, enough) = (pixel.clone(), Arc::clone(&pixels), Arc::clone(&enough));
+            let (pixel, pixels, enough) = (pixel.to_owned(), Arc::clone(&pixels), Arc::clone(&enough));
             clients.spawn(async move {
                 let mut kept = None;
                 while !enough.load(Ordering::Relaxed) {
