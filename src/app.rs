@@ -7,6 +7,7 @@ mod opening;
 mod portable;
 pub mod producers;
 mod refusal;
+mod sockets;
 mod start;
 
 use std::net::SocketAddr;
@@ -30,6 +31,7 @@ use self::brands::Keeper;
 pub use opening::open_store;
 pub use portable::{End, open_to_move};
 pub use refusal::StartError;
+pub use sockets::Sockets;
 
 /// A running gateway.
 pub struct Gateway {

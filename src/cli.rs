@@ -9,10 +9,13 @@ pub mod http;
 mod import;
 mod key;
 mod list_metrics;
+mod manual;
+mod ready;
 mod redis;
 mod scratch;
 mod serve;
 mod store;
+mod supervisor;
 mod token;
 
 use std::ffi::OsString;
@@ -22,6 +25,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::app::Sockets;
 use crate::config::{self, Config};
 
 pub use exit::{Exit, Failure};
@@ -56,7 +60,14 @@ enum Command {
     /// See it work: everything in this one process, nothing needed, nothing left behind
     Demo,
     /// Say whether a gateway with this configuration would do its work: templates, store, relay, names
-    Check,
+    Check {
+        /// Ask DNS, too, whether brands' hosts have addresses and their signatures' keys are published: this machine's
+        /// name servers, or the one of that address.
+        #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "system", require_equals = true)]
+        dns: Option<check::names::Asked>,
+    },
+    /// Say whether the gateway of this configuration takes work, for health checks
+    Ready,
     /// Say what requests would be worth, by the rules that judge them at the edge
     #[command(long_about = classify::ABOUT, verbatim_doc_comment)]
     Classify(classify::Classify),
@@ -84,6 +95,17 @@ enum Command {
     /// Move stores
     #[command(subcommand)]
     Store(store::Store),
+    /// Print what a shell reads to complete the command line
+    Completions {
+        /// For which shell.
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual pages into a directory, for packages
+    #[command(hide = true)]
+    Man {
+        /// Where to.
+        directory: PathBuf,
+    },
     /// Print the default configuration file: every key, commented
     DefaultConfig,
     /// Print the sample brand's file, brand.toml: every key, commented
@@ -108,12 +130,15 @@ impl Command {
         match self {
             Self::Serve { check: true, .. } => configuration(files).map(drop),
             Self::Serve { accept_losing_sends, .. } => {
+                // Before the runtime has threads: the sockets are taken out of the environment.
+                let sockets = Sockets::inherited()?;
                 let mut config = configuration(files)?;
                 config.store.accept_losing_sends = accept_losing_sends;
-                wait_for(serve::run(config))
+                wait_for(serve::run(config, sockets))
             }
             Self::Demo => wait_for(demo::run()),
-            Self::Check => wait_for(check::run(&configuration(files)?)),
+            Self::Check { dns } => wait_for(check::run(&configuration(files)?, dns)),
+            Self::Ready => wait_for(ready::run(&configuration(files)?)),
             Self::Classify(command) => command.run(),
             Self::Import(command) => wait_for(command.run(&configuration(files)?)),
             Self::Bounces(command) => wait_for(command.run(&configuration(files)?)),
@@ -122,6 +147,8 @@ impl Command {
             Self::Redis(command) => wait_for(command.run(configuration(files)?)),
             Self::Key(command) => command.run(files),
             Self::Store(command) => wait_for(command.run(&configuration(files)?)),
+            Self::Completions { shell } => manual::completions(shell),
+            Self::Man { directory } => manual::man(&directory),
             Self::DefaultConfig => print(config::DEFAULT),
             Self::DefaultBrand => print(config::SAMPLE_BRAND),
         }

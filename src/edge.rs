@@ -99,14 +99,35 @@ impl Edge {
         unsubscriber: Unsubscriber,
         registry: &Registry,
     ) -> io::Result<Self> {
-        let threads = match config.threads {
-            0 => thread::available_parallelism()?.get(),
-            some => some,
-        };
-        let (listeners, address) = listen::bind(config.listen, threads)?;
+        let sockets = listen::bind(config.listen, threads(config)?)?;
+        Ok(Self::new(sockets, config, tracker, unsubscriber, registry))
+    }
+
+    /// On sockets that listen already, shared by all threads.
+    ///
+    /// # Errors
+    /// There is none, or it cannot be shared.
+    pub fn on(
+        passed: &[TcpListener],
+        config: &config::Edge,
+        tracker: Tracker,
+        unsubscriber: Unsubscriber,
+        registry: &Registry,
+    ) -> io::Result<Self> {
+        let sockets = listen::share(passed, threads(config)?)?;
+        Ok(Self::new(sockets, config, tracker, unsubscriber, registry))
+    }
+
+    fn new(
+        (listeners, address): (Vec<TcpListener>, SocketAddr),
+        config: &config::Edge,
+        tracker: Tracker,
+        unsubscriber: Unsubscriber,
+        registry: &Registry,
+    ) -> Self {
         let (put, aside) = aside::aside();
         let door = Arc::new(Door::new(config, Arc::new(tracker), unsubscriber, put, registry));
-        Ok(Self { listeners, address, door, aside })
+        Self { listeners, address, door, aside }
     }
 
     /// Where it listens.
@@ -145,6 +166,14 @@ impl Edge {
         drop(self.door);
         let _ = hearing.await;
         outcome
+    }
+}
+
+/// How many threads are meant.
+fn threads(config: &config::Edge) -> io::Result<usize> {
+    match config.threads {
+        0 => thread::available_parallelism().map(usize::from),
+        some => Ok(some),
     }
 }
 

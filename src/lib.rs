@@ -44,6 +44,8 @@
 //! - **One send, one fate.** `accepted = waiting + claimed + sent + failed + uncertain + cancelled + handed_off +
 //!   dropped`, for every brand, at every instant; exported as `vigie_conservation_gap` and asserted by the tests.
 //! - **No I/O before the pixel is answered; no polling on the way to the relay; memory is bounded everywhere.**
+//! - **A restart refuses nobody** where a supervisor holds the listening sockets ([`app::Sockets`]): what was accepted is heard,
+//!   and what was not is left in the kernel to the next gateway.
 //! - **A brand is asked for, never kept** ([`brands`]): they change while a gateway runs, each by itself, and who began with
 //!   one version ends with it. Only [`app`] puts another version into use, after all of it was tried.
 //! - **Secrets and addresses have types that cannot be formatted** ([`redact`]), so they do not reach a log, a label,

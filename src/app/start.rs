@@ -1,18 +1,17 @@
 //! Putting a gateway together. Everything that can fail does so before the first claim is possible.
 
+mod binding;
 mod wiring;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::brands::{self, Keeper};
 use super::opening::open_store;
-use super::{Addresses, Gateway, Listener, StartError, folders, producers};
+use super::{Gateway, Listener, Sockets, StartError, folders, producers};
 use crate::bounces::Bounces;
 use crate::brakes::Brakes;
 use crate::brands::Brands;
@@ -20,7 +19,7 @@ use crate::classify::Classifier;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::dispatch::Dispatcher;
-use crate::edge::{Edge, Recorder, Unsubscriber};
+use crate::edge::Edge;
 use crate::flow::{Gate, Standing};
 use crate::intake::{Intake, Outlet};
 use crate::model::{Flows, SendState};
@@ -62,27 +61,22 @@ struct Foundation {
     bounces: Bounces,
 }
 
-/// The listeners, bound before anything can claim: an address in use must not leave half a gateway behind.
-struct Bound {
-    edge: Edge,
-    /// Writes down who unsubscribes on the edge.
-    recorder: Recorder,
-    api: TcpListener,
-    ops: TcpListener,
-    /// For mails that come back, where it is configured.
-    lmtp: Option<lmtp::Door>,
-}
-
 impl Gateway {
-    /// Starts a gateway in this runtime: lays the foundation, binds the listeners, and only then lets claims happen.
-    pub async fn start(config: Config, prepared: Prepared, clock: Clock) -> Result<Self, StartError> {
+    /// Starts a gateway in this runtime: lays the foundation, takes over the sockets that were passed, binds the others,
+    /// and only then lets claims happen.
+    pub async fn start(
+        config: Config,
+        prepared: Prepared,
+        clock: Clock,
+        sockets: Sockets,
+    ) -> Result<Self, StartError> {
         let keys = keys(&config, &prepared)?;
         let vault = prepared.secrets.vault.clone();
         let (base, outlets) = Box::pin(Foundation::lay(config, prepared, clock)).await?;
         base.warn_of_strangers().await?;
         let mailboxes = base.mailboxes(vault.clone())?;
-        let bound = base.bind().await?;
-        let addresses = bound.addresses().map_err(unavailable)?;
+        let bound = base.bind(sockets).await?;
+        let addresses = bound.addresses()?;
         let dispatcher = base.dispatcher();
         let (claiming, claimers) = base.claimers(outlets, &dispatcher);
         let phase = watch::Sender::new(Phase::Running);
@@ -197,25 +191,6 @@ impl Foundation {
         Ok(())
     }
 
-    async fn bind(&self) -> Result<Bound, StartError> {
-        let (unsubscriber, recorder) =
-            Unsubscriber::new(self.brands.clone(), self.clock.clone(), &self.registry);
-        let at = self.config.edge.listen;
-        let edge = Edge::bind(&self.config.edge, self.tracker(), unsubscriber, &self.registry);
-        let edge = edge.map_err(|error| {
-            StartError::Unavailable(format!("edge.listen = \"{at}\" cannot be bound: {error}"))
-        })?;
-        let api = listen("api.listen", self.config.api.listen).await?;
-        let ops = listen("ops.listen", self.config.ops.listen).await?;
-        let lmtp = match &self.config.bounces.lmtp {
-            None => None,
-            Some(at) => Some(lmtp::Door::bind(at).await.map_err(|error| {
-                StartError::Unavailable(format!("bounces.lmtp = \"{at}\" cannot be bound: {error}"))
-            })?),
-        };
-        Ok(Bound { edge, recorder, api, ops, lmtp })
-    }
-
     /// Starts what makes claims: the pipeline behind each outlet, and the time door; and beside it what counts.
     fn claimers(&self, outlets: Vec<Outlet>, dispatcher: &Dispatcher) -> (CancellationToken, TaskTracker) {
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
@@ -243,22 +218,10 @@ impl Foundation {
     }
 }
 
-impl Bound {
-    fn addresses(&self) -> std::io::Result<Addresses> {
-        let (api, ops) = (self.api.local_addr()?, self.ops.local_addr()?);
-        Ok(Addresses { edge: self.edge.local_addr(), api, ops })
-    }
-}
-
 fn keys(config: &Config, prepared: &Prepared) -> Result<api::Keys, StartError> {
     let mut keys = config.api.keys.clone();
     keys.push(prepared.operator.key.clone());
     api::Keys::new(&keys).map_err(configuration)
-}
-
-async fn listen(key: &str, at: SocketAddr) -> Result<TcpListener, StartError> {
-    let bound = TcpListener::bind(at).await;
-    bound.map_err(|error| StartError::Unavailable(format!("{key} = \"{at}\" cannot be bound: {error}")))
 }
 
 async fn run_edge(edge: Edge, stop: CancellationToken) {

@@ -1,6 +1,9 @@
 //! `vigie check`: would a gateway with this configuration do its work? One line per part, one sentence per fault. The exit code is the first
 //! fault's: 78 for the configuration, 65 for a damaged store, 69 for a relay or a Redis that is not there.
 
+pub(super) mod machine;
+pub(super) mod names;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::net::ToSocketAddrs;
@@ -8,6 +11,7 @@ use std::path::Path;
 
 use url::Url;
 
+use self::names::Asked;
 use super::{Exit, Failure};
 use crate::app::{StartError, open_store};
 use crate::clock::Clock;
@@ -15,17 +19,17 @@ use crate::config::{Brand, Config, Invalid, StoreUrl};
 use crate::feeds::Mapping;
 use crate::model::{Grantee, Name};
 use crate::relay::Relay;
-use crate::render::{House, TemplateInfo};
+use crate::render::{House, Record, TemplateInfo};
 use crate::secrets::{self, Secrets};
 use crate::telemetry::Registry;
 use crate::token::Kind;
 use crate::{brands, config};
 
 /// Looks at every part, also after one of them failed. The configuration itself was read and validated already.
-pub(super) async fn run(config: &Config) -> Result<(), Failure> {
+pub(super) async fn run(config: &Config, dns: Option<Asked>) -> Result<(), Failure> {
     let (store_fault, store) = store(config).await;
     let (brands, refused) = config.brands_now()?;
-    let report = [
+    let mut report = vec![
         ("configuration", Exit::Configuration, Ok("valid".to_owned())),
         ("brands", Exit::Configuration, all(&brands, &refused)),
         ("secrets", Exit::Configuration, keys(config)),
@@ -36,7 +40,13 @@ pub(super) async fn run(config: &Config) -> Result<(), Failure> {
         ("tracking", Exit::Configuration, tracking(&brands)),
         ("feeds", Exit::Configuration, feeds(config, &brands)),
         ("handoff", Exit::Configuration, handoff(config)),
+        ("open files", Exit::Configuration, machine::files(config)),
+        ("clock", Exit::Configuration, Ok(machine::clock())),
     ];
+    if let Some(asked) = dns {
+        let said = names::look(config, &brands, asked).await;
+        report.extend(said.map(|(part, found)| (part, Exit::Configuration, found)));
+    }
     let mut out = std::io::stdout().lock();
     for (part, _, found) in &report {
         let (mark, text) = match found {
@@ -139,12 +149,18 @@ fn signatures(config: &Config, brands: &Brands) -> Found {
     if brands.values().all(|brand| brand.dkim.is_empty()) {
         return Ok("none: the relay signs, or nobody does (`vigie key dkim` makes a key)".into());
     }
+    let needs = |(brand, record)| format!("{brand} needs {record}");
+    Ok(records(config, brands)?.into_iter().map(needs).collect::<Vec<_>>().join("; "))
+}
+
+/// The same as records, with the brands they are of.
+fn records(config: &Config, brands: &Brands) -> Result<Vec<(String, Record)>, String> {
     // A brand that cannot be used is a fault of another part.
     let sound = houses(config, brands)?.into_iter().flatten();
-    let needs = |(name, house): (Name, House)| {
-        house.records().map(|record| format!("{name} needs {record}")).collect::<Vec<_>>()
+    let of = |(name, house): (Name, House)| {
+        house.records().map(|record| (name.to_string(), record)).collect::<Vec<_>>()
     };
-    Ok(sound.flat_map(needs).collect::<Vec<_>>().join("; "))
+    Ok(sound.flat_map(of).collect())
 }
 
 fn templates(config: &Config, brands: &Brands) -> Found {

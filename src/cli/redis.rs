@@ -1,8 +1,11 @@
 //! `vigie redis`: what an operator does to a Redis before gateways use it.
 
+use std::time::Duration;
+
 use clap::{Args, Subcommand};
 use sha2::{Digest, Sha256};
 
+use super::check::machine::CLOCKS_DIFFER;
 use super::{Exit, Failure, print};
 use crate::config::{self, Config, RedisUrl, StoreUrl};
 use crate::store::StoreError;
@@ -102,7 +105,22 @@ fn lines(survey: &Survey) -> Vec<(&'static str, String)> {
         }
         Rights::Missing(_) => {}
     }
+    lines.extend(clocks(survey).map(|sentence| (FAULT, sentence)));
     lines
+}
+
+/// Says that a server's clock and ours differ, where they do: presence and leases are told by the server's, the age of
+/// signals and mails by ours.
+fn clocks(survey: &Survey) -> Option<String> {
+    let ahead = survey.ahead?;
+    let apart = Duration::from_millis(ahead.unsigned_abs());
+    (apart > CLOCKS_DIFFER).then(|| {
+        let which = if ahead > 0 { "ahead of" } else { "behind" };
+        format!(
+            "its clock is {:.1} s {which} this machine's: keep both in step with NTP",
+            apart.as_secs_f64()
+        )
+    })
 }
 
 /// What `vigie check` says of a Redis. Functions that are not loaded yet are no fault there: a gateway loads them.
@@ -114,6 +132,10 @@ pub(super) async fn look(url: &RedisUrl, replicas: u16) -> Result<String, Failur
         for finding in survey.remarks() {
             fit &= finding.severity == Severity::Warn;
             sentences.push(format!("{} {}", survey.server, finding.sentence));
+        }
+        if let Some(sentence) = clocks(survey) {
+            fit = false;
+            sentences.push(format!("{}: {sentence}", survey.server));
         }
     }
     if !fit {
@@ -167,5 +189,28 @@ fn acl(store: &config::Store) -> String {
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         Self::from(crate::app::StartError::from(error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::redis::server::Sync;
+
+    #[test]
+    fn clocks_that_differ_are_told_with_the_way_they_do() {
+        let survey = |ahead| Survey {
+            server: "127.0.0.1:6379".into(),
+            findings: Vec::new(),
+            sync: Sync::Always,
+            ahead,
+            rights: Rights::Enough,
+        };
+        assert_eq!(clocks(&survey(None)), None, "the user may not ask");
+        assert_eq!(clocks(&survey(Some(-1500))), None);
+        let told = |ahead| clocks(&survey(Some(ahead))).expect("too far");
+        assert!(told(7_500).contains("7.5 s ahead of"), "{}", told(7_500));
+        assert!(told(-90_000).contains("90.0 s behind"), "{}", told(-90_000));
+        assert!(lines(&survey(Some(7_500))).iter().any(|(mark, _)| *mark == FAULT));
     }
 }

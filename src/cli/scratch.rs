@@ -7,7 +7,7 @@ use std::path::Path;
 use tempfile::TempDir;
 
 use super::{Exit, Failure};
-use crate::app::Gateway;
+use crate::app::{Gateway, Sockets};
 use crate::clock::Clock;
 use crate::config::{Config, StoreUrl};
 use crate::redact::Secret;
@@ -40,7 +40,7 @@ impl Scratch {
         let key = prepared.operator.text.clone();
         let store = config.store.url.clone();
         // The whole configuration is in that future.
-        let gateway = Box::pin(Gateway::start(config, prepared, Clock::system())).await?;
+        let gateway = Box::pin(Gateway::start(config, prepared, Clock::system(), Sockets::none())).await?;
         Ok(Self { gateway, key, store, directory })
     }
 

@@ -4,17 +4,22 @@ use std::io::Write;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::check::machine;
+use super::supervisor::{self, Watchdog};
 use super::{Exit, Failure};
-use crate::app::{Gateway, StartError};
+use crate::app::{Gateway, Sockets, StartError};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::secrets::{self, Prepared};
 use crate::telemetry;
 
 /// Runs a gateway until it is told to stop (SIGTERM, SIGINT); SIGHUP reads brands, agents and networks again.
-pub(super) async fn run(config: Config) -> Result<(), Failure> {
-    // 1. Logs, so that everything after can speak.
+pub(super) async fn run(config: Config, sockets: Sockets) -> Result<(), Failure> {
+    // 1. Logs, so that everything after can speak; and as many open files as the machine gives.
     telemetry::logs(&config.log)?;
+    if let Err(error) = machine::open_more_files() {
+        tracing::warn!(%error, "the limit of open files stays as it is");
+    }
     // 2. Secrets: read, or made on the first start.
     let operator = std::env::var("VIGIE_OPERATOR_KEY").ok();
     let prepared = secrets::prepare(&config.data.dir, &secrets::owners(&config), operator.as_deref())?;
@@ -22,16 +27,19 @@ pub(super) async fn run(config: Config) -> Result<(), Failure> {
     // 3. The signals that stop, before there is anything to stop.
     let mut signals = Signals::new().map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
     // 4. The gateway.
-    let gateway = Gateway::start(config, prepared, Clock::system()).await?;
-    // 5. Where it listens, for people and for whoever started it on port 0.
+    let gateway = Gateway::start(config, prepared, Clock::system(), sockets).await?;
+    // 5. Where it listens, for people and for whoever started it on port 0; and that it does, for its supervisor.
     let at = gateway.addresses();
     announce(&format!(
         "{files}edge listening on {}\napi listening on {}\nops listening on {}\n",
         at.edge, at.api, at.ops
     ))?;
+    supervisor::ready();
+    let _watchdog = Watchdog::start();
     // 6. Wait.
     let ended = wait(&gateway, &mut signals).await;
     // 7. Drain.
+    supervisor::stopping();
     tracing::info!("stopping: no new claims, attempts under way finish");
     let left = gateway.stop().await;
     ended?;
@@ -52,7 +60,11 @@ async fn wait(gateway: &Gateway, signals: &mut Signals) -> Result<(), Failure> {
         };
         match wanted {
             Wanted::Stop => return Ok(()),
-            Wanted::Reload => gateway.reload(),
+            Wanted::Reload => {
+                supervisor::reloading();
+                gateway.reload();
+                supervisor::ready();
+            }
         }
     }
 }

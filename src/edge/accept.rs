@@ -14,7 +14,7 @@ use tokio_util::task::TaskTracker;
 
 use super::aside::Aside;
 use super::client::{Peer, Proxies};
-use super::connection;
+use super::connection::{self, LAST_CALL};
 use super::introduction::{self, Speaker};
 use super::limits::{Guest, Limits};
 use super::metrics::Metrics;
@@ -87,7 +87,7 @@ impl Door {
 pub(super) async fn serve(listener: TcpListener, door: Arc<Door>, stop: CancellationToken) -> io::Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let connections = TaskTracker::new();
-    let _ = stop.run_until_cancelled(accept_all(&listener, &door, &connections, &stop)).await;
+    accept_all(&listener, &door, &connections, &stop).await;
     drop(listener);
     connections.close();
     if timeout(door.drain, connections.wait()).await.is_err() {
@@ -96,16 +96,17 @@ pub(super) async fn serve(listener: TcpListener, door: Arc<Door>, stop: Cancella
     Ok(())
 }
 
-/// Accepts one connection after the other. A thread that waits for a permit holds one connection and leaves the rest to
-/// the kernel; it takes no permit before it has one, or idle threads would keep permits from busy ones.
+/// Accepts one connection after the other until `stop`. A thread that waits for a permit holds one connection and leaves
+/// the rest to the kernel; it takes no permit before it has one, or idle threads would keep permits from busy ones. What
+/// was accepted is served, whatever comes meanwhile: when we stop, permits are free soon.
 async fn accept_all(
     listener: &tokio::net::TcpListener,
     door: &Arc<Door>,
     connections: &TaskTracker,
     stop: &CancellationToken,
 ) {
-    loop {
-        match listener.accept().await {
+    while let Some(accepted) = stop.run_until_cancelled(listener.accept()).await {
+        match accepted {
             Ok((stream, peer)) if door.introductions == ProxyProtocol::Off => {
                 match door.limits.admit(peer.ip()) {
                     Some(guest) => {
@@ -140,10 +141,13 @@ async fn introduce(
     stop: CancellationToken,
 ) {
     let introduction = timeout(door.patience, introduction::read(&mut stream, door.introductions));
-    let speaker = match stop.run_until_cancelled(introduction).await {
-        Some(Ok(Ok(speaker))) => speaker,
-        Some(_) => return door.metrics.unintroduced.inc(),
-        None => return,
+    let speaker = tokio::select! {
+        biased;
+        heard = introduction => match heard {
+            Ok(Ok(speaker)) => speaker,
+            _ => return door.metrics.unintroduced.inc(),
+        },
+        () = last_call(&stop) => return,
     };
     let (address, peer) = match speaker {
         Speaker::Client(address) => (address, door.proxies.peer(Some(address))),
@@ -167,6 +171,12 @@ async fn entertain(
     let _counted = door.metrics.connection();
     connection::serve(stream, peer, &door, stop).await;
     drop(places);
+}
+
+/// When nobody may begin to speak any more.
+async fn last_call(stop: &CancellationToken) {
+    stop.cancelled().await;
+    sleep(LAST_CALL).await;
 }
 
 /// Whether an error of `accept` is one connection's own: the client left before we came.

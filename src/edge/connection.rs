@@ -17,15 +17,28 @@ use super::client::Peer;
 use super::pulse::Pulse;
 use super::service::Desk;
 
-/// When we stop, a request whose head is under way has this long to arrive: hyper closes idle connections at once,
-/// but cannot tell a new one from one whose request is coming.
-const LAST_CALL: Duration = Duration::from_secs(1);
+/// When we stop, a connection that has not asked for anything yet has this long: its request may be on the way, and
+/// it would be reset.
+pub(super) const LAST_CALL: Duration = Duration::from_secs(1);
+
+/// So long one that has asked before: whoever keeps it busy hears with the next answer that it was the last.
+const LAST_ROUND: Duration = Duration::from_millis(500);
 
 /// After our last word, how long a client may still talk before we close...
 const LINGER: Duration = Duration::from_secs(1);
 
 /// ...and how much: closing with bytes unread resets the connection, and the client may lose the answer.
 const LINGER_BYTES: usize = 1024 * 1024;
+
+/// How far a connection has come to its end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stopping {
+    No,
+    /// What is asked now is answered, and nothing after it.
+    LastRound,
+    /// Nothing more may be asked.
+    LastAnswer,
+}
 
 /// Serves one connection to its end: the client leaves, is too slow, sends what is not HTTP, or we `stop`.
 pub(super) async fn serve(stream: TcpStream, peer: Peer, door: &Arc<Door>, stop: CancellationToken) {
@@ -37,7 +50,7 @@ pub(super) async fn serve(stream: TcpStream, peer: Peer, door: &Arc<Door>, stop:
     let mut conversation = door.http.serve_connection(TokioIo::new(stream), desk);
     let mut alarm = pin!(sleep_until(pulse.deadline()));
     let mut stopped = pin!(stop.cancelled());
-    let mut stopping = false;
+    let mut stopping = Stopping::No;
     loop {
         tokio::select! {
             biased;
@@ -49,19 +62,22 @@ pub(super) async fn serve(stream: TcpStream, peer: Peer, door: &Arc<Door>, stop:
                 let _ = part(conversation.into_parts().io.into_inner()).await;
                 return;
             }
-            () = alarm.as_mut() => {
-                if stopping {
-                    return;
+            () = alarm.as_mut() => match stopping {
+                Stopping::No if pulse.deadline() <= Instant::now() => return door.metrics.slow.inc(),
+                Stopping::No => alarm.as_mut().reset(pulse.deadline()),
+                Stopping::LastRound if pulse.has_beaten() => {
+                    stopping = Stopping::LastAnswer;
+                    alarm.as_mut().reset(Instant::now() + LAST_CALL);
+                    // Closes it, unless an answer is under way.
+                    std::pin::Pin::new(&mut conversation).graceful_shutdown();
                 }
-                if pulse.deadline() <= Instant::now() {
-                    return door.metrics.slow.inc();
-                }
-                alarm.as_mut().reset(pulse.deadline());
-            }
-            () = stopped.as_mut(), if !stopping => {
-                stopping = true;
-                alarm.as_mut().reset(pulse.deadline().min(Instant::now() + LAST_CALL));
-                std::pin::Pin::new(&mut conversation).graceful_shutdown();
+                Stopping::LastRound | Stopping::LastAnswer => return,
+            },
+            () = stopped.as_mut(), if stopping == Stopping::No => {
+                stopping = Stopping::LastRound;
+                pulse.end();
+                let patience = if pulse.has_beaten() { LAST_ROUND } else { LAST_CALL };
+                alarm.as_mut().reset(pulse.deadline().min(Instant::now() + patience));
             }
         }
     }

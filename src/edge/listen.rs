@@ -1,4 +1,4 @@
-//! Sockets: one for each thread, all on the same port.
+//! Sockets: one for each thread, all on the same port; or one that was passed to us, shared by all threads.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -15,6 +15,17 @@ pub(super) fn bind(address: SocketAddr, threads: usize) -> io::Result<(Vec<TcpLi
     let others = (1..threads).map(|_| socket(given));
     let all = std::iter::once(Ok(first)).chain(others).collect::<io::Result<_>>()?;
     Ok((all, given))
+}
+
+/// Shares sockets that listen already among `threads` or more. All threads wait at one queue then, which is the
+/// kernel's as long as anybody holds the socket: what is in it when we stop is left to whoever comes after us.
+pub(super) fn share(passed: &[TcpListener], threads: usize) -> io::Result<(Vec<TcpListener>, SocketAddr)> {
+    let first = passed.first().ok_or(io::ErrorKind::InvalidInput)?.local_addr()?;
+    for socket in passed {
+        socket.set_nonblocking(true)?;
+    }
+    let shared = passed.iter().cycle().take(threads.max(passed.len()));
+    Ok((shared.map(TcpListener::try_clone).collect::<io::Result<_>>()?, first))
 }
 
 fn socket(address: SocketAddr) -> io::Result<TcpListener> {

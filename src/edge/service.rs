@@ -67,6 +67,16 @@ impl Service<Request<Incoming>> for Desk {
     fn call(&self, request: Request<Incoming>) -> Reply {
         let received = Instant::now();
         self.pulse.beat(received);
+        let mut reply = self.reply(request, received);
+        if self.pulse.is_ending() {
+            reply.be_last();
+        }
+        reply
+    }
+}
+
+impl Desk {
+    fn reply(&self, request: Request<Incoming>, received: Instant) -> Reply {
         let (head, body) = request.into_parts();
         let framed = !body.is_end_stream() && head.headers.contains_key(TRANSFER_ENCODING);
         if framed && !is_heard_in_chunks(&head) {

@@ -3,6 +3,7 @@
 mod delivered;
 mod letters;
 mod making;
+mod published;
 
 use std::collections::BTreeMap;
 use std::io::Write;

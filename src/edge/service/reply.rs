@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::Response;
+use hyper::header::{CONNECTION, HeaderValue};
 
 type Answered = Response<Full<Bytes>>;
 
@@ -21,6 +22,13 @@ pub(in crate::edge) enum Reply {
 impl Reply {
     pub(super) const fn now(answer: Answered) -> Self {
         Self::Now(Some(answer))
+    }
+
+    /// Says that the connection ends with it. One that is not there yet says so if the connection ends meanwhile.
+    pub(super) fn be_last(&mut self) {
+        if let Self::Now(Some(answer)) = self {
+            answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
     }
 
     pub(super) fn later(answer: impl Future<Output = Answered> + Send + 'static) -> Self {

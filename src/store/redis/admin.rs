@@ -7,7 +7,8 @@ use redis::{RedisError, Value, cmd};
 
 use super::library::library;
 use super::rights::{Rights, rights};
-use super::server::{Examined, Finding, Sync, Wanted, examine};
+use super::server::{Examined, Finding, Sync, Wanted, allowed, examine};
+use crate::clock::Clock;
 use crate::config::RedisUrl;
 use crate::redact::foreign;
 use crate::store::StoreError;
@@ -26,6 +27,8 @@ pub struct Survey {
     pub findings: Vec<Finding>,
     /// When it can say that a write is on its disk.
     pub sync: Sync,
+    /// How far its clock is ahead of ours, in milliseconds; below 0: behind it. Not known where the user may not ask.
+    pub ahead: Option<i64>,
     /// Whether the user has the rights of a gateway; also says whether the functions are loaded.
     pub rights: Rights,
 }
@@ -58,7 +61,8 @@ pub async fn survey(url: &RedisUrl, replicas: u16) -> Result<Vec<Survey>, StoreE
     for mut primary in primaries(url).await? {
         let found = look(&mut primary.connection, wanted).await;
         let (Examined { findings, sync }, rights) = found.map_err(|error| fault(&primary.server, &error))?;
-        surveys.push(Survey { server: primary.server, findings, sync, rights });
+        let ahead = ahead(&mut primary.connection).await.map_err(|error| fault(&primary.server, &error))?;
+        surveys.push(Survey { server: primary.server, findings, sync, ahead, rights });
     }
     Ok(surveys)
 }
@@ -68,6 +72,15 @@ async fn look(
     wanted: Wanted,
 ) -> Result<(Examined, Rights), RedisError> {
     Ok((examine(connection, wanted).await?, rights(connection).await?))
+}
+
+/// Compares its clock with ours at the middle of the round trip.
+async fn ahead(connection: &mut MultiplexedConnection) -> Result<Option<i64>, RedisError> {
+    let clock = Clock::system();
+    let before = clock.now().as_millisecond();
+    let told = allowed(cmd("TIME").query_async::<(i64, i64)>(connection).await)?;
+    let ours = i64::midpoint(before, clock.now().as_millisecond());
+    Ok(told.map(|(seconds, micros)| seconds * 1000 + micros / 1000 - ours))
 }
 
 /// Loads the functions on every primary where they are missing; `prune` removes those of other versions, which a gateway

@@ -7,7 +7,7 @@ use std::time::Duration;
 use hyper::{Method, StatusCode};
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use vigie::app::Gateway;
+use vigie::app::{Gateway, Sockets};
 use vigie::clock::Clock;
 use vigie::config::Config;
 use vigie::secrets;
@@ -42,7 +42,7 @@ impl House {
         let prepared =
             secrets::prepare(&config.data.dir, &secrets::owners(&config), Some(KEY)).expect("secrets");
         let clock = Clock::manual(start.parse().expect("a moment"));
-        let gateway = Box::pin(Gateway::start(config, prepared, clock.clone())).await;
+        let gateway = Box::pin(Gateway::start(config, prepared, clock.clone(), Sockets::none())).await;
         Self { gateway: gateway.expect("it starts"), clock, home }
     }
 

@@ -4,6 +4,7 @@
 //! (unless the test [said so](Gateway::leaves_undecided)), balanced books, no panic, and no address, token or key in
 //! logs or metrics. Addresses in tests contain [`CANARY`] so that a leaked one is recognised.
 
+mod passed;
 mod words;
 
 use std::ffi::OsStr;
@@ -21,6 +22,7 @@ use tokio::time::timeout;
 use super::metrics::Metrics;
 use super::wait::{SOON, wait_until};
 
+pub use passed::Passed;
 pub use words::{IPHONE, Knocker, api_request, letter};
 
 /// A part of every address in the tests, and of nothing else.
@@ -38,6 +40,8 @@ pub struct Gateway {
     /// Its configuration file, if it has one.
     file: Option<PathBuf>,
     settings: Vec<(String, String)>,
+    /// The sockets it is passed, if it does not bind its own.
+    passed: Option<Passed>,
     run: Option<Run>,
     /// The last words of a gateway that was stopped.
     last: Option<Metrics>,
@@ -72,6 +76,14 @@ impl Gateway {
         gateway
     }
 
+    /// The same on sockets that stay when it is stopped.
+    pub async fn on(sockets: Passed, settings: &[(&str, &str)]) -> Gateway {
+        let mut gateway = Gateway::prepare(None, settings);
+        gateway.passed = Some(sockets);
+        gateway.restart().await;
+        gateway
+    }
+
     /// Starts another of the same installation: with the same keys and configuration file, in a data directory of its own.
     pub async fn beside(&self, settings: &[(&str, &str)]) -> Gateway {
         const SECRETS: &str = "secrets.toml";
@@ -87,8 +99,8 @@ impl Gateway {
         let settings =
             settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let home = tempfile::Builder::new().prefix("vigie-").tempdir().expect("a temporary directory");
-        let (run, last, secrets) = (None, None, Mutex::new(vec![KEY.to_owned()]));
-        Gateway { home, file, settings, run, last, secrets, undecided: 0, uncertain: false }
+        let (passed, run, last, secrets) = (None, None, None, Mutex::new(vec![KEY.to_owned()]));
+        Gateway { home, file, settings, passed, run, last, secrets, undecided: 0, uncertain: false }
     }
 
     /// Starts it again on the same data directory, after it was killed or stopped.
@@ -113,7 +125,9 @@ impl Gateway {
     fn command(&self) -> Command {
         let stdout = File::create(self.home.path().join("stdout")).expect("the directory is ours");
         let stderr = File::options().create(true).append(true).open(self.home.path().join("stderr"));
-        let mut command = Command::new(env!("CARGO_BIN_EXE_vigie"));
+        let program = env!("CARGO_BIN_EXE_vigie");
+        let mut command =
+            self.passed.as_ref().map_or_else(|| Command::new(program), |passed| passed.command(program));
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("VIGIE")) {
             command.env_remove(name);
         }
