@@ -1,5 +1,5 @@
 //! How many instructions each step of a signal's way takes, as callgrind counts them, against those of the table that is
-//! kept with the sources: `cargo bench --bench instructions`; with `-- --write` the table becomes what was counted.
+//! kept with the sources: the last step of `.ci/run`; with `-- --write` behind it the table becomes what was counted.
 //!
 //! Unlike times these figures are the same on a busy machine, so a change of some percent is one of the code, or of the
 //! compiler. They say nothing of caches, of the kernel, or of waiting.

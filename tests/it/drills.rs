@@ -34,10 +34,10 @@ fn hanging() -> Manner {
 }
 
 /// Waits until this metric, summed over the series with this label, is what was expected.
-async fn shows(gateway: &Gateway, name: &str, label: &str, expected: impl Fn(f64) -> bool) {
+async fn shows(gateway: &Gateway, name: &str, label: &str, expected: impl Fn(u64) -> bool) {
     let labels: Vec<&str> = if label.is_empty() { Vec::new() } else { vec![label] };
     wait_until(&format!("{name} shows it"), SOON, async || {
-        expected(gateway.metrics().sum(name, &labels)).then_some(())
+        expected(gateway.metrics().count(name, &labels)).then_some(())
     })
     .await;
 }
@@ -59,8 +59,8 @@ async fn a_relay_that_is_away_is_seen_and_costs_nothing() {
     gateway.queue("held", PERSON).await;
     let pixel = gateway.pixel(PERSON).await;
     answers_pixels(&gateway, &pixel).await;
-    shows(&gateway, "vigie_relay_transactions_total", "reply=\"unreachable\"", |count| count > 0.0).await;
-    shows(&gateway, "vigie_sends", "state=\"waiting\"", |count| count == 1.0).await;
+    shows(&gateway, "vigie_relay_transactions_total", "reply=\"unreachable\"", |count| count > 0).await;
+    shows(&gateway, "vigie_sends", "state=\"waiting\"", |count| count == 1).await;
     let held = gateway.send("held").await;
     assert_eq!(held["attempts"], 0, "it was never about the mail: {held}");
 
@@ -71,7 +71,7 @@ async fn a_relay_that_is_away_is_seen_and_costs_nothing() {
         (gateway.state("held").await == "sent").then_some(())
     })
     .await;
-    shows(&gateway, "vigie_relay_transactions_total", "reply=\"250\"", |count| count == 1.0).await;
+    shows(&gateway, "vigie_relay_transactions_total", "reply=\"250\"", |count| count == 1).await;
 }
 
 #[tokio::test]
@@ -83,9 +83,9 @@ async fn a_relay_that_hangs_is_seen_while_it_does() {
     gateway.queue("stuck", PERSON).await;
     let pixel = gateway.pixel(PERSON).await;
     answers_pixels(&gateway, &pixel).await;
-    shows(&gateway, "vigie_attempts_under_way", "", |count| count == 1.0).await;
-    shows(&gateway, "vigie_sends", "state=\"claimed\"", |count| count == 1.0).await;
-    shows(&gateway, "vigie_relay_connections", "state=\"busy\"", |count| count == 1.0).await;
+    shows(&gateway, "vigie_attempts_under_way", "", |count| count == 1).await;
+    shows(&gateway, "vigie_sends", "state=\"claimed\"", |count| count == 1).await;
+    shows(&gateway, "vigie_relay_connections", "state=\"busy\"", |count| count == 1).await;
     answers_pixels(&gateway, &pixel).await;
     gateway.kill().await;
 }
@@ -96,13 +96,13 @@ async fn a_redis_that_hangs_is_seen_and_pixels_are_answered() {
     let gateway = Gateway::start(&[("VIGIE__STORE__URL", &redis.url())]).await;
     gateway.queue("held", PERSON).await;
     let pixel = gateway.pixel(PERSON).await;
-    shows(&gateway, "vigie_redis_up", "", |up| up == 1.0).await;
+    shows(&gateway, "vigie_redis_up", "", |up| up == 1).await;
     redis.stop();
-    shows(&gateway, "vigie_redis_up", "", |up| up == 0.0).await;
+    shows(&gateway, "vigie_redis_up", "", |up| up == 0).await;
     answers_pixels(&gateway, &pixel).await;
-    shows(&gateway, "vigie_signals_lost_total", "", |lost| lost > 0.0).await;
+    shows(&gateway, "vigie_signals_lost_total", "", |lost| lost > 0).await;
     redis.cont();
-    shows(&gateway, "vigie_redis_up", "", |up| up == 1.0).await;
+    shows(&gateway, "vigie_redis_up", "", |up| up == 1).await;
     wait_until("it goes at the next signal", SOON, async || {
         gateway.comes_online(PERSON).await;
         (gateway.state("held").await == "sent").then_some(())
@@ -120,12 +120,12 @@ async fn a_gateway_that_is_killed_in_a_hand_over_leaves_doubt_that_others_show_o
     let mut second = first.beside(&settings).await;
     first.queue("doubtful", PERSON).await;
     first.comes_online(PERSON).await;
-    shows(&second, "vigie_sends", "state=\"claimed\"", |count| count == 1.0).await;
+    shows(&second, "vigie_sends", "state=\"claimed\"", |count| count == 1).await;
     wait_until("the relay has it", SOON, async || (sink.count(Step::Message) == 1).then_some(())).await;
     first.kill().await;
-    shows(&second, "vigie_sends", "state=\"uncertain\"", |count| count == 1.0).await;
-    shows(&second, "vigie_sends", "state=\"claimed\"", |count| count == 0.0).await;
-    shows(&second, "vigie_conservation_gap", "", |gap| gap == 0.0).await;
+    shows(&second, "vigie_sends", "state=\"uncertain\"", |count| count == 1).await;
+    shows(&second, "vigie_sends", "state=\"claimed\"", |count| count == 0).await;
+    shows(&second, "vigie_conservation_gap", "", |gap| gap == 0).await;
     second.may_be_uncertain();
 }
 

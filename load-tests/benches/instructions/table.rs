@@ -11,8 +11,8 @@ const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/instructions.txt");
 
 /// What its first lines say.
 const HEAD: &str = "\
-# Instructions of each step of a signal's way, as callgrind counts them in the release build.
-# `cargo bench --bench instructions -- --write` writes this file, without --write compares.
+# Instructions of each step of a signal's way, as callgrind counts them. The last step of `.ci/run` compares; the same
+# command with `-- --write` at its end writes this file.
 ";
 
 /// The instructions of each step when the table was written.
