@@ -3,13 +3,14 @@
 //! A signal arrives judged, and most of them end here, in memory: those that can be no presence, and those that say what
 //! was recorded a moment ago (somebody reading mail makes many signals, and the store needs one; a proxy fetches the same
 //! image again and again). What remains is offered to the queue of its recipient. Nothing here waits: a full queue sheds
-//! the signal and counts it, and the mail client has its answer either way.
+//! its oldest signal and counts it, and the mail client has its answer either way. A queue that is behind serves the newest
+//! first ([`Outlet`]).
 //!
 //! ```text
-//! receive ─▶ presence? ─▶ said a moment ago? ─▶ shard (bounded) ─▶ Outlet::recv ─▶ judged
-//!              │ no           │ yes                │ full                            │
-//!              ▼              ▼                    ▼                                 ▼
-//!           Counted        Recent                Shed                         counted by its mail's age
+//! receive ─▶ presence? ─▶ said a moment ago? ─▶ line (bounded) ─▶ Outlet::recv ─▶ judged
+//!              │ no           │ yes                │ full                           │
+//!              ▼              ▼                    ▼                                ▼
+//!           Counted        Recent          the oldest: shed                  counted by its mail's age
 //! ```
 //!
 //! Every signal is counted once, by its verdict: what ends here at once, what goes on when the store has said how old its
@@ -19,44 +20,26 @@
 //! fire, but only for sends that arrived by [`enqueue`](crate::store), and those fire by themselves while the
 //! recipient is online. Hence the order: `refresh` is at most a quarter of the presence window.
 
+mod counts;
+mod line;
 mod met;
 mod statistics;
 
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
-use prometheus::IntCounter;
-use std::time::{Duration, Instant};
-use tokio::sync::mpsc;
 
 use crate::config;
-use crate::model::{Class, Glance, Leaving, RecipientId, SendId, Signal, Source, Verdict, Worth};
-use crate::telemetry::{Label, Metric, Registry};
+use crate::model::{Glance, Leaving, RecipientId, SendId, Signal, Source, Verdict, Worth};
+use crate::telemetry::Registry;
+use counts::Counts;
+pub use line::Outlet;
+use line::{Inlet, Refused, line};
 use met::Met;
 use statistics::Statistics;
 pub use statistics::{Sight, Sights};
-
-const SIGNALS: Metric = Metric {
-    name: "vigie_signals_total",
-    labels: &[
-        Label::of("source", &["open", "click", "beacon", "partner", "imap", "webmail", "portal"]),
-        Label::of("verdict", &["human", "proxy", "prefetch", "scanner", "bot", "unknown"]),
-    ],
-    meaning: "Signals received and judged, by where they came from and what they were worth",
-    healthy: "mostly human and proxy, by the hours of the day",
-    alert: "it falls to zero during business hours: pixels do not reach us. scanner or bot jump: \
-              somebody crawls our mails",
-};
-
-const SHED: Metric = Metric {
-    name: "vigie_signals_shed_total",
-    labels: &[Label::of("reason", &["full", "closed", "statistics"])],
-    meaning: "Signals that were presence and found no room, and what is missing in the counts of cases. \
-              Reason full: their queue was; closed: the gateway stops; statistics: opens and clicks that are \
-              missing in the counts of their cases, because their queue was full or the store did not take \
-              them",
-    healthy: "0, but for closed during a stop",
-    alert: "full rises for a minute: the store or the pipeline is slower than the signals arrive",
-};
 
 /// What became of a signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +50,8 @@ pub enum Received {
     Recent,
     /// The pipeline will act on it.
     Queued,
-    /// No room: counted as shed. The next signal of this recipient gets another chance.
+    /// The gateway stops, or too many departures wait: counted as shed. The next signal of this recipient gets another
+    /// chance.
     Shed,
 }
 
@@ -84,20 +68,13 @@ pub enum Report {
 /// The receiving side: shared by the edge, the API and the watchers.
 #[derive(Debug)]
 pub struct Intake {
-    /// `vigie_signals_total` by source and class, resolved once.
-    counted: Vec<[IntCounter; Class::ALL.len()]>,
-    shed_full: IntCounter,
-    shed_closed: IntCounter,
+    counts: Arc<Counts>,
     /// What was recorded of recipients less than `presence.refresh` ago.
     recent: Cache<RecipientId, Met, foldhash::fast::RandomState>,
     refresh: Duration,
-    shards: Vec<mpsc::Sender<Report>>,
+    shards: Vec<Inlet>,
     statistics: Statistics,
 }
-
-/// The giving side of one shard. All signals of one recipient leave by the same outlet, in order.
-#[derive(Debug)]
-pub struct Outlet(mpsc::Receiver<Report>);
 
 impl Intake {
     /// An intake with `config.shards` outlets that share `config.capacity`; at least one of each.
@@ -108,22 +85,16 @@ impl Intake {
     ) -> (Self, Vec<Outlet>) {
         let shards = config.shards.max(1);
         let depth = config.capacity.div_ceil(shards).max(1);
-        let (shards, outlets) = (0..shards).map(|_| mpsc::channel(depth)).unzip::<_, _, Vec<_>, Vec<_>>();
-        let signals = registry.counter(SIGNALS);
-        let shed = registry.counter(SHED);
-        let of = |source: Source| {
-            Class::ALL.map(|class| signals.with_label_values(&[source.as_str(), class.as_str()]))
-        };
+        let counts = Arc::new(Counts::new(registry));
+        let (shards, outlets) = (0..shards).map(|_| line(depth, Arc::clone(&counts))).unzip();
         let intake = Self {
-            counted: Source::ALL.map(of).into(),
-            shed_full: shed.with_label_values(&["full"]),
-            shed_closed: shed.with_label_values(&["closed"]),
             recent: recent(presence),
             refresh: presence.refresh,
             shards,
-            statistics: Statistics::new(shed.with_label_values(&["statistics"])),
+            statistics: Statistics::new(counts.statistics()),
+            counts,
         };
-        (intake, outlets.into_iter().map(Outlet).collect())
+        (intake, outlets)
     }
 
     /// Takes one signal; never waits.
@@ -131,14 +102,20 @@ impl Intake {
         let verdict = signal.judgement.settled();
         let (source, sight) = (signal.source, Sight::of(&signal));
         let received = self.admit(signal);
-        if received != Received::Queued {
-            self.count(source, &verdict);
-        }
-        // What was said a moment ago was seen then; what is queued is when the store has answered.
-        if matches!(received, Received::Counted | Received::Shed) {
-            self.statistics.tell(sight, &verdict);
+        match received {
+            // It is counted when the store has answered.
+            Received::Queued => {}
+            // It was seen when it was said first.
+            Received::Recent => self.count(source, &verdict),
+            Received::Counted | Received::Shed => self.ended(source, sight, &verdict),
         }
         received
+    }
+
+    /// This signal ends here.
+    fn ended(&self, source: Source, sight: Option<Sight>, verdict: &Verdict) {
+        self.count(source, verdict);
+        self.statistics.tell(sight, verdict);
     }
 
     fn admit(&self, signal: Signal) -> Received {
@@ -158,14 +135,19 @@ impl Intake {
     }
 
     fn offer(&self, recipient: RecipientId, report: Report) -> Received {
-        match self.shard(&recipient).try_send(report) {
-            Ok(()) => Received::Queued,
-            Err(mpsc::error::TrySendError::Full(_)) => {
-                self.shed_full.inc();
+        match self.shard(&recipient).offer(report) {
+            Ok(None) => Received::Queued,
+            Ok(Some(oldest)) => {
+                self.counts.full();
+                self.ended(oldest.source, Sight::of(&oldest), &oldest.judgement.settled());
+                Received::Queued
+            }
+            Err(Refused::Full) => {
+                self.counts.full();
                 Received::Shed
             }
-            Err(mpsc::error::TrySendError::Closed(_)) => {
-                self.shed_closed.inc();
+            Err(Refused::Closed) => {
+                self.counts.closed();
                 Received::Shed
             }
         }
@@ -173,7 +155,7 @@ impl Intake {
 
     /// Counts a signal by its verdict.
     pub fn count(&self, source: Source, verdict: &Verdict) {
-        self.counted[source as usize][verdict.class as usize].inc();
+        self.counts.judged(source, verdict);
     }
 
     /// This signal was about a letter that somebody saw: counted in the letter's case, if the verdict says it was somebody.
@@ -229,7 +211,7 @@ impl Intake {
 
     /// The queue of a recipient. Not the bytes that choose the store's partition, so that one partition's
     /// recipients spread over all shards.
-    fn shard(&self, recipient: &RecipientId) -> &mpsc::Sender<Report> {
+    fn shard(&self, recipient: &RecipientId) -> &Inlet {
         let number = usize::from(u16::from_be_bytes([recipient.0[2], recipient.0[3]]));
         &self.shards[number % self.shards.len()]
     }
@@ -243,23 +225,6 @@ fn recent(presence: &config::Presence) -> Cache<RecipientId, Met, foldhash::fast
         .time_to_live(presence.refresh)
         .eviction_policy(EvictionPolicy::lru())
         .build_with_hasher(foldhash::fast::RandomState::default())
-}
-
-impl Outlet {
-    /// The next report; none once the outlet is closed (or the intake gone) and what was queued is drained.
-    pub async fn recv(&mut self) -> Option<Report> {
-        self.0.recv().await
-    }
-
-    /// The next report, if one waits already.
-    pub fn try_recv(&mut self) -> Option<Report> {
-        self.0.try_recv().ok()
-    }
-
-    /// Takes no more signals: what is queued can still be received, then [`recv`](Self::recv) gives none.
-    pub fn close(&mut self) {
-        self.0.close();
-    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::model::{HintKind, Judgement, Origin, Presence, SendId, Verdict};
+use crate::model::{Class, HintKind, Judgement, Origin, Presence, SendId, Verdict};
 
 fn settings(capacity: usize, shards: usize, refresh: Duration) -> (config::Intake, config::Presence) {
     let presence = config::Presence {
@@ -117,17 +117,18 @@ async fn being_touched_wears_off() {
 }
 
 #[tokio::test]
-async fn a_full_queue_sheds_and_a_closed_one_drains() {
+async fn a_full_queue_sheds_its_oldest_and_a_closed_one_drains() {
     let (intake, mut outlets, registry) = intake(2, 1);
     assert_eq!(intake.receive(signal(1, Class::Human)), Received::Queued);
     assert_eq!(intake.receive(signal(2, Class::Human)), Received::Queued);
-    assert_eq!(intake.receive(signal(3, Class::Human)), Received::Shed);
+    assert_eq!(intake.receive(signal(3, Class::Human)), Received::Queued);
     outlets[0].close();
     assert_eq!(intake.receive(signal(4, Class::Human)), Received::Shed);
-    assert_eq!(seen(outlets[0].recv().await).recipient, RecipientId([1; 16]));
     assert_eq!(seen(outlets[0].recv().await).recipient, RecipientId([2; 16]));
+    assert_eq!(seen(outlets[0].recv().await).recipient, RecipientId([3; 16]));
     assert!(outlets[0].recv().await.is_none());
     let text = registry.text();
+    assert!(text.contains(r#"vigie_signals_total{source="click",verdict="human"} 2"#), "{text}");
     assert!(text.contains(r#"vigie_signals_shed_total{reason="full"} 1"#), "{text}");
     assert!(text.contains(r#"vigie_signals_shed_total{reason="closed"} 1"#), "{text}");
 }
