@@ -1,5 +1,7 @@
 //! Envelope, headers and MIME parts: from what a letter says to its bytes.
 
+mod quoted;
+
 use std::fmt::Write;
 use std::time::SystemTime;
 
@@ -147,11 +149,12 @@ fn part(content_type: ContentType, text: &str, boundary: &str) -> SinglePart {
     let plain = text.is_ascii()
         && text.split("\r\n").all(|line| line.len() <= LONGEST_PLAIN_LINE)
         && !text.contains(boundary);
-    let encoding =
-        if plain { ContentTransferEncoding::SevenBit } else { ContentTransferEncoding::QuotedPrintable };
-    // As bytes, since line ends are right already.
-    let body = Body::new_with_encoding(text.into_bytes(), encoding)
-        .expect("short lines of ASCII are 7-bit, and quoted-printable fits every text");
+    let (bytes, encoding) = if plain {
+        (text.into_bytes(), ContentTransferEncoding::SevenBit)
+    } else {
+        (quoted::encode(&text), ContentTransferEncoding::QuotedPrintable)
+    };
+    let body = Body::dangerous_pre_encoded(bytes, encoding);
     SinglePart::builder().content_type(content_type).body(body)
 }
 
