@@ -13,7 +13,8 @@
 //!    request. The 43-byte GIF is answered *before any I/O*, whatever the token was.
 //! 2. **Intake** ([`intake`]). A signal that can be no presence is counted and ends here, and so does one that says
 //!    what was recorded a moment ago: both cost nobody else anything. The rest goes into a bounded hand-off; if that
-//!    is full the signal is shed and counted, and the pixel is answered all the same.
+//!    is full its oldest signal is shed and counted, and the pixel is answered all the same. While it is behind, the newest
+//!    goes first.
 //! 3. **Touch** ([`pipeline`], [`store`]). One atomic operation asks the recipient's consent, finds how old the mail is,
 //!    records presence (or only a hint of it) *and* claims what this recipient has due, under a lease. Forgetting a
 //!    recipient for a moment in step 2 was safe because a send that arrives for somebody who is online is claimed by
@@ -58,6 +59,8 @@
 //!   already costs one look into a cache and no hand-off between threads.
 //! - What a signal is worth depends on how old its mail is, which only the store knows, and asking first would cost a
 //!   round trip. So it is judged for every age at once ([`model::Judgement`]), and the touch goes by the age it finds.
+//! - A hand-off that is behind serves the newest signal first, and few attempts are under way at once
+//!   (`dispatch.max_in_flight`): under twice the peak whoever comes is served in milliseconds, not after all who came before.
 //! - The gate stands directly before the hand-over as well as before rendering: a mail may wait for a connection,
 //!   and a flow paused meanwhile must hold it.
 //! - On Redis a send is accepted in two steps: its id is reserved where every gateway looks for it, then it is inserted
