@@ -61,8 +61,8 @@ enum Command {
     Demo,
     /// Say whether a gateway with this configuration would do its work: templates, store, relay, names
     Check {
-        /// Ask DNS, too, whether brands' hosts have addresses and their signatures' keys are published: this machine's
-        /// name servers, or the one of that address.
+        /// Ask outside, too: DNS, whether brands' hosts have addresses and their signatures' keys are published (this
+        /// machine's name servers, or the one of that address), and the hosts themselves, how long their certificates last.
         #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "system", require_equals = true)]
         dns: Option<check::names::Asked>,
     },

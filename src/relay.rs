@@ -41,6 +41,7 @@ mod wire;
 use std::path::Path;
 use std::sync::Arc;
 
+use rustls::pki_types::CertificateDer;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub use decision::Decision;
@@ -96,6 +97,15 @@ enum Way {
         /// Leave to speak to this relay.
         turn: Turn,
     },
+}
+
+/// What is known of a relay once it was [asked](Relay::check).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checked {
+    /// What it offers, fit for operators.
+    pub told: String,
+    /// The certificate that it showed and that is trusted, where the connection is encrypted.
+    pub certificate: Option<CertificateDer<'static>>,
 }
 
 /// How a hand-over ended.
@@ -187,9 +197,12 @@ impl Relay {
     ///
     /// # Errors
     /// As [`checkout`](Self::checkout).
-    pub async fn check(&self) -> Result<String, Refusal> {
+    pub async fn check(&self) -> Result<Checked, Refusal> {
         let pool = match &self.0.door {
-            Door::Outbox(outbox) => return Ok(format!("outbox {}", outbox.directory().display())),
+            Door::Outbox(outbox) => {
+                let told = format!("outbox {}", outbox.directory().display());
+                return Ok(Checked { told, certificate: None });
+            }
             Door::Server(pool) => pool,
         };
         let link = pool.dialler.dial().await.map_err(|trouble| Refusal::from(&trouble))?;
@@ -201,8 +214,9 @@ impl Relay {
             if server.credentials.is_some() { "logged in" } else { "no login" },
             link.offers.round_trips(),
         );
+        let certificate = link.wire.certificate();
         link.quit().await;
-        Ok(told)
+        Ok(Checked { told, certificate })
     }
 
     /// Takes leave on idle connections; connections still in use are closed by their sessions.

@@ -1,6 +1,7 @@
 //! `vigie check`: would a gateway with this configuration do its work? One line per part, one sentence per fault. The exit code is the first
 //! fault's: 78 for the configuration, 65 for a damaged store, 69 for a relay or a Redis that is not there.
 
+mod certificates;
 pub(super) mod machine;
 pub(super) mod names;
 
@@ -46,6 +47,7 @@ pub(super) async fn run(config: &Config, dns: Option<Asked>) -> Result<(), Failu
     if let Some(asked) = dns {
         let said = names::look(config, &brands, asked).await;
         report.extend(said.map(|(part, found)| (part, Exit::Configuration, found)));
+        report.push(("tls: hosts", Exit::Configuration, certificates::look(&brands).await));
     }
     let mut out = std::io::stdout().lock();
     for (part, _, found) in &report {
@@ -241,7 +243,10 @@ async fn relays(config: &Config, brands: &Brands) -> Found {
 
 async fn relay(settings: &config::Relay, data_dir: &Path) -> Found {
     let relay = Relay::new(settings, data_dir, &Registry::new()).map_err(|error| error.to_string())?;
-    relay.check().await.map_err(|refusal| format!("relay.url: {}", refusal.reason))
+    let found = relay.check().await.map_err(|refusal| format!("relay.url: {}", refusal.reason))?;
+    let Some(certificate) = &found.certificate else { return Ok(found.told) };
+    let lasts = certificates::judge(certificate, Clock::system().now());
+    lasts.map(|until| format!("{}, {until}", found.told)).map_err(|why| format!("relay.url: {why}"))
 }
 
 /// Whether the hosts in pixels and links can be found from here.

@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 
 use lettre::transport::smtp::client::AsyncTokioStream;
+use rustls::pki_types::CertificateDer;
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
@@ -90,6 +91,14 @@ impl Wire {
     /// Whether what is said here is encrypted.
     pub(super) fn encrypted(&self) -> bool {
         matches!(self.inner().stream, Stream::Tls(_))
+    }
+
+    /// The certificate that the relay showed.
+    pub(super) fn certificate(&self) -> Option<CertificateDer<'static>> {
+        match &self.inner().stream {
+            Stream::Tls(stream) => Some(stream.get_ref().1.peer_certificates()?.first()?.clone().into_owned()),
+            Stream::Plain(_) | Stream::Gone => None,
+        }
     }
 
     /// Whether the relay closed the connection.

@@ -1,5 +1,6 @@
 //! The program from outside: exit codes, sentences, files and their modes.
 
+mod certificates;
 mod classify;
 mod store;
 

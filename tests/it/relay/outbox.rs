@@ -34,7 +34,7 @@ async fn each_mail_becomes_a_file_that_names_nobody() {
         assert!(!name.contains("marie"), "{name}");
         assert_eq!(std::fs::read(directory.join(name)).unwrap(), body, "names sort by time");
     }
-    assert!(relay.check().await.unwrap().contains("out/box"));
+    assert!(relay.check().await.unwrap().told.contains("out/box"));
 }
 
 #[tokio::test]

@@ -37,7 +37,7 @@ async fn starttls_and_implicit_tls_carry_mails() {
         assert!(accepted(&rig.send(&letter("two")).await));
         let trips: Vec<_> = sink.taken().iter().map(|mail| mail.round_trips).collect();
         assert_eq!((trips, sink.connections()), (vec![1, 1], 1));
-        assert!(rig.relay.check().await.unwrap().contains("encrypted, no login, 1 round trip"));
+        assert!(rig.relay.check().await.unwrap().told.contains("encrypted, no login, 1 round trip"));
     }
 }
 

@@ -2,11 +2,14 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::ServerConfig;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio_rustls::TlsAcceptor;
+
+const DAY: Duration = Duration::from_hours(24);
 
 /// Signs one server certificate; its own is in a PEM file.
 pub struct Authority {
@@ -18,13 +21,24 @@ pub struct Authority {
 impl Authority {
     /// An authority and a server certificate for `host`.
     pub fn certifying(host: &str) -> Self {
+        Self::signing(CertificateParams::new(vec![host.to_owned()]).expect("a host name"))
+    }
+
+    /// The same, with a certificate that was to be renewed days ago: of its ninety days two are left.
+    pub fn neglecting(host: &str) -> Self {
+        let mut server = CertificateParams::new(vec![host.to_owned()]).expect("a host name");
+        server.not_before = (SystemTime::now() - 88 * DAY).into();
+        server.not_after = (SystemTime::now() + 2 * DAY).into();
+        Self::signing(server)
+    }
+
+    fn signing(server: CertificateParams) -> Self {
         let mut params = CertificateParams::new(Vec::new()).expect("no names are fine names");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let ca_key = KeyPair::generate().expect("a key");
         let ca = params.self_signed(&ca_key).expect("a root");
         let issuer = Issuer::new(params, ca_key);
         let key = KeyPair::generate().expect("a key");
-        let server = CertificateParams::new(vec![host.to_owned()]).expect("a host name");
         let certificate = server.signed_by(&key, &issuer).expect("a certificate");
 
         let directory = tempfile::tempdir().expect("a directory");
