@@ -96,7 +96,9 @@ impl Wire {
     /// The certificate that the relay showed.
     pub(super) fn certificate(&self) -> Option<CertificateDer<'static>> {
         match &self.inner().stream {
-            Stream::Tls(stream) => Some(stream.get_ref().1.peer_certificates()?.first()?.clone().into_owned()),
+            Stream::Tls(stream) => {
+                Some(stream.get_ref().1.peer_certificates()?.first()?.clone().into_owned())
+            }
             Stream::Plain(_) | Stream::Gone => None,
         }
     }

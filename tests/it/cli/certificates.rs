@@ -52,10 +52,15 @@ async fn certificates_that_nobody_renewed_are_faults_before_they_end() {
             ("VIGIE__RELAY__CA", sink.ca_file().display().to_string()),
         ];
         let said = checked(&authority.ca_file(), &settings).await;
-        for (part, named) in [("relay", "relay.url: its certificate"), ("tls: hosts", "brands.demo.tracking_url")] {
+        for (part, named) in
+            [("relay", "relay.url: its certificate"), ("tls: hosts", "brands.demo.tracking_url")]
+        {
             let told = line(&said, &format!(" {part} "));
             if fault {
-                assert!(told.starts_with("FAULT") && told.contains(named) && told.contains("renew it"), "{told}");
+                assert!(
+                    told.starts_with("FAULT") && told.contains(named) && told.contains("renew it"),
+                    "{told}"
+                );
             } else {
                 assert!(told.starts_with("ok") && told.contains("certificate until "), "{told}");
             }

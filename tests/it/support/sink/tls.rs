@@ -8,6 +8,7 @@ use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::ServerConfig;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio_rustls::TlsAcceptor;
+use vigie::clock::Clock;
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -21,18 +22,18 @@ pub struct Authority {
 impl Authority {
     /// An authority and a server certificate for `host`.
     pub fn certifying(host: &str) -> Self {
-        Self::signing(CertificateParams::new(vec![host.to_owned()]).expect("a host name"))
+        Self::signing(&CertificateParams::new(vec![host.to_owned()]).expect("a host name"))
     }
 
     /// The same, with a certificate that was to be renewed days ago: of its ninety days two are left.
     pub fn neglecting(host: &str) -> Self {
         let mut server = CertificateParams::new(vec![host.to_owned()]).expect("a host name");
-        server.not_before = (SystemTime::now() - 88 * DAY).into();
-        server.not_after = (SystemTime::now() + 2 * DAY).into();
-        Self::signing(server)
+        let now = SystemTime::from(Clock::system().now());
+        (server.not_before, server.not_after) = ((now - 88 * DAY).into(), (now + 2 * DAY).into());
+        Self::signing(&server)
     }
 
-    fn signing(server: CertificateParams) -> Self {
+    fn signing(server: &CertificateParams) -> Self {
         let mut params = CertificateParams::new(Vec::new()).expect("no names are fine names");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let ca_key = KeyPair::generate().expect("a key");
