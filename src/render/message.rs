@@ -147,7 +147,7 @@ const LONGEST_PLAIN_LINE: usize = 72;
 fn part(content_type: ContentType, text: &str, boundary: &str) -> SinglePart {
     let text = with_crlf(text);
     let plain = text.is_ascii()
-        && text.split("\r\n").all(|line| line.len() <= LONGEST_PLAIN_LINE)
+        && lines(&text).all(|line| line.len() <= LONGEST_PLAIN_LINE)
         && !text.contains(boundary);
     let (bytes, encoding) = if plain {
         (text.into_bytes(), ContentTransferEncoding::SevenBit)
@@ -156,6 +156,13 @@ fn part(content_type: ContentType, text: &str, boundary: &str) -> SinglePart {
     };
     let body = Body::dangerous_pre_encoded(bytes, encoding);
     SinglePart::builder().content_type(content_type).body(body)
+}
+
+/// What stands between the line ends of a text whose lines end with CRLF.
+fn lines(text: &str) -> impl Iterator<Item = &[u8]> {
+    let ends = memchr::memmem::find_iter(text.as_bytes(), "\r\n").chain([text.len()]);
+    let mut start = 0;
+    ends.map(move |end| &text.as_bytes()[std::mem::replace(&mut start, end + 2)..end])
 }
 
 /// The text with CRLF at each line's end, wherever it came from: CR and LF alone are line ends too.

@@ -22,11 +22,11 @@ const PLAIN: [bool; 256] = {
 pub(super) fn encode(text: &str) -> Vec<u8> {
     // A letter in a language with accents grows by a twelfth.
     let mut encoded = Vec::with_capacity(text.len() + text.len() / 8);
-    for (number, line) in text.split("\r\n").enumerate() {
+    for (number, line) in super::lines(text).enumerate() {
         if number > 0 {
             encoded.extend_from_slice(b"\r\n");
         }
-        encode_line(line.as_bytes(), &mut encoded);
+        encode_line(line, &mut encoded);
     }
     encoded
 }
@@ -38,7 +38,8 @@ fn encode_line(line: &[u8], encoded: &mut Vec<u8>) {
     };
     let mut room = LONGEST;
     while !rest.is_empty() {
-        let run = rest.iter().take(room).take_while(|byte| PLAIN[usize::from(**byte)]).count();
+        let fits = &rest[..rest.len().min(room)];
+        let run = fits.iter().position(|byte| !PLAIN[usize::from(*byte)]).unwrap_or(fits.len());
         encoded.extend_from_slice(&rest[..run]);
         (rest, room) = (&rest[run..], room - run);
         match rest {
