@@ -6,7 +6,7 @@ use serde_json::json;
 use tokio::task::JoinSet;
 
 use crate::gateway::Gateway;
-use crate::process;
+use crate::report::{Output, Report};
 use crate::store::Choice;
 
 /// What to run.
@@ -20,13 +20,15 @@ pub struct Options {
     connections: usize,
     #[command(flatten)]
     store: Choice,
+    #[command(flatten)]
+    output: Output,
 }
 
 /// Runs the scenario and prints its figures.
 pub async fn run(options: Options) -> Result<()> {
     let mut store = options.store.open()?;
     let gateway = Gateway::start(store.url(), &[]).await?;
-    let (before, empty) = (gateway.resident()?, store.memory()?);
+    let (before, disk, empty) = (gateway.resident()?, gateway.on_disk()?, store.memory()?);
     let mut lanes = JoinSet::new();
     for lane in 0..options.connections {
         let mut client = gateway.client().await?;
@@ -46,10 +48,13 @@ pub async fn run(options: Options) -> Result<()> {
         done??;
     }
     let each = |after: u64, before: u64| after.saturating_sub(before) as f64 / options.people as f64;
-    println!("known: {} people with a consent, load average {}", options.people, process::load_average());
-    println!("  resident {:.0} bytes per person", each(gateway.resident()?, before));
+    let mut report = Report::new("known");
+    report.parameter("people", options.people);
+    report.parameter("store", store.name());
+    report.figure("resident per person", each(gateway.resident()?, before), "bytes");
+    report.figure("on disk per person", each(gateway.on_disk()?, disk), "bytes");
     if let (Some(empty), Some(full)) = (empty, store.memory()?) {
-        println!("  in Redis {:.0} bytes per person", each(full, empty));
+        report.figure("in Redis per person", each(full, empty), "bytes");
     }
-    Ok(())
+    report.finish(&options.output)
 }

@@ -8,6 +8,7 @@ use vigie::token::{Kind, Purpose, Token};
 
 use crate::fires::MAIL_CLIENT;
 use crate::gateway::Gateway;
+use crate::report::{Output, Report};
 use crate::store::{Choice, Store};
 use crate::touches;
 
@@ -22,6 +23,8 @@ pub struct Options {
     connections: usize,
     #[command(flatten)]
     store: Choice,
+    #[command(flatten)]
+    output: Output,
 }
 
 /// Runs the scenario and prints its figures.
@@ -36,11 +39,18 @@ pub async fn run(options: Options) -> Result<()> {
     }
     let online = gateway.metric("vigie_presence_online", "").await?;
     let resident = gateway.resident()?;
-    println!("present: {} people asked for their pixel, {online:.0} are online", options.people);
-    println!("  resident at start {} MB, with all online {} MB", mb(before), mb(resident));
+    let each = |after: u64, before: u64| after.saturating_sub(before) as f64 / options.people as f64;
+    let mut report = Report::new("present");
+    report.parameter("people", options.people);
+    report.parameter("store", store.name());
+    report.figure("online", online, "");
+    report.figure("resident at start", before as f64 / 1e6, "MB");
+    report.figure("resident with all online", resident as f64 / 1e6, "MB");
+    report.figure("resident per person", each(resident, before), "bytes");
     if let (Some(empty), Some(full)) = (empty, store.memory()?) {
-        println!("  in Redis {:.0} bytes per person", (full - empty) as f64 / options.people as f64);
+        report.figure("in Redis per person", each(full, empty), "bytes");
     }
+    report.finish(&options.output)?;
     ensure!(online > options.people as f64 * 0.99, "signals were shed: fewer online than expected");
     Ok(())
 }
@@ -77,8 +87,4 @@ pub fn pixels(gateway: &Gateway, people: usize, in_mails: bool) -> Result<Vec<St
         Ok(format!("/o/{}.gif", token.mint(&secrets.ring, &owner)?))
     };
     (0..people).map(pixel).collect()
-}
-
-fn mb(bytes: u64) -> u64 {
-    bytes / 1_000_000
 }

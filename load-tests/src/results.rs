@@ -75,6 +75,9 @@ const STEPS: &[Step] = &[
     step("relays", &["relays"]),
     step("enqueue", &["enqueue"]),
     step("enqueue-redis", &["enqueue", "--store", "redis"]),
+    step("present", &["present"]),
+    step("present-redis", &["present", "--store", "redis"]),
+    step("known-redis", &["known", "--store", "redis"]),
     step("import", &["import", "--lines", "200000"]),
     step("overload", &["overload"]),
 ];

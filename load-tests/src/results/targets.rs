@@ -123,7 +123,21 @@ fn overload(all: &Results) -> [Row; 7] {
 pub(super) fn told(all: &Results) -> Vec<Row> {
     let mut rows = ours(all);
     rows.extend(besides(all));
+    rows.extend(sizes(all));
     rows
+}
+
+/// What is told of those who wait, are online, or are known.
+fn sizes(all: &Results) -> Vec<Row> {
+    let tell = |what, step, name| row(what, all.figure(step, name), "bytes", Target::None);
+    vec![
+        tell("memory for each send that waits, embedded store", "enqueue", "resident per waiting send"),
+        tell("disk for each send that waits, embedded store", "enqueue", "on disk per waiting send"),
+        tell("Redis for each send that waits", "enqueue-redis", "in Redis per waiting send"),
+        tell("memory for each person online, embedded store", "present", "resident per person"),
+        tell("Redis for each person online", "present-redis", "in Redis per person"),
+        tell("Redis for each person with a consent", "known-redis", "in Redis per person"),
+    ]
 }
 
 /// What is told of vigie's own way from pixel to 250.
