@@ -4,7 +4,7 @@
 //! was recorded a moment ago (somebody reading mail makes many signals, and the store needs one; a proxy fetches the same
 //! image again and again). What remains is offered to the queue of its recipient. Nothing here waits: a full queue sheds
 //! its oldest signal and counts it, and the mail client has its answer either way. A queue that is behind serves the newest
-//! first ([`Outlet`]).
+//! first, and sheds what has waited for ten seconds ([`Outlet`]).
 //!
 //! ```text
 //! receive ─▶ presence? ─▶ said a moment ago? ─▶ line (bounded) ─▶ Outlet::recv ─▶ judged
@@ -21,6 +21,7 @@
 //! recipient is online. Hence the order: `refresh` is at most a quarter of the presence window.
 
 mod counts;
+mod endings;
 mod line;
 mod met;
 mod statistics;
@@ -35,6 +36,7 @@ use crate::config;
 use crate::model::{Glance, Leaving, RecipientId, SendId, Signal, Source, Verdict, Worth};
 use crate::telemetry::Registry;
 use counts::Counts;
+use endings::{Ending, Endings};
 pub use line::Outlet;
 use line::{Inlet, Refused, line};
 use met::Met;
@@ -68,12 +70,11 @@ pub enum Report {
 /// The receiving side: shared by the edge, the API and the watchers.
 #[derive(Debug)]
 pub struct Intake {
-    counts: Arc<Counts>,
+    endings: Arc<Endings>,
     /// What was recorded of recipients less than `presence.refresh` ago.
     recent: Cache<RecipientId, Met, foldhash::fast::RandomState>,
     refresh: Duration,
     shards: Vec<Inlet>,
-    statistics: Statistics,
 }
 
 impl Intake {
@@ -85,15 +86,11 @@ impl Intake {
     ) -> (Self, Vec<Outlet>) {
         let shards = config.shards.max(1);
         let depth = config.capacity.div_ceil(shards).max(1);
-        let counts = Arc::new(Counts::new(registry));
-        let (shards, outlets) = (0..shards).map(|_| line(depth, Arc::clone(&counts))).unzip();
-        let intake = Self {
-            recent: recent(presence),
-            refresh: presence.refresh,
-            shards,
-            statistics: Statistics::new(counts.statistics()),
-            counts,
-        };
+        let counts = Counts::new(registry);
+        let statistics = Statistics::new(counts.statistics());
+        let endings = Arc::new(Endings { counts, statistics });
+        let (shards, outlets) = (0..shards).map(|_| line(depth, Arc::clone(&endings))).unzip();
+        let intake = Self { endings, recent: recent(presence), refresh: presence.refresh, shards };
         (intake, outlets)
     }
 
@@ -107,15 +104,9 @@ impl Intake {
             Received::Queued => {}
             // It was seen when it was said first.
             Received::Recent => self.count(source, &verdict),
-            Received::Counted | Received::Shed => self.ended(source, sight, &verdict),
+            Received::Counted | Received::Shed => self.endings.ended(source, sight, &verdict),
         }
         received
-    }
-
-    /// This signal ends here.
-    fn ended(&self, source: Source, sight: Option<Sight>, verdict: &Verdict) {
-        self.count(source, verdict);
-        self.statistics.tell(sight, verdict);
     }
 
     fn admit(&self, signal: Signal) -> Received {
@@ -138,16 +129,15 @@ impl Intake {
         match self.shard(&recipient).offer(report) {
             Ok(None) => Received::Queued,
             Ok(Some(oldest)) => {
-                self.counts.full();
-                self.ended(oldest.source, Sight::of(&oldest), &oldest.judgement.settled());
+                self.endings.end(&oldest, Ending::Full);
                 Received::Queued
             }
             Err(Refused::Full) => {
-                self.counts.full();
+                self.endings.counts.full();
                 Received::Shed
             }
             Err(Refused::Closed) => {
-                self.counts.closed();
+                self.endings.counts.closed();
                 Received::Shed
             }
         }
@@ -155,27 +145,27 @@ impl Intake {
 
     /// Counts a signal by its verdict.
     pub fn count(&self, source: Source, verdict: &Verdict) {
-        self.counts.judged(source, verdict);
+        self.endings.counts.judged(source, verdict);
     }
 
     /// This signal was about a letter that somebody saw: counted in the letter's case, if the verdict says it was somebody.
     pub fn saw(&self, signal: &Signal, verdict: &Verdict) {
-        self.statistics.tell(Sight::of(signal), verdict);
+        self.endings.statistics.tell(Sight::of(signal), verdict);
     }
 
     /// Somebody follows the payment link in this letter: how that is to be counted. `None`: it was told a moment ago.
     pub fn paying(&self, send: SendId) -> Option<Glance> {
-        self.statistics.paying(send)
+        self.endings.statistics.paying(send)
     }
 
     /// So much will be missing in the counts of cases.
     pub fn shed_statistics(&self, many: u64) {
-        self.statistics.shed(many);
+        self.endings.statistics.shed(many);
     }
 
     /// What somebody saw, for whoever asks first.
     pub fn sights(&self) -> Option<Sights> {
-        self.statistics.sights()
+        self.endings.statistics.sights()
     }
 
     /// The store has taken in this signal just now, as `presence` or as less: what says the same ends here for

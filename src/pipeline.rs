@@ -253,7 +253,8 @@ const UNDER_WAY: u32 = 4;
 const WAITED: Metric = Metric {
     name: "vigie_intake_wait_seconds",
     labels: &[],
-    meaning: "Time a signal waited between the edge and the store",
+    meaning: "Time a signal waited between the edge and the store. While more come than the store takes the newest go \
+              first, so what waits longest is never seen here: see the reasons full and late of vigie_signals_shed_total",
     healthy: "below a millisecond",
     alert: "the median above 100 ms for a minute: the gateway is saturated",
 };

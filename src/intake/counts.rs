@@ -2,7 +2,7 @@
 
 use prometheus::IntCounter;
 
-use crate::model::{Class, Signal, Source, Verdict};
+use crate::model::{Class, Source, Verdict};
 use crate::telemetry::{Label, Metric, Registry};
 
 /// Counters, resolved once.
@@ -12,6 +12,7 @@ pub(super) struct Counts {
     judged: Vec<[IntCounter; Class::ALL.len()]>,
     full: IntCounter,
     left: IntCounter,
+    late: IntCounter,
     closed: IntCounter,
     statistics: IntCounter,
 }
@@ -27,6 +28,7 @@ impl Counts {
             judged: Source::ALL.map(of).into(),
             full: shed.with_label_values(&["full"]),
             left: shed.with_label_values(&["left"]),
+            late: shed.with_label_values(&["late"]),
             closed: shed.with_label_values(&["closed"]),
             statistics: shed.with_label_values(&["statistics"]),
         }
@@ -48,9 +50,13 @@ impl Counts {
     }
 
     /// A signal whose recipient left before its turn.
-    pub(super) fn left(&self, signal: &Signal) {
-        self.judged(signal.source, &signal.judgement.settled());
+    pub(super) fn left(&self) {
         self.left.inc();
+    }
+
+    /// A signal that waited too long.
+    pub(super) fn late(&self) {
+        self.late.inc();
     }
 
     /// The counter of what is missing in the counts of cases.
@@ -73,11 +79,11 @@ const SIGNALS: Metric = Metric {
 
 const SHED: Metric = Metric {
     name: "vigie_signals_shed_total",
-    labels: &[Label::of("reason", &["full", "left", "closed", "statistics"])],
+    labels: &[Label::of("reason", &["full", "left", "late", "closed", "statistics"])],
     meaning: "Signals that were presence and found no room, and what is missing in the counts of cases. \
               Reason full: their queue was, and the oldest gave way; left: their recipient left again before \
-              their turn came; closed: the gateway stops; statistics: opens and clicks that are missing in \
+              their turn came; late: they had waited ten seconds, and nobody knows who is still there; closed: the gateway stops; statistics: opens and clicks that are missing in \
               the counts of their cases, because their queue was full or the store did not take them",
     healthy: "0, but for closed during a stop",
-    alert: "full rises for a minute: the store or the pipeline is slower than the signals arrive",
+    alert: "full or late rises for a minute: the store or the pipeline is slower than the signals arrive",
 };

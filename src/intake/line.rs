@@ -2,28 +2,33 @@
 //! behind.
 //!
 //! A line that is always served in order serves everybody late once more people come than the store takes, and goes on
-//! to do so until all that piled up is worked off. Served from its end, whoever comes now has their mail at once, and
-//! the others are no worse off ("adaptive LIFO": Maurer, *Fail at Scale*, ACM Queue 13(8), 2015). For the same reason
-//! whoever came first gives way where the line is full.
+//! to do so until all that piled up is worked off. Served from its end, whoever comes now has their mail at once
+//! ("adaptive LIFO": Maurer, *Fail at Scale*, ACM Queue 13(8), 2015). The others wait the longer for it, so whoever came
+//! first gives way where the line is full, and whoever has waited too long to be still there is not seen at all.
 //!
 //! Departures overtake nobody and nobody overtakes them, or somebody would be taken for present who left: in order they
-//! have their turn, and while it is the newest's they go first, and what their recipient showed before is void.
+//! have their turn, and while it is the newest's they go first, and what they [end](Departure::ends) of what their
+//! recipient showed before is void.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
 use super::Report;
-use super::counts::Counts;
+use super::endings::{Ending, Endings};
 use crate::model::{Leaving, RecipientId, Signal};
 
 /// A line whose oldest signal has waited longer is behind. Well above what a busy moment makes of it, and below what
 /// somebody who opens their mailbox would notice.
 const BEHIND: Duration = Duration::from_millis(100);
 
-/// Most departures that are remembered for what is older and still waits; beyond, the line is served in order.
+/// A signal that has waited longer is no presence any more: mail servers' reports are not taken for it either when they are
+/// older (`signals`), and the store would write down that somebody was seen now.
+const STALE: Duration = Duration::from_secs(10);
+
+/// Most people whose departures are remembered for what is older and still waits; beyond, the line is served in order until it has gone.
 const MOST_LEFT: usize = 1024;
 
 /// The entrance. The line is closed when it is dropped.
@@ -34,7 +39,7 @@ pub(super) struct Inlet(Arc<Line>);
 #[derive(Debug)]
 pub struct Outlet {
     line: Arc<Line>,
-    counts: Arc<Counts>,
+    endings: Arc<Endings>,
 }
 
 /// Why a report was not taken.
@@ -56,27 +61,41 @@ struct Waiting {
     /// By their turns.
     seen: VecDeque<(u64, Signal)>,
     /// By their turns.
-    gone: VecDeque<(u64, RecipientId, Leaving)>,
-    /// Whose departure overtook what they showed before this turn.
-    left: HashMap<RecipientId, u64, foldhash::fast::RandomState>,
+    gone: VecDeque<(RecipientId, Departure)>,
+    /// Who left before their older signals had their turn.
+    left: HashMap<RecipientId, Left, foldhash::fast::RandomState>,
     turn: u64,
     /// Most signals, and most departures.
     depth: usize,
     closed: bool,
 }
 
+/// Word that somebody is not there any more.
+#[derive(Debug, Clone, Copy)]
+struct Departure {
+    turn: u64,
+    at: Instant,
+    leaving: Leaving,
+}
+
+/// The last departure of each kind of one person.
+#[derive(Debug, Default)]
+struct Left {
+    left: Option<Departure>,
+    unmasked: Option<Departure>,
+}
+
 /// What has its turn.
 enum Turn {
     Due(Report),
-    /// Its recipient left after it.
-    Void(Signal),
+    Over(Signal, Ending),
 }
 
 /// A line with room for `depth` signals and as many departures.
-pub(super) fn line(depth: usize, counts: Arc<Counts>) -> (Inlet, Outlet) {
+pub(super) fn line(depth: usize, endings: Arc<Endings>) -> (Inlet, Outlet) {
     let waiting = Mutex::new(Waiting { depth, ..Waiting::default() });
     let line = Arc::new(Line { waiting, bell: Notify::new() });
-    (Inlet(Arc::clone(&line)), Outlet { line, counts })
+    (Inlet(Arc::clone(&line)), Outlet { line, endings })
 }
 
 impl Inlet {
@@ -106,10 +125,12 @@ impl Outlet {
     /// The next report; none once the outlet is closed (or the intake gone) and what was queued is drained.
     pub async fn recv(&mut self) -> Option<Report> {
         loop {
+            // Before it is looked into: what came before the end is still drained.
+            let closed = self.line.waiting().closed;
             if let Some(report) = self.try_recv() {
                 return Some(report);
             }
-            if self.line.waiting().closed {
+            if closed {
                 return None;
             }
             // Whatever came since has left the bell rung.
@@ -123,7 +144,7 @@ impl Outlet {
             let turn = self.line.waiting().next();
             match turn? {
                 Turn::Due(report) => return Some(report),
-                Turn::Void(signal) => self.counts.left(&signal),
+                Turn::Over(signal, why) => self.endings.end(&signal, why),
             }
         }
     }
@@ -161,7 +182,7 @@ impl Waiting {
         match report {
             Report::Gone(..) if self.gone.len() == self.depth => Err(Refused::Full),
             Report::Gone(who, leaving) => {
-                self.gone.push_back((self.turn, who, leaving));
+                self.gone.push_back((who, Departure { turn: self.turn, at: Instant::now(), leaving }));
                 Ok(None)
             }
             Report::Seen(signal) => {
@@ -173,38 +194,84 @@ impl Waiting {
     }
 
     fn next(&mut self) -> Option<Turn> {
-        let newest_first = self.behind() && self.left.len() < MOST_LEFT;
+        let waited = self.seen.front().map(|(_, oldest)| oldest.received.elapsed()).unwrap_or_default();
+        if waited > STALE {
+            let (_, signal) = self.seen.pop_front()?;
+            self.rest();
+            return Some(Turn::Over(signal, Ending::Late));
+        }
+        let newest_first = waited > BEHIND && self.remembers_departures();
         if self.departure_is_next(newest_first) {
-            let (turn, who, leaving) = self.gone.pop_front()?;
+            let (who, departure) = self.gone.pop_front()?;
             if newest_first {
-                self.left.insert(who, turn);
+                self.left.entry(who).or_default().note(departure);
             }
-            return Some(Turn::Due(Report::Gone(who, leaving)));
+            return Some(Turn::Due(Report::Gone(who, departure.leaving)));
         }
         let (turn, signal) = if newest_first { self.seen.pop_back() } else { self.seen.pop_front() }?;
-        let void = self.left.get(&signal.recipient).is_some_and(|left| turn < *left);
-        if self.seen.is_empty() {
-            self.rest();
-        }
-        Some(if void { Turn::Void(signal) } else { Turn::Due(Report::Seen(signal)) })
+        let over = self.left.get(&signal.recipient).is_some_and(|left| left.ends(turn, &signal));
+        self.rest();
+        Some(if over { Turn::Over(signal, Ending::Left) } else { Turn::Due(Report::Seen(signal)) })
     }
 
-    fn behind(&self) -> bool {
-        self.seen.front().is_some_and(|(_, oldest)| oldest.received.elapsed() > BEHIND)
+    /// Whether one more departure can be remembered. Those that nothing older waits for are forgotten first.
+    fn remembers_departures(&mut self) -> bool {
+        if self.left.len() >= MOST_LEFT {
+            let oldest = self.seen.front().map_or(u64::MAX, |(turn, _)| *turn);
+            self.left.retain(|_, left| left.last() > oldest);
+        }
+        self.left.len() < MOST_LEFT
     }
 
     fn departure_is_next(&self, newest_first: bool) -> bool {
         match (self.gone.front(), self.seen.front()) {
-            (Some((gone, ..)), Some((seen, _))) => newest_first || gone < seen,
+            (Some((_, gone)), Some((seen, _))) => newest_first || gone.turn < *seen,
             (gone, _) => gone.is_some(),
         }
     }
 
-    /// No signal waits: nothing is void any more, and the room of a long line is given back.
+    /// If no signal waits, nothing is void any more, and the room of a long line is given back.
     fn rest(&mut self) {
+        if !self.seen.is_empty() {
+            return;
+        }
         self.left.clear();
         if self.seen.capacity() > ROOMY {
             self.seen = VecDeque::new();
+        }
+    }
+}
+
+impl Left {
+    fn note(&mut self, departure: Departure) {
+        match departure.leaving {
+            Leaving::Left => self.left = Some(departure),
+            Leaving::Unmasked(_) => self.unmasked = Some(departure),
+        }
+    }
+
+    fn both(&self) -> impl Iterator<Item = &Departure> {
+        self.left.iter().chain(&self.unmasked)
+    }
+
+    fn last(&self) -> u64 {
+        self.both().map(|departure| departure.turn).max().unwrap_or_default()
+    }
+
+    fn ends(&self, turn: u64, signal: &Signal) -> bool {
+        self.both().any(|departure| turn < departure.turn && departure.ends(signal))
+    }
+}
+
+impl Departure {
+    /// Whether this departure ends the presence that an older signal of the same person would have been; the store goes by
+    /// the same rule.
+    fn ends(&self, signal: &Signal) -> bool {
+        match self.leaving {
+            Leaving::Left => true,
+            Leaving::Unmasked(within) => {
+                signal.source.is_fetched() && self.at.saturating_duration_since(signal.received) <= within
+            }
         }
     }
 }
