@@ -116,7 +116,7 @@ impl Roots {
         let name =
             ServerName::try_from(host.to_owned()).map_err(|error| DialError::Tls(error.to_string()))?;
         let done = timeout_at(end, self.tls.connect(name, stream)).await;
-        done.map_err(|_| DialError::Timeout)?.map_err(|error| DialError::Tls(error.to_string()))
+        done.map_err(|_| DialError::Timeout)?.map_err(|error| untrusted(&error))
     }
 
     /// Connects before `end`: each of the host's addresses in turn, sharing the time. If `only_here`, none but this
@@ -168,6 +168,12 @@ impl Roots {
         found.truncate(8);
         Ok(found)
     }
+}
+
+/// What TLS itself refuses, and what merely broke.
+fn untrusted(error: &std::io::Error) -> DialError {
+    let refused = error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<rustls::Error>);
+    if refused { DialError::Tls(error.to_string()) } else { DialError::Unreachable(error.kind().to_string()) }
 }
 
 fn tuned(stream: TcpStream) -> std::io::Result<TcpStream> {

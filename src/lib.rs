@@ -60,7 +60,7 @@
 //! - What a signal is worth depends on how old its mail is, which only the store knows, and asking first would cost a
 //!   round trip. So it is judged for every age at once ([`model::Judgement`]), and the touch goes by the age it finds.
 //! - A hand-off that is behind serves the newest signal first, and few attempts are under way at once
-//!   (`dispatch.max_in_flight`): under twice the peak whoever comes is served in milliseconds, not after all who came before.
+//!   (`dispatch.max_in_flight`): where nobody could serve all in time, whoever comes now is not behind all who came before.
 //! - The gate stands directly before the hand-over as well as before rendering: a mail may wait for a connection,
 //!   and a flow paused meanwhile must hold it.
 //! - On Redis a send is accepted in two steps: its id is reserved where every gateway looks for it, then it is inserted

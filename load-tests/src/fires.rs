@@ -135,6 +135,9 @@ pub async fn run(options: Options) -> Result<()> {
     Ok(())
 }
 
+/// `dispatch.max_in_flight` as it is shipped; no less than the connections is allowed.
+const IN_FLIGHT: u64 = 32;
+
 /// A gateway with as many connections to the sink as it needs at this rate, and half as many again.
 async fn start(store: &str, kind: Kind, rate: u32, sink: &Sink) -> Result<Gateway> {
     // Each mail holds its connection that long: a round trip, or a slow relay's look at it.
@@ -143,7 +146,7 @@ async fn start(store: &str, kind: Kind, rate: u32, sink: &Sink) -> Result<Gatewa
     let settings = [
         ("VIGIE__RELAY__URL", sink.url()),
         ("VIGIE__RELAY__CONNECTIONS", connections.to_string()),
-        ("VIGIE__DISPATCH__MAX_IN_FLIGHT", connections.max(256).to_string()),
+        ("VIGIE__DISPATCH__MAX_IN_FLIGHT", connections.max(IN_FLIGHT).to_string()),
         ("VIGIE__DISPATCH__RETRY__FIRST", RETRY.to_owned()),
     ];
     let settings = settings.each_ref().map(|(name, value)| (*name, value.as_str()));

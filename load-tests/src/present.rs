@@ -1,5 +1,7 @@
 //! Resident memory with many people online.
 
+use std::time::Duration;
+
 use anyhow::{Result, ensure};
 use tokio::task::JoinSet;
 use vigie::cli::http::Client;
@@ -27,6 +29,9 @@ pub struct Options {
     output: Output,
 }
 
+/// How often is looked at how many are online.
+const LOOK: Duration = Duration::from_secs(1);
+
 /// Runs the scenario and prints its figures.
 pub async fn run(options: Options) -> Result<()> {
     let mut store = options.store.open()?;
@@ -37,7 +42,7 @@ pub async fn run(options: Options) -> Result<()> {
         Store::Embedded => ask(&gateway, &paths, options.connections).await?,
         Store::Redis(redis) => drop(touches::load(&gateway, redis, paths, options.connections, None)?),
     }
-    let online = gateway.metric("vigie_presence_online", "").await?;
+    let online = settled(&gateway).await?;
     let resident = gateway.resident()?;
     let each = |after: u64, before: u64| after.saturating_sub(before) as f64 / options.people as f64;
     let mut report = Report::new("present");
@@ -53,6 +58,19 @@ pub async fn run(options: Options) -> Result<()> {
     report.finish(&options.output)?;
     ensure!(online > options.people as f64 * 0.99, "signals were shed: fewer online than expected");
     Ok(())
+}
+
+/// How many are online once no more come.
+async fn settled(gateway: &Gateway) -> Result<f64> {
+    let mut before = -1.0;
+    loop {
+        let online = gateway.metric("vigie_presence_online", "").await?;
+        if online <= before {
+            return Ok(online);
+        }
+        before = online;
+        tokio::time::sleep(LOOK).await;
+    }
 }
 
 /// Asks for every pixel once, as fast as the edge answers.

@@ -20,16 +20,20 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Who renews by himself does so when a third of the lifetime is left (Let's Encrypt's advice, for 90 days and for 6), so
 /// with a tenth left nobody does.
-const LEFT: i64 = 10;
+const TENTH: i64 = 10;
+
+/// Long before the end of one that lasts for years nobody needs to hear of it.
+const FORTNIGHT: i64 = 14 * 86_400;
 
 /// Until when a certificate is valid, or that it was not renewed in time.
 pub(super) fn judge(certificate: &CertificateDer<'_>, now: Timestamp) -> Found {
-    let unreadable = |error: &dyn std::fmt::Display| format!("its certificate cannot be read: {error}");
-    let (_, read) = parse_x509_certificate(certificate).map_err(|error| unreadable(&error))?;
+    let read = parse_x509_certificate(certificate);
+    let (_, read) = read.map_err(|error| format!("its certificate cannot be read: {error}"))?;
     let (from, until) = (read.validity().not_before.timestamp(), read.validity().not_after.timestamp());
-    let day = Timestamp::from_second(until).map_err(|error| unreadable(&error))?;
-    let day = day.to_zoned(TimeZone::UTC).date();
-    if (until - now.as_second()).saturating_mul(LEFT) < until - from {
+    // One that never ends says 9999-12-31T23:59:59Z (RFC 5280 section 4.1.2.5), behind the last moment that can be told.
+    let end = Timestamp::from_second(until).unwrap_or(Timestamp::MAX);
+    let day = end.to_zoned(TimeZone::UTC).date();
+    if until - now.as_second() < FORTNIGHT.min((until - from) / TENTH) {
         return Err(format!("its certificate ends on {day} and was not renewed when it was time: renew it"));
     }
     Ok(format!("certificate until {day}"))
@@ -83,16 +87,25 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn a_certificate_is_renewed_before_its_last_tenth() {
+    /// A certificate from the beginning of 2026 to a day; and what is said of it on a day.
+    fn until(year: i32, month: u8, day: u8) -> impl Fn(&str) -> Found {
         let mut wanted = CertificateParams::new(vec!["t.example".to_owned()]).expect("a name");
-        (wanted.not_before, wanted.not_after) = (date_time_ymd(2026, 1, 1), date_time_ymd(2026, 4, 11));
+        (wanted.not_before, wanted.not_after) = (date_time_ymd(2026, 1, 1), date_time_ymd(year, month, day));
         let made = wanted.self_signed(&KeyPair::generate().expect("a key")).expect("a certificate");
-        let on = |day: &str| judge(made.der(), format!("{day}T00:00:00Z").parse().expect("a day"));
+        move |day| judge(made.der(), format!("{day}T00:00:00Z").parse().expect("a day"))
+    }
+
+    #[test]
+    fn a_certificate_is_renewed_before_its_last_tenth_or_fortnight() {
+        let on = until(2026, 4, 11);
         assert_eq!(on("2026-04-01"), Ok("certificate until 2026-04-11".into()));
         let late = on("2026-04-02").expect_err("nine of a hundred days are left");
         assert!(late.contains("ends on 2026-04-11") && late.contains("renew"), "{late}");
         on("2026-05-01").expect_err("long over");
+        let on = until(2036, 1, 1);
+        assert_eq!(on("2035-12-18"), Ok("certificate until 2036-01-01".into()));
+        on("2035-12-19").expect_err("thirteen days are left");
+        assert_eq!(until(9999, 12, 31)("2026-05-01"), Ok("certificate until 9999-12-30".into()));
     }
 
     #[test]
