@@ -88,11 +88,12 @@ impl Roots {
                 roots.add(certificate).map_err(|error| bad(error.to_string()))?;
             }
         }
-        let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .expect("ring offers a cipher suite for every default protocol version")
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+        let config =
+            ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+                .with_safe_default_protocol_versions()
+                .expect("it offers a cipher suite for every default protocol version")
+                .with_root_certificates(roots)
+                .with_no_client_auth();
         Ok(Self { tls: TlsConnector::from(Arc::new(config)), public_only: false })
     }
 

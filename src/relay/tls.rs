@@ -30,10 +30,10 @@ pub(super) fn connector(system: bool, ca: Option<&Path>) -> Result<TlsConnector,
             roots.add(certificate).map_err(|error| bad(error.to_string()))?;
         }
     }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .expect("ring offers a cipher suite for every default protocol version")
+        .expect("it offers a cipher suite for every default protocol version")
         .with_root_certificates(roots)
         .with_no_client_auth();
     Ok(TlsConnector::from(Arc::new(config)))

@@ -1,9 +1,9 @@
 //! DKIM signatures (RFC 6376, RFC 8463), over the very bytes that go out.
 //!
 //! lettre can sign, too, but only with the present moment (each attempt of a send would have other bytes), without
-//! covering that a field is *not* there, and with an RSA implementation whose timing tells about the key. Here *ring*
-//! signs, which is in the program for TLS: on a 2-core machine 0.6 ms a mail for RSA-2048 (the other one takes 1.5 ms),
-//! 0.03 ms for Ed25519, and 0.02 ms for the rest. Short enough to stay where the mail is rendered.
+//! covering that a field is *not* there, and with an RSA implementation whose timing tells about the key. Here aws-lc
+//! signs, which is in the program for TLS: on a 2-core machine 0.24 ms a mail for RSA-2048 (*ring* takes 0.56 ms there,
+//! lettre's 1.5 ms), 0.01 ms for Ed25519, and 0.02 ms for the rest. Short enough to stay where the mail is rendered.
 //!
 //! Both canonicalisations are relaxed: relays fold lines and trim spaces. Fields that a reader sees are named once more
 //! than they stand in the mail, so that nobody can add a second `Subject` or `To` to a signed mail and send it again.
@@ -12,10 +12,10 @@ mod canonical;
 mod key;
 mod record;
 
+use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
-use ring::digest::{SHA256, digest};
 
 use self::canonical::Fields;
 pub use self::key::BadKey;

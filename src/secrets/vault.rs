@@ -11,12 +11,13 @@
 //! nonces of 96 bits may be used with one key four thousand million times; a mailbox takes one, and one for each refresh
 //! token.
 //!
-//! It is *ring* that encrypts: it is in the program anyway, for TLS.
+//! It is aws-lc that encrypts: it is in the program anyway, for TLS.
 
 use std::fmt;
+use std::sync::Arc;
 
+use aws_lc_rs::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use hmac::{Hmac, KeyInit, Mac};
-use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use sha2::Sha256;
 use thiserror::Error;
 use zeroize::Zeroizing;
@@ -36,7 +37,7 @@ const MARK: usize = 4;
 /// Seals accounts and opens them. Cheap to clone.
 #[derive(Clone)]
 pub struct Vault {
-    key: LessSafeKey,
+    key: Arc<LessSafeKey>,
     mark: [u8; MARK],
 }
 
@@ -57,7 +58,7 @@ impl Vault {
         let key = Zeroizing::new(derive(secret, b"vigie mailboxes: key"));
         let key = UnboundKey::new(&CHACHA20_POLY1305, &*key).expect("a hash has the length of the key");
         let [a, b, c, d, ..] = derive(secret, b"vigie mailboxes: mark");
-        Self { key: LessSafeKey::new(key), mark: [a, b, c, d] }
+        Self { key: Arc::new(LessSafeKey::new(key)), mark: [a, b, c, d] }
     }
 
     /// Seals a person's account.

@@ -9,9 +9,7 @@ use std::time::{Duration, Instant};
 use hyper::Method;
 use hyper::header::{HeaderMap, HeaderValue, USER_AGENT};
 use jiff::Timestamp;
-use rsa::RsaPrivateKey;
-use rsa::pkcs8::{EncodePrivateKey, LineEnding};
-use rsa::rand_core::OsRng;
+use rcgen::{KeyPair, PKCS_RSA_SHA256, RsaKeySize};
 use serde_json::json;
 use vigie::classify::{Classifier, Evidence};
 use vigie::config::{self, Brand, Config, Dkim};
@@ -35,16 +33,12 @@ const AGENT: &str =
 /// The RSA key of this process, as PEM, where another one has made it: making one takes longer than all that is measured.
 pub const DKIM_KEY: &str = "VIGIE_BENCH_DKIM_KEY";
 
-/// Bits of such a key: what `vigie key dkim` makes.
-const BITS: usize = 2048;
-
-/// An RSA key as PEM.
+/// An RSA key as PEM, of the size that `vigie key dkim` makes.
 ///
 /// # Panics
 /// If there are no random numbers.
 pub fn fresh_key() -> String {
-    let key = RsaPrivateKey::new(&mut OsRng, BITS).expect("random numbers");
-    key.to_pkcs8_pem(LineEnding::LF).expect("a key has a PEM form").to_string()
+    KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048).expect("random numbers").serialize_pem()
 }
 
 /// A step that can be taken again and again.

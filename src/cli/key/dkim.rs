@@ -4,11 +4,14 @@ use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::{KeyPair, KeySize};
+use aws_lc_rs::signature::Ed25519KeyPair;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use clap::{Args, ValueEnum};
 use lettre::message::Mailbox;
-use ring::rand::SystemRandom;
-use ring::signature::Ed25519KeyPair;
-use rsa::pkcs8::{EncodePrivateKey, LineEnding};
 
 use crate::cli::{Exit, Failure, print};
 use crate::config::Config;
@@ -16,8 +19,8 @@ use crate::model::Name;
 use crate::redact::Secret;
 use crate::render::Record;
 
-/// Bits of an RSA key: what all verifiers take, and what fits a DNS answer (RFC 8301 section 3.2).
-const BITS: usize = 2048;
+/// An RSA key: what all verifiers take, and what fits a DNS answer (RFC 8301 section 3.2).
+const BITS: KeySize = KeySize::Rsa2048;
 
 /// For whom, and where it goes.
 #[derive(Debug, Args)]
@@ -79,26 +82,25 @@ impl Dkim {
 
 /// A private key, as PKCS#8 in PEM.
 fn fresh(algorithm: Algorithm) -> Result<Secret, Failure> {
-    let failed = |what: &str| Failure::new(Exit::Internal, format!("no key could be made: {what}"));
-    match algorithm {
+    let made = match algorithm {
         Algorithm::Rsa => {
-            let key = rsa::RsaPrivateKey::new(&mut rsa::rand_core::OsRng, BITS);
-            let pem = key.map_err(|error| failed(&error.to_string()))?.to_pkcs8_pem(LineEnding::LF);
-            pem.map(|pem| Secret::new(pem.as_str())).map_err(|error| failed(&error.to_string()))
+            let der = KeyPair::generate(BITS).and_then(|key| key.as_der());
+            der.map(|der: Pkcs8V1Der<'_>| pem(der.as_ref()))
         }
         Algorithm::Ed25519 => {
-            use base64::Engine;
-            let der = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new())
-                .map_err(|_| failed("no random numbers"))?;
-            let text = base64::engine::general_purpose::STANDARD.encode(der.as_ref());
-            let lines: Vec<&str> =
-                text.as_bytes().chunks(64).filter_map(|line| std::str::from_utf8(line).ok()).collect();
-            Ok(Secret::new(format!(
-                "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
-                lines.join("\n")
-            )))
+            Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).map(|der| pem(der.as_ref()))
         }
+    };
+    made.map_err(|_| Failure::new(Exit::Internal, "no key could be made: no random numbers"))
+}
+
+fn pem(der: &[u8]) -> Secret {
+    let text = STANDARD.encode(der);
+    let mut pem = String::from("-----BEGIN PRIVATE KEY-----\n");
+    for line in text.as_bytes().chunks(64) {
+        pem.extend(line.iter().copied().map(char::from).chain(['\n']));
     }
+    Secret::new(pem + "-----END PRIVATE KEY-----\n")
 }
 
 /// Writes a file that only its owner may read, and that is not there yet.

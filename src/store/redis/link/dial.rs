@@ -193,10 +193,10 @@ fn not_logged_in(server: &Address, error: &RedisError) -> Fault {
 
 /// The provider is named, so that none needs to be installed for the process.
 fn connector(roots: RootCertStore) -> TlsConnector {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .expect("ring offers a cipher suite for every default protocol version")
+        .expect("it offers a cipher suite for every default protocol version")
         .with_root_certificates(roots)
         .with_no_client_auth();
     TlsConnector::from(Arc::new(config))

@@ -45,10 +45,10 @@ impl Authority {
         let directory = tempfile::tempdir().expect("a directory");
         std::fs::write(directory.path().join("ca.pem"), ca.pem()).expect("the directory is ours");
         let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
-            .expect("ring knows the default versions")
+            .expect("it knows the default versions")
             .with_no_client_auth()
             .with_single_cert(vec![certificate.der().clone()], key)
             .expect("the key belongs to the certificate");
