@@ -16,6 +16,7 @@ use crate::live::Live;
 use crate::people;
 use crate::report::{Output, Report};
 use crate::samples::Samples;
+use crate::signing;
 use crate::sink::{Kind, Sink};
 use crate::store::Choice;
 
@@ -31,6 +32,9 @@ pub struct Options {
     /// The relay: on this machine, 20 ms away, 200 ms slow, or one that defers every tenth mail.
     #[arg(long, value_enum, default_value_t = Kind::Near)]
     sink: Kind,
+    /// Sign each mail with DKIM, by an RSA key of 2048 bits.
+    #[arg(long)]
+    signed: bool,
     #[command(flatten)]
     store: Choice,
     #[command(flatten)]
@@ -98,7 +102,9 @@ pub async fn run(options: Options) -> Result<()> {
     let pace = options.pace;
     let store = options.store.open()?;
     let (sink, mut mails) = Sink::start(options.sink)?;
-    let gateway = start(store.url(), options.sink, pace.rate, &sink).await?;
+    let keys = tempfile::tempdir()?;
+    let signing = if options.signed { signing::with_rsa(keys.path())?.to_vec() } else { Vec::new() };
+    let gateway = start(store.url(), options.sink, pace.rate, &sink, signing).await?;
     // Connections, caches and pages are there before it counts.
     let warm = Pace { seconds: 1, ..pace };
     let (first, all) = (warm.fires(), warm.fires() + pace.fires());
@@ -110,6 +116,7 @@ pub async fn run(options: Options) -> Result<()> {
     report.parameter("rate", pace.rate);
     report.parameter("seconds", pace.seconds);
     report.parameter("sink", format!("{:?}", options.sink).to_lowercase());
+    report.parameter("signed", options.signed);
     report.parameter("store", store.name());
     let seconds = Duration::from_secs(pace.seconds.into());
     let second = Duration::from_secs(1);
@@ -139,17 +146,24 @@ pub async fn run(options: Options) -> Result<()> {
 const IN_FLIGHT: u64 = 32;
 
 /// A gateway with as many connections to the sink as it needs at this rate, and half as many again.
-async fn start(store: &str, kind: Kind, rate: u32, sink: &Sink) -> Result<Gateway> {
+async fn start(
+    store: &str,
+    kind: Kind,
+    rate: u32,
+    sink: &Sink,
+    signing: Vec<(&str, String)>,
+) -> Result<Gateway> {
     // Each mail holds its connection that long: a round trip, or a slow relay's look at it.
     let each = if kind == Kind::Slow { Duration::from_millis(200) } else { kind.round_trip() };
     let connections = (u64::from(rate) * 3 / 2 * u64::try_from(each.as_millis())? / 1000).max(10);
-    let settings = [
+    let mut settings = signing;
+    settings.extend([
         ("VIGIE__RELAY__URL", sink.url()),
         ("VIGIE__RELAY__CONNECTIONS", connections.to_string()),
         ("VIGIE__DISPATCH__MAX_IN_FLIGHT", connections.max(IN_FLIGHT).to_string()),
         ("VIGIE__DISPATCH__RETRY__FIRST", RETRY.to_owned()),
-    ];
-    let settings = settings.each_ref().map(|(name, value)| (*name, value.as_str()));
+    ]);
+    let settings: Vec<_> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
     Gateway::start(store, &settings).await
 }
 

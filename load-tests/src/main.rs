@@ -28,6 +28,7 @@ mod report;
 mod results;
 mod samples;
 mod scanned;
+mod signing;
 mod sink;
 mod soak;
 mod steering;

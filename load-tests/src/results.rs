@@ -64,6 +64,7 @@ const STEPS: &[Step] = &[
     step("pixels", &["pixels", "--rounds", "3", "--seconds", "3"]),
     step("latency", &["pixels", "--rate", "20000", "--seconds", "5"]),
     step("near", &["fires", "--rate", "1000", "--seconds", "5"]),
+    step("signed", &["fires", "--rate", "1000", "--seconds", "5", "--signed"]),
     step("redis", &["fires", "--rate", "1000", "--seconds", "5", "--store", "redis"]),
     step("far", &["fires", "--rate", "1000", "--seconds", "5", "--sink", "far"]),
     step("slow", &["fires", "--rate", "300", "--seconds", "5", "--sink", "slow"]),

@@ -153,6 +153,8 @@ fn ours(all: &Results) -> Vec<Row> {
         ),
         tell("the same, p99", all.latency("latency", "pixel planned → answered", "p99"), "ms"),
         tell("the same, p99.9", all.latency("latency", "pixel planned → answered", "p99.9"), "ms"),
+        tell("pixel → 250 at 1000/s, signed with RSA-2048, p50", all.latency("signed", FIRE, "p50"), "ms"),
+        tell("pixel → 250 at 1000/s, signed with RSA-2048, p99", all.latency("signed", FIRE, "p99"), "ms"),
         tell("pixel → 250 at 1000/s on Redis, p50", all.latency("redis", FIRE, "p50"), "ms"),
         tell("pixel → 250 at 1000/s on Redis, p99", all.latency("redis", FIRE, "p99"), "ms"),
         tell("pixel → 250 at 1000/s, relay 20 ms away, p99", all.latency("far", FIRE, "p99"), "ms"),
