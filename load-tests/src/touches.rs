@@ -36,11 +36,15 @@ pub struct Options {
     store: Choice,
 }
 
-/// Signals between the edge and the store; the gateway would shed beyond twice as many in one of its two queues.
-const ON_THEIR_WAY: usize = 16_384;
+/// Signals between the edge and the store: so few that none waits for long (a gateway that is behind serves the newest
+/// first, and sheds who has waited ten seconds), and enough that the store always has some.
+const ON_THEIR_WAY: usize = 1024;
+
+/// Calls that show that the store still sees people: a gateway's housekeeping alone makes fewer in five seconds.
+const PROGRESS: usize = 100;
 
 /// How often is looked at how far the store is.
-const LOOK: Duration = Duration::from_millis(20);
+const LOOK: Duration = Duration::from_millis(10);
 
 /// What everybody had done at one moment.
 struct Moment {
@@ -86,14 +90,13 @@ pub fn load(
     let plan = requests::Plan { edge: gateway.edge, paths, connections, rate, allowed: Arc::clone(&allowed) };
     let asking = std::thread::spawn(move || requests::run(plan));
     let mut patience = Instant::now();
-    let mut touched = 0;
+    let (mut touched, mut marked) = (0, 0);
     while touched < people {
         std::thread::sleep(LOOK);
-        let now = usize::try_from(redis.functions()?.0 - before)?;
-        if now > touched {
-            patience = Instant::now();
+        touched = usize::try_from(redis.functions()?.0 - before)?;
+        if touched >= marked + PROGRESS {
+            (patience, marked) = (Instant::now(), touched);
         }
-        touched = now;
         ensure!(
             patience.elapsed() < Duration::from_secs(5),
             "the store saw only {touched} of {people} people"
